@@ -1,0 +1,71 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The core (everything that berth-core links) needs no other Swift package and no Foundation; what does
+// stands behind the trait "Daemon", so that `swift build --disable-default-traits` fetches nothing.
+let core: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"])]
+
+// berth-core is exec'ed for every operation of a container engine: one static file, position independent
+// (docs/adr/0002-executables.md has the measurement).
+let staticLink: [LinkerSetting] = [
+    .unsafeFlags(
+        [
+            "-static-executable", "-use-ld=lld", "-Xclang-linker", "-static-pie", "-Xlinker", "-z", "-Xlinker", "now",
+            "-Xlinker", "--gc-sections", "-Xlinker", "-s",
+        ], .when(configuration: .release))
+]
+
+let package = Package(
+    name: "berth",
+    products: [
+        .executable(name: "berth-core", targets: ["BerthCore"]),
+        .executable(name: "berth", targets: ["berth"]),
+    ],
+    traits: [
+        .default(enabledTraits: ["Daemon"]),
+        .trait(name: "Daemon", description: "The berth command and daemon, which need packages beyond the core's."),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    ],
+    targets: [
+        .systemLibrary(name: "CLibnl", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
+        .systemLibrary(name: "CDigest", pkgConfig: "libmd", providers: [.apt(["libmd-dev"])]),
+        .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
+        .target(name: "CKernel", dependencies: ["CLibnl"], cSettings: [.unsafeFlags(["-fstack-protector-strong"])]),
+        .target(name: "NetCore", dependencies: ["CKernel", "CDigest"], swiftSettings: core),
+        .target(name: "JSON", dependencies: ["CJSON"], swiftSettings: core),
+        .target(name: "CNI", dependencies: ["NetCore", "JSON"], swiftSettings: core),
+        .target(name: "NetPlan", dependencies: ["NetCore"], swiftSettings: core),
+        .target(name: "PluginKit", dependencies: ["NetPlan", "CNI", "JSON", "NetCore"], swiftSettings: core),
+        .target(name: "IPAM", dependencies: ["CNI", "JSON", "NetCore"], swiftSettings: core),
+        .target(name: "BridgePlugin", dependencies: ["PluginKit"], swiftSettings: core),
+        .target(name: "NATPlugin", dependencies: ["PluginKit"], swiftSettings: core),
+        .target(name: "MiniRuntime", dependencies: ["NetCore"], swiftSettings: core),
+        .target(
+            name: "Inspect",
+            dependencies: ["NetPlan", "CNI", "IPAM", "PluginKit", "BridgePlugin", "NATPlugin"], swiftSettings: core),
+        .executableTarget(
+            name: "BerthCore",
+            dependencies: ["PluginKit", "BridgePlugin", "NATPlugin", "IPAM", "CNI"],
+            swiftSettings: core, linkerSettings: staticLink),
+        .executableTarget(
+            name: "berth",
+            dependencies: [
+                "Inspect", "MiniRuntime", "CNI",
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
+            ],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+        .target(name: "TestSupport", dependencies: ["NetCore", "JSON"], path: "Tests/Support", swiftSettings: core),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: core),
+        .testTarget(name: "NetCoreTests", dependencies: ["NetCore", "TestSupport"], swiftSettings: core),
+        .testTarget(name: "NetPlanTests", dependencies: ["NetPlan", "BridgePlugin", "NATPlugin", "TestSupport"], swiftSettings: core),
+        .testTarget(name: "CNITests", dependencies: ["CNI", "TestSupport"], swiftSettings: core),
+        .testTarget(name: "IPAMTests", dependencies: ["IPAM", "TestSupport"], swiftSettings: core),
+        .testTarget(name: "BridgePluginTests", dependencies: ["BridgePlugin", "TestSupport"], swiftSettings: core),
+        .testTarget(name: "NATPluginTests", dependencies: ["NATPlugin", "TestSupport"], swiftSettings: core),
+        .testTarget(name: "MiniRuntimeTests", dependencies: ["MiniRuntime", "TestSupport"], swiftSettings: core),
+        .testTarget(name: "InspectTests", dependencies: ["Inspect", "TestSupport"], swiftSettings: core),
+        .testTarget(name: "ConformanceTests", dependencies: ["CNI", "JSON", "NetCore", "TestSupport"], swiftSettings: core),
+    ]
+)

@@ -1,0 +1,1 @@
+@main struct BerthCore { static func main() {} }

@@ -1,0 +1,49 @@
+#define _GNU_SOURCE
+#include "CKernel.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
+
+extern char **environ;
+
+int berth_setns(int descriptor, int kind) { return setns(descriptor, kind); }
+int berth_unshare(int flags) { return unshare(flags); }
+int berth_clone_newnet(void) { return CLONE_NEWNET; }
+int berth_clone_newns(void) { return CLONE_NEWNS; }
+int berth_open_cloexec(const char *path, int flags, unsigned mode) { return open(path, flags | O_CLOEXEC, mode); }
+int berth_openat(int directory, const char *path, int flags, unsigned mode) {
+    return openat(directory, path, flags | O_CLOEXEC, mode);
+}
+int berth_close_range(unsigned first, unsigned last) { return (int)syscall(SYS_close_range, first, last, 0u); }
+int berth_pipe_cloexec(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+int berth_renameat_noreplace(const char *from, const char *to) {
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+const char *berth_errno_name(int error) { return strerrorname_np(error); }
+char **berth_environment(void) { return environ; }
+int berth_exit_status(int status) {
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + (WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+}
+int berth_netns_inode(int descriptor, uint64_t *device, uint64_t *inode) {
+    struct stat found;
+    if (fstat(descriptor, &found) != 0) return -1;
+    *device = found.st_dev;
+    *inode = found.st_ino;
+    return 0;
+}
+int berth_is_netns(int descriptor) {
+    struct statfs found;
+    if (fstatfs(descriptor, &found) != 0 || found.f_type != NSFS_MAGIC) return 0;
+    return ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET;
+}
+int berth_gettid(void) { return (int)syscall(SYS_gettid); }

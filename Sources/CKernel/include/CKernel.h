@@ -1,0 +1,41 @@
+#pragma once
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <net/if.h>
+#include <linux/if.h>
+#include <linux/if_addr.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/inet_diag.h>
+#include <linux/neighbour.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/veth.h>
+#include <sys/types.h>
+#include <stdint.h>
+
+// The few calls that the Swift importer does not show (they stand behind _GNU_SOURCE or are variadic).
+// Each returns what the call returns: -1 with errno set on failure.
+
+int berth_setns(int descriptor, int kind);
+int berth_unshare(int flags);
+int berth_clone_newnet(void);
+int berth_clone_newns(void);
+int berth_open_cloexec(const char *path, int flags, unsigned mode);
+int berth_openat(int directory, const char *path, int flags, unsigned mode);
+int berth_close_range(unsigned first, unsigned last);
+int berth_pipe_cloexec(int ends[2]);
+int berth_renameat_noreplace(const char *from, const char *to);
+const char *berth_errno_name(int error);
+char **berth_environment(void);
+int berth_exit_status(int status);   // WEXITSTATUS, or 128 + signal
+int berth_netns_inode(int descriptor, uint64_t *device, uint64_t *inode);
+int berth_is_netns(int descriptor);  // 1 when the descriptor is a network namespace
+int berth_gettid(void);

@@ -1,0 +1,23 @@
+/// A network link's name as the kernel accepts it: 1 to 15 bytes, not "." or "..", no "/", ":" or white space
+/// (dev_valid_name in the kernel; cni.md P-7).
+public struct LinkName: Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+
+    /// Nil when the kernel would refuse the name.
+    public init?(_ text: String) {
+        guard LinkName.fault(in: text) == nil else { return nil }
+        description = text
+    }
+
+    /// What is wrong with a name, as the end of a sentence; nil when the kernel takes it.
+    public static func fault(in text: String) -> String? {
+        let bytes = text.utf8
+        if bytes.isEmpty { return "is empty" }
+        if bytes.count > 15 { return "is longer than 15 bytes" }
+        if text == "." || text == ".." { return "is . or .." }
+        if bytes.contains(where: { $0 == 0x2f || $0 == 0x3a || $0 == 0x20 || (0x09...0x0d).contains($0) || $0 == 0xa0 || $0 == 0 }) {
+            return "contains a /, a : or white space"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,65 @@
+/// What the CNI specification keys everything by: one interface of one container on one network (SPEC section 2).
+public struct Attachment: Hashable, Sendable, CustomStringConvertible {
+    public let network: String
+    public let containerID: String
+    public let interface: LinkName
+
+    public init(network: String, containerID: String, interface: LinkName) {
+        self.network = network
+        self.containerID = containerID
+        self.interface = interface
+    }
+
+    public var description: String { "\(network)/\(containerID)/\(interface)" }
+
+    /// 16 hex digits of SHA-256(network): the first half of every tag (cni.md C-1).
+    public static func networkTag(_ network: String) -> String { hex(Digest.sha256(network), digits: 16) }
+    public var networkTag: String { Attachment.networkTag(network) }
+    /// 16 hex digits of SHA-256(containerID NUL interface): the second half.
+    public var containerTag: String { hex(Digest.sha256("\(containerID)\0\(interface)"), digits: 16) }
+    /// Both halves: what an element's comment begins with after its plugin.
+    public var tag: String { "\(networkTag)-\(containerTag)" }
+    /// The host end's name, found without a dump: `veth` and 11 hex digits of SHA-256(network, containerID, interface).
+    public var hostInterface: LinkName {
+        LinkName("veth" + hex(Digest.sha256("\(network)\0\(containerID)\0\(interface)"), digits: 11))!
+    }
+}
+
+/// One plugin's share in one attachment: what a tag in the kernel names.
+public struct Owner: Hashable, Sendable, CustomStringConvertible {
+    public let plugin: String
+    public let attachment: Attachment
+
+    public init(plugin: String, attachment: Attachment) {
+        self.plugin = plugin
+        self.attachment = attachment
+    }
+
+    public var description: String { "\(plugin) of \(attachment)" }
+
+    /// A rule's or element's comment: `portmap 0123456789abcdef-fedcba9876543210 net/container/eth0`, at most 127 bytes
+    /// (the kernel's limit for user data is 256, nft's for a comment 128 with its end).
+    public var comment: String { Owner.clipped("\(plugin) \(attachment.tag) \(attachment)", to: 127) }
+
+    /// What a comment of this owner begins with: enough to recognise it.
+    public var commentPrefix: String { "\(plugin) \(attachment.tag) " }
+
+    /// A link's alias: `berth:bridge/net/container/eth0`; beyond 255 bytes the tag stands for the names.
+    public var alias: String {
+        let readable = "berth:\(plugin)/\(attachment)"
+        return readable.utf8.count <= 255 ? readable : "berth:\(plugin)/\(attachment.tag)"
+    }
+
+    private static func clipped(_ text: String, to limit: Int) -> String {
+        guard text.utf8.count > limit else { return text }
+        var end = text.utf8.index(text.startIndex, offsetBy: limit)
+        while end.samePosition(in: text) == nil { end = text.utf8.index(before: end) }
+        return String(text[..<end])
+    }
+}
+
+/// The first `digits` hexadecimal digits of a digest.
+public func hex(_ digest: [UInt8], digits: Int) -> String {
+    let alphabet = Array("0123456789abcdef".utf8)
+    return String(decoding: digest.flatMap { [alphabet[Int($0 >> 4)], alphabet[Int($0 & 15)]] }.prefix(digits), as: UTF8.self)
+}

@@ -1,0 +1,104 @@
+import CKernel
+import Glibc
+
+/// Whole small files, with the kernel's own word on every failure. Paths are plain strings.
+public enum Files {
+    /// The file's bytes. Throws ENOENT and friends, and EFBIG past `limit` bytes.
+    public static func read(_ path: String, limit: Int = 8 << 20) throws(KernelError) -> [UInt8] {
+        let file = try OwnedDescriptor(open: path, O_RDONLY)
+        return try read(file.number, limit: limit, operation: "read \(path)")
+    }
+
+    /// Everything up to the end of a descriptor. Throws EFBIG past `limit` bytes.
+    public static func read(_ descriptor: Int32, limit: Int, operation: String) throws(KernelError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16384)
+        while true {
+            let count = try check(operation) { Glibc.read(descriptor, &chunk, chunk.count) }
+            if count == 0 { return bytes }
+            guard bytes.count + count <= limit else {
+                throw KernelError(operation, .tooLarge, "more than \(limit) bytes")
+            }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+    }
+
+    /// Every byte is written, in as many calls as it takes. Throws what write(2) says.
+    public static func write(_ bytes: [UInt8], to descriptor: Int32, operation: @autoclosure () -> String) throws(KernelError) {
+        var done = 0
+        while done < bytes.count {
+            done += try check(operation()) {
+                bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+            }
+        }
+    }
+
+    /// `path` holds `bytes` whole or is as before: a temporary file beside it, then rename(2).
+    /// `durable` adds fsync of the file and of its directory (0.5 ms on a disk).
+    public static func replace(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o600, durable: Bool = false) throws(KernelError) {
+        let temporary = "\(path).tmp-\(getpid())"
+        do throws(KernelError) {
+            do {
+                let file = try OwnedDescriptor(open: temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
+                try write(bytes, to: file.number, operation: "write \(temporary)")
+                if durable { try check("fsync \(temporary)") { fsync(file.number) } }
+            }
+            try check("rename \(temporary) to \(path)") { rename(temporary, path) }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        if durable { try synchronizeDirectory(directory(of: path)) }
+    }
+
+    /// fsync of a directory: a created, renamed or removed name in it survives a power loss.
+    public static func synchronizeDirectory(_ path: String) throws(KernelError) {
+        let directory = try OwnedDescriptor(open: path, O_RDONLY | O_DIRECTORY)
+        try check("fsync \(path)") { fsync(directory.number) }
+    }
+
+    /// The path's directory: everything before the last slash, "." without one.
+    public static func directory(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// `path` and every directory above it exist (`mkdir -p`).
+    public static func makeDirectories(_ path: String, mode: UInt32 = 0o755) throws(KernelError) {
+        if mkdir(path, mode) == 0 { return }
+        let code = Errno.current
+        if code == .alreadyExists {
+            var found = stat()
+            guard stat(path, &found) == 0, found.st_mode & S_IFMT == S_IFDIR else {
+                throw KernelError("make directory \(path)", Errno(ENOTDIR), "something else has that name")
+            }
+            return
+        }
+        guard code == .noSuchFile else { throw KernelError("make directory \(path)", code) }
+        try makeDirectories(directory(of: path), mode: mode)
+        _ = try ignoring(.alreadyExists) { () throws(KernelError) in
+            try check("make directory \(path)") { mkdir(path, mode) }
+        }
+    }
+
+    /// The names in a directory, without "." and "..", in the kernel's order. One readdir pass, nothing is opened.
+    public static func names(in path: String) throws(KernelError) -> [String] {
+        guard let handle = opendir(path) else { throw KernelError("list \(path)", .current) }
+        defer { closedir(handle) }
+        var names: [String] = []
+        while let entry = readdir(handle) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// The name is gone; that it was not there is no failure.
+    public static func remove(_ path: String) throws(KernelError) {
+        _ = try ignoring(.noSuchFile) { () throws(KernelError) in try check("remove \(path)") { unlink(path) } }
+    }
+
+    public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+}

@@ -1,0 +1,1 @@
+@main struct Berth { static func main() {} }
