@@ -20,6 +20,7 @@ public struct Errno: Hashable, Sendable, CustomStringConvertible {
     public static let busy = Errno(EBUSY)
     public static let invalidArgument = Errno(EINVAL)
     public static let notSupported = Errno(EOPNOTSUPP)
+    public static let tryAgain = Errno(EAGAIN)
     public static let wouldBlock = Errno(EWOULDBLOCK)
     public static let timedOut = Errno(ETIMEDOUT)
     public static let interrupted = Errno(EINTR)

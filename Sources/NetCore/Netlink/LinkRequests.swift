@@ -1,0 +1,105 @@
+import CKernel
+import Glibc
+
+/// Messages that make, change and remove links (man 7 rtnetlink).
+public enum LinkRequest {
+    /// `ip link add NAME type bridge`, down. Throws EMSGSIZE only.
+    public static func addBridge(_ name: LinkName, mac: MACAddress?, mtu: Int?) throws(KernelError) -> NetlinkRequest {
+        try NetlinkRequest(
+            "add bridge \(name)", type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, header: ifinfomsg()
+        ) {
+            $0.put(IFLA_IFNAME, name.description)
+            if let mac { $0.put(IFLA_ADDRESS, bytes: mac.bytes) }
+            if let mtu { $0.put(IFLA_MTU, UInt32(mtu)) }
+            $0.nest(IFLA_LINKINFO) { $0.put(IFLA_INFO_KIND, "bridge") }
+        }
+    }
+
+    /// `ip link add HOST master BRIDGE up type veth peer name CONTAINER netns …`: one message, and one queue a side,
+    /// because a later move or a second queue costs a grace period each (docs/adr/0003-libnl.md).
+    public static func addVethPair(
+        host: LinkName, up: Bool, master: Int32?, mtu: Int?,
+        container: LinkName, containerMAC: MACAddress?, namespace descriptor: Int32
+    ) throws(KernelError) -> NetlinkRequest {
+        var header = ifinfomsg()
+        if up {
+            header.ifi_flags = UInt32(IFF_UP)
+            header.ifi_change = UInt32(IFF_UP)
+        }
+        return try NetlinkRequest(
+            "add veth pair \(host) and \(container)", type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL,
+            header: header
+        ) {
+            $0.put(IFLA_IFNAME, host.description)
+            if let mtu { $0.put(IFLA_MTU, UInt32(mtu)) }
+            if let master { $0.put(IFLA_MASTER, UInt32(bitPattern: master)) }
+            $0.put(IFLA_NUM_TX_QUEUES, UInt32(1))
+            $0.put(IFLA_NUM_RX_QUEUES, UInt32(1))
+            $0.nest(IFLA_LINKINFO) {
+                $0.put(IFLA_INFO_KIND, "veth")
+                $0.nest(IFLA_INFO_DATA) {
+                    $0.nest(VETH_INFO_PEER) {
+                        // The peer's attributes follow a link header of its own, all zero.
+                        $0.header(ifinfomsg())
+                        $0.put(IFLA_IFNAME, container.description)
+                        if let mtu { $0.put(IFLA_MTU, UInt32(mtu)) }
+                        if let containerMAC { $0.put(IFLA_ADDRESS, bytes: containerMAC.bytes) }
+                        $0.put(IFLA_NUM_TX_QUEUES, UInt32(1))
+                        $0.put(IFLA_NUM_RX_QUEUES, UInt32(1))
+                        $0.put(IFLA_NET_NS_FD, UInt32(descriptor))
+                    }
+                }
+            }
+        }
+    }
+
+    /// What can be changed of a link that exists; nil leaves a thing as it is.
+    public struct Changes: Hashable, Sendable {
+        public var up: Bool?
+        public var promiscuous: Bool?
+        public var allMulticast: Bool?
+        public var mac: MACAddress?
+        public var mtu: Int?
+        public var transmitQueueLength: Int?
+        public var alias: String?
+        /// Bridge port: only on a link whose master is a bridge.
+        public var hairpin: Bool?
+        public var isolated: Bool?
+
+        public init() {}
+    }
+
+    /// `ip link set NAME …`; by name, so that it can follow the link's creation in the same send.
+    public static func set(_ name: String, _ changes: Changes, _ operation: String) throws(KernelError) -> NetlinkRequest {
+        var header = ifinfomsg()
+        for (wanted, flag) in [
+            (changes.up, IFF_UP), (changes.promiscuous, IFF_PROMISC), (changes.allMulticast, IFF_ALLMULTI),
+        ] {
+            guard let wanted else { continue }
+            header.ifi_change |= UInt32(flag)
+            if wanted { header.ifi_flags |= UInt32(flag) }
+        }
+        return try NetlinkRequest(operation, type: RTM_NEWLINK, flags: 0, header: header) {
+            $0.put(IFLA_IFNAME, name)
+            if let alias = changes.alias { $0.put(IFLA_IFALIAS, bytes: Array(alias.utf8)) }
+            if let mac = changes.mac { $0.put(IFLA_ADDRESS, bytes: mac.bytes) }
+            if let mtu = changes.mtu { $0.put(IFLA_MTU, UInt32(mtu)) }
+            if let length = changes.transmitQueueLength { $0.put(IFLA_TXQLEN, UInt32(length)) }
+            guard changes.hairpin != nil || changes.isolated != nil else { return }
+            $0.nest(IFLA_LINKINFO) {
+                $0.put(IFLA_INFO_SLAVE_KIND, "bridge")
+                $0.nest(IFLA_INFO_SLAVE_DATA) {
+                    if let on = changes.hairpin { $0.put(IFLA_BRPORT_MODE, UInt8(on ? 1 : 0)) }
+                    if let on = changes.isolated { $0.put(IFLA_BRPORT_ISOLATED, UInt8(on ? 1 : 0)) }
+                }
+            }
+        }
+    }
+
+    /// `ip link delete`, by index: a name could meanwhile be another link's.
+    public static func delete(_ link: Link) throws(KernelError) -> NetlinkRequest {
+        var header = ifinfomsg()
+        header.ifi_index = link.index
+        return try NetlinkRequest("delete link \(link.name)", type: RTM_DELLINK, flags: 0, header: header)
+    }
+}

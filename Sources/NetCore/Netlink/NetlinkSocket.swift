@@ -1,0 +1,139 @@
+import CKernel
+import CLibnl
+import Glibc
+
+/// A netlink socket (man 7 netlink), bound to the network namespace in which it was opened. Every answer is read from
+/// the kernel's own acknowledgement: errno and extended text, which libnl's calls would flatten.
+public struct NetlinkSocket: ~Copyable {
+    private let socket: OpaquePointer
+    private var sequence: UInt32 = 1
+    public let descriptor: Int32
+
+    /// Opens a socket of `family` (NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_SOCK_DIAG). Throws what the kernel said.
+    public init(_ family: Int32) throws(KernelError) {
+        guard let socket = nl_socket_alloc() else { throw KernelError("allocate a netlink socket", Errno(ENOMEM)) }
+        let result = nl_connect(socket, family)
+        guard result == 0 else {
+            let code = Errno.current
+            nl_socket_free(socket)
+            throw KernelError("open netlink socket of family \(family)", code)
+        }
+        let descriptor = nl_socket_get_fd(socket)
+        var on: Int32 = 1
+        // NETLINK_EXT_ACK: the kernel says in words what is wrong. CAP_ACK: it does not send our own message back.
+        for option in [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK] {
+            setsockopt(descriptor, SOL_NETLINK, option, &on, 4)
+        }
+        self.socket = socket
+        self.descriptor = descriptor
+    }
+
+    /// Opens the socket in another namespace.
+    public init(_ family: Int32, in namespace: borrowing NetworkNamespace) throws(KernelError) {
+        self = try namespace.inside { () throws(KernelError) in try NetlinkSocket(family) }
+    }
+
+    deinit { nl_socket_free(socket) }
+
+    /// Every request in one send, each acknowledged; all are tried, as the kernel does. Throws the first refusal.
+    public mutating func perform(_ requests: [NetlinkRequest]) throws(KernelError) {
+        for failure in try attempt(requests) {
+            if let failure { throw failure }
+        }
+    }
+
+    /// As `perform`, with each request's own outcome.
+    public mutating func attempt(_ requests: [NetlinkRequest]) throws(KernelError) -> [KernelError?] {
+        guard !requests.isEmpty else { return [] }
+        let first = try send(requests, flags: NLM_F_ACK)
+        var outcomes = [KernelError?](repeating: nil, count: requests.count)
+        var waiting = requests.count
+        while waiting > 0 {
+            for reply in try receive(requests[0].operation) where reply.type == NLMSG_ERROR {
+                let index = Int(reply.sequence &- first)
+                guard requests.indices.contains(index) else { continue }
+                outcomes[index] = NetlinkSocket.failure(reply, requests[index].operation)
+                waiting -= 1
+            }
+        }
+        return outcomes
+    }
+
+    /// The answers to a question: one object, or all of a dump. Throws ENODEV, ENOENT … when there is none; a dump that
+    /// the kernel interrupted (NLM_F_DUMP_INTR) is asked again, at most ten times.
+    public mutating func ask(_ request: NetlinkRequest) throws(KernelError) -> [NetlinkReply] {
+        let dump = request.bytes[6..<8].reversed().reduce(0) { $0 << 8 | Int32($1) } & NLM_F_DUMP == NLM_F_DUMP
+        for _ in 0..<10 {
+            if let replies = try askOnce(request, dump: dump) { return replies }
+        }
+        throw KernelError(request.operation, .tryAgain, "the tables changed during each of ten readings")
+    }
+
+    private mutating func askOnce(_ request: NetlinkRequest, dump: Bool) throws(KernelError) -> [NetlinkReply]? {
+        let first = try send([request], flags: dump ? 0 : NLM_F_ACK)
+        var found: [NetlinkReply] = []
+        var interrupted = false
+        while true {
+            for reply in try receive(request.operation) where reply.sequence == first {
+                if reply.flags & Int(NLM_F_DUMP_INTR) != 0 { interrupted = true }
+                switch Int32(reply.type) {
+                case NLMSG_ERROR, NLMSG_DONE:
+                    if let failure = NetlinkSocket.failure(reply, request.operation) { throw failure }
+                    return interrupted ? nil : found
+                default:
+                    found.append(reply)
+                }
+            }
+        }
+    }
+
+    /// Sends without waiting; the first request's sequence number, the others follow.
+    mutating func send(_ requests: [NetlinkRequest], flags: Int32) throws(KernelError) -> UInt32 {
+        let first = sequence
+        var buffer: [UInt8] = []
+        buffer.reserveCapacity(requests.reduce(0) { $0 + $1.bytes.count + 3 })
+        for var request in requests {
+            request.number(sequence, addingFlags: flags)
+            sequence &+= 1
+            buffer.append(contentsOf: request.bytes)
+            while buffer.count % 4 != 0 { buffer.append(0) }
+        }
+        try transmit(buffer, requests[0].operation)
+        return first
+    }
+
+    func transmit(_ buffer: [UInt8], _ operation: String) throws(KernelError) {
+        if buffer.count > 30_000 {
+            // nl_connect leaves a 32 KB send buffer: a large batch needs more (the kernel doubles what is asked for).
+            var wanted = Int32(buffer.count)
+            if setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &wanted, 4) != 0 {
+                setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &wanted, 4)
+            }
+        }
+        try check(operation) { Glibc.send(descriptor, buffer, buffer.count, 0) }
+    }
+
+    /// One datagram's messages. Waits at most ten seconds (a kernel that does not answer is a bug worth a sentence).
+    func receive(_ operation: String, milliseconds: Int32 = 10_000) throws(KernelError) -> [NetlinkReply] {
+        var watch = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        let ready = try check(operation) { poll(&watch, 1, milliseconds) }
+        guard ready > 0 else { throw KernelError(operation, .timedOut, "the kernel sent no answer") }
+        let size = try check(operation) { recv(descriptor, nil, 0, Int32(MSG_PEEK | MSG_TRUNC)) }
+        var buffer = [UInt8](repeating: 0, count: max(size, 1))
+        let count = try check(operation) { recv(descriptor, &buffer, buffer.count, 0) }
+        return NetlinkReply.list(buffer[..<min(count, buffer.count)])
+    }
+
+    /// What an acknowledgement says; nil for success. Its layout: errno, our header, then the extended attributes.
+    static func failure(_ reply: NetlinkReply, _ operation: String) -> KernelError? {
+        let code = reply.payload.prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        let number = Int32(bitPattern: code)
+        guard reply.payload.count >= 4, number != 0 else { return nil }
+        var words: String?
+        if reply.flags & Int(NLM_F_ACK_TLVS) != 0 {
+            let skip = reply.type == NLMSG_DONE ? 4 : 20
+            words = reply.attributes(after: skip)[type: Int(NLMSGERR_ATTR_MSG.rawValue)]?.text
+        }
+        return KernelError(operation, Errno(number == .min ? EPROTO : abs(number)), words)
+    }
+}

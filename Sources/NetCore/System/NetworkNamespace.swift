@@ -1,0 +1,56 @@
+import CKernel
+import Glibc
+
+/// An open network namespace. A socket opened while inside it belongs to it for ever (man 7 network_namespaces),
+/// so one visit is enough; only sysctls need further ones.
+public struct NetworkNamespace: ~Copyable {
+    private let descriptor: OwnedDescriptor
+    public let path: String
+
+    /// Which namespace this is: equal for equal namespaces, whatever path led there.
+    public struct Identity: Hashable, Sendable {
+        public let device: UInt64
+        public let inode: UInt64
+    }
+
+    /// Opens a namespace file (`/run/netns/x`, `/proc/812/ns/net`). Throws ENOENT and friends, and EINVAL when the
+    /// file is no network namespace.
+    public init(open path: String) throws(KernelError) {
+        let descriptor = try OwnedDescriptor(open: path, O_RDONLY)
+        guard berth_is_netns(descriptor.number) == 1 else {
+            throw KernelError("open network namespace \(path)", .invalidArgument, "the file is not a network namespace")
+        }
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    /// The calling thread's own namespace.
+    public static func current() throws(KernelError) -> NetworkNamespace {
+        try NetworkNamespace(open: "/proc/thread-self/ns/net")
+    }
+
+    public func identity() throws(KernelError) -> Identity {
+        var device: UInt64 = 0
+        var inode: UInt64 = 0
+        try check("stat network namespace \(path)") { berth_netns_inode(descriptor.number, &device, &inode) }
+        return Identity(device: device, inode: inode)
+    }
+
+    /// Runs `body` with the calling thread inside the namespace, and comes back. When the way back fails the process
+    /// ends: going on in a stranger's namespace would be worse.
+    public func inside<R: ~Copyable>(_ body: () throws(KernelError) -> R) throws(KernelError) -> R {
+        let home = try NetworkNamespace.current()
+        try check("enter network namespace \(path)") { berth_setns(descriptor.number, berth_clone_newnet()) }
+        defer {
+            if berth_setns(home.descriptor.number, berth_clone_newnet()) != 0 {
+                fatalError("cannot leave network namespace \(path): \(Errno.current)")
+            }
+        }
+        return try body()
+    }
+
+    /// Puts the calling thread there for good (tests and `berth netns exec`).
+    public func enter() throws(KernelError) {
+        try check("enter network namespace \(path)") { berth_setns(descriptor.number, berth_clone_newnet()) }
+    }
+}
