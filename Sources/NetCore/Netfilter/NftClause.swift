@@ -1,0 +1,114 @@
+import CKernel
+import Glibc
+
+/// A part of a rule, with nft's words for it and the kernel's expressions (`nft --debug=netlink` prints the latter).
+public enum NftClause: Hashable, Sendable, CustomStringConvertible {
+    public enum Side: String, Hashable, Sendable { case source = "saddr", destination = "daddr" }
+
+    case incoming(String, not: Bool = false)
+    case outgoing(String, not: Bool = false)
+    /// A verdict map or a set by the incoming link's name.
+    case incomingMap(NftSet)
+    case outgoingIn(NftSet)
+    case address(Side, IPPrefix, not: Bool = false)
+    case addressIn(Side, AddressFamily, NftSet)
+    case addressMap(Side, AddressFamily, NftSet)
+    /// Only what is addressed to this host (CVE-2025-67499).
+    case toThisHost
+    case protocolIn(NftSet)
+    case proto(UInt8, name: String)
+    case destinationPort(TransportProtocol, UInt16)
+    case established
+    case translated
+    /// Destination NAT by a map whose key is [address .] protocol . port.
+    case translateDestination(AddressFamily, NftSet)
+    case masquerade(fullyRandom: Bool = false)
+    case translateSource(IPAddress)
+    case jump(String)
+    case accept
+    case drop
+    case comeBack
+
+    public var description: String {
+        let ip = { (family: AddressFamily) in family == .v4 ? "ip" : "ip6" }
+        return switch self {
+        case .incoming(let name, let not): "iifname \(not ? "!= " : "")\"\(name)\""
+        case .outgoing(let name, let not): "oifname \(not ? "!= " : "")\"\(name)\""
+        case .incomingMap(let set): "iifname vmap @\(set.name)"
+        case .outgoingIn(let set): "oifname @\(set.name)"
+        case .address(let side, let prefix, let not):
+            "\(ip(prefix.family)) \(side.rawValue) \(not ? "!= " : "")"
+                + (prefix.length == prefix.family.bits ? "\(prefix.address)" : "\(prefix.network)")
+        case .addressIn(let side, let family, let set): "\(ip(family)) \(side.rawValue) @\(set.name)"
+        case .addressMap(let side, let family, let set): "\(ip(family)) \(side.rawValue) vmap @\(set.name)"
+        case .toThisHost: "fib daddr type local"
+        case .protocolIn(let set): "meta l4proto @\(set.name)"
+        case .proto(_, let name): "meta l4proto \(name)"
+        case .destinationPort(let proto, let port): "\(proto) dport \(port)"
+        case .established: "ct state established,related"
+        case .translated: "ct status dnat"
+        case .translateDestination(let family, let map):
+            "dnat \(ip(family)) to \(map.key.count == 3 ? "\(ip(family)) daddr . " : "")meta l4proto . th dport map @\(map.name)"
+        case .masquerade(let random): random ? "masquerade fully-random" : "masquerade"
+        case .translateSource(let address): "snat \(ip(address.family)) to \(address)"
+        case .jump(let chain): "jump \(chain)"
+        case .accept: "accept"
+        case .drop: "drop"
+        case .comeBack: "return"
+        }
+    }
+
+    func put(_ writer: inout AttributeWriter) {
+        let first = NftRegister.word(0)
+        switch self {
+        case .incoming(let name, let not):
+            NftExpression.meta(&writer, NFT_META_IIFNAME, first)
+            NftExpression.compare(&writer, first, NftField.name(name).bytes(padded: false), not: not)
+        case .outgoing(let name, let not):
+            NftExpression.meta(&writer, NFT_META_OIFNAME, first)
+            NftExpression.compare(&writer, first, NftField.name(name).bytes(padded: false), not: not)
+        case .incomingMap(let set):
+            NftExpression.meta(&writer, NFT_META_IIFNAME, first)
+            NftExpression.lookup(&writer, first, set, into: NftRegister.verdict)
+        case .outgoingIn(let set):
+            NftExpression.meta(&writer, NFT_META_OIFNAME, first)
+            NftExpression.lookup(&writer, first, set, into: nil)
+        case .address(let side, let prefix, let not):
+            NftExpression.family(&writer, prefix.family)
+            NftExpression.address(&writer, side, prefix.family, first)
+            if prefix.length < prefix.family.bits {
+                NftExpression.mask(&writer, first, prefix.mask.bytes)
+            }
+            NftExpression.compare(&writer, first, prefix.first.bytes, not: not)
+        case .addressIn(let side, let family, let set):
+            NftExpression.family(&writer, family)
+            NftExpression.address(&writer, side, family, first)
+            NftExpression.lookup(&writer, first, set, into: nil)
+        case .addressMap(let side, let family, let set):
+            NftExpression.family(&writer, family)
+            NftExpression.address(&writer, side, family, first)
+            NftExpression.lookup(&writer, first, set, into: NftRegister.verdict)
+        case .toThisHost: NftExpression.localDestination(&writer, first)
+        case .protocolIn(let set):
+            NftExpression.meta(&writer, NFT_META_L4PROTO, first)
+            NftExpression.lookup(&writer, first, set, into: nil)
+        case .proto(let number, _):
+            NftExpression.meta(&writer, NFT_META_L4PROTO, first)
+            NftExpression.compare(&writer, first, [number])
+        case .destinationPort(let proto, let port):
+            NftExpression.meta(&writer, NFT_META_L4PROTO, first)
+            NftExpression.compare(&writer, first, [proto.number])
+            NftExpression.destinationPort(&writer, first)
+            NftExpression.compare(&writer, first, NftField.port(port).bytes(padded: false))
+        case .established: NftExpression.conntrack(&writer, NFT_CT_STATE, mask: 1 << 1 | 1 << 2, first)
+        case .translated: NftExpression.conntrack(&writer, NFT_CT_STATUS, mask: UInt32(IPS_DST_NAT.rawValue), first)
+        case .translateDestination(let family, let map): NftExpression.translate(&writer, family, map)
+        case .masquerade(let random): NftExpression.masquerade(&writer, fullyRandom: random)
+        case .translateSource(let address): NftExpression.translateSource(&writer, address)
+        case .jump(let chain): NftExpression.verdict(&writer, Int32(NFT_JUMP.rawValue), chain)
+        case .accept: NftExpression.verdict(&writer, NF_ACCEPT)
+        case .drop: NftExpression.verdict(&writer, NF_DROP)
+        case .comeBack: NftExpression.verdict(&writer, Int32(NFT_RETURN.rawValue))
+        }
+    }
+}
