@@ -1,0 +1,134 @@
+import NetCore
+
+/// Where a thing is: in the namespace that runs the plugin, or in the container's.
+public enum Place: String, Hashable, Sendable {
+    case host
+    case container
+}
+
+/// What must be true of the kernel for one attachment. ADD applies it, CHECK looks for what is missing, everything else
+/// only reads it.
+public struct Plan: Hashable, Sendable {
+    public let owner: Owner
+    /// The container's namespace, as CNI_NETNS names it; nil when nothing happens there.
+    public var namespace: String?
+    /// Brought about when missing, used by many, never removed by DEL.
+    public var shared: [Resource]
+    /// Made new, removed in reverse.
+    public var owned: [Resource]
+
+    public init(owner: Owner, namespace: String?, shared: [Resource] = [], owned: [Resource] = []) {
+        self.owner = owner
+        self.namespace = namespace
+        self.shared = shared
+        self.owned = owned
+    }
+
+    public var resources: [Resource] { shared + owned }
+
+    /// The netfilter half, as one transaction would make it.
+    public var netfilter: NetfilterChanges {
+        resources.reduce(into: NetfilterChanges()) { $0.add($1.netfilter(owner: owner)) }
+    }
+}
+
+/// One thing that must be so. An ordered list of kinds, one file a kind; no graph, no general engine.
+public enum Resource: Hashable, Sendable {
+    case bridge(Bridge)
+    case vethPair(VethPair)
+    case bridgePort(BridgePort)
+    case sysctl(SysctlSetting)
+    case address(PlannedAddress)
+    case linkUp(LinkUp)
+    case route(PlannedRoute)
+    case forgottenNeighbour(ForgottenNeighbour)
+    case linkSettings(LinkSettings)
+    case masquerade(Masquerade)
+    case portForward(PortForward)
+    case hairpin(Hairpin)
+    case firewallMember(FirewallMember)
+    case isolation(Isolation)
+    case adminChain(AdminChain)
+
+    /// One line for people.
+    public var words: String {
+        switch self {
+        case .bridge(let it): it.words
+        case .vethPair(let it): it.words
+        case .bridgePort(let it): it.words
+        case .sysctl(let it): it.words
+        case .address(let it): it.words
+        case .linkUp(let it): it.words
+        case .route(let it): it.words
+        case .forgottenNeighbour(let it): it.words
+        case .linkSettings(let it): it.words
+        case .masquerade(let it): it.words
+        case .portForward(let it): it.words
+        case .hairpin(let it): it.words
+        case .firewallMember(let it): it.words
+        case .isolation(let it): it.words
+        case .adminChain(let it): it.words
+        }
+    }
+
+    /// The same by iproute2 and a shell; netfilter's part stands in `NetfilterChanges.commands`.
+    public func commands(_ shell: ShellWriter) -> [String] {
+        switch self {
+        case .bridge(let it): it.commands(shell)
+        case .vethPair(let it): it.commands(shell)
+        case .bridgePort(let it): it.commands(shell)
+        case .sysctl(let it): it.commands(shell)
+        case .address(let it): it.commands(shell)
+        case .linkUp(let it): it.commands(shell)
+        case .route(let it): it.commands(shell)
+        case .forgottenNeighbour(let it): it.commands(shell)
+        case .linkSettings(let it): it.commands(shell)
+        case .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: []
+        }
+    }
+
+    /// What the resource needs of our nftables table.
+    func netfilter(owner: Owner) -> NetfilterChanges {
+        switch self {
+        case .masquerade(let it): it.netfilter(owner)
+        case .portForward(let it): it.netfilter(owner)
+        case .hairpin(let it): it.netfilter(owner)
+        case .firewallMember(let it): it.netfilter(owner)
+        case .isolation(let it): it.netfilter()
+        case .adminChain(let it): it.netfilter()
+        default: NetfilterChanges()
+        }
+    }
+}
+
+/// One way in which the kernel differs from a plan (cni.md P-55).
+public struct Finding: Hashable, Sendable, CustomStringConvertible {
+    public let object: String
+    public let expected: String
+    public let found: String
+
+    public init(_ object: String, expected: String, found: String) {
+        self.object = object
+        self.expected = expected
+        self.found = found
+    }
+    public var description: String { "\(object): expected \(expected), found \(found)" }
+}
+
+/// Writes commands for the host or, by nsenter, for the container.
+public struct ShellWriter: Sendable {
+    public let namespace: String
+
+    public init(namespace: String) { self.namespace = namespace }
+
+    func ip(_ place: Place, _ arguments: String) -> String { at(place, "ip \(arguments)") }
+
+    func at(_ place: Place, _ command: String) -> String {
+        place == .host ? command : "nsenter --net='\(namespace)' \(command)"
+    }
+
+    func sysctl(_ place: Place, _ path: String, _ value: String) -> String {
+        let write = "echo \(value) > /proc/sys/\(path)"
+        return place == .host ? write : "nsenter --net='\(namespace)' sh -c '\(write)'"
+    }
+}

@@ -1,0 +1,42 @@
+import NetCore
+
+/// Flags of a link as a bridge's port (man 8 bridge, link set).
+public struct BridgePort: Hashable, Sendable {
+    public let link: LinkName
+    /// Frames may leave by the port that they came in by: a container reaches itself by its published port.
+    public let hairpin: Bool?
+    /// No frames between this port and other isolated ones.
+    public let isolated: Bool?
+
+    public init(link: LinkName, hairpin: Bool? = nil, isolated: Bool? = nil) {
+        self.link = link
+        self.hairpin = hairpin
+        self.isolated = isolated
+    }
+
+    private var parts: [(word: String, on: Bool)] {
+        [hairpin.map { ("hairpin", $0) }, isolated.map { ("isolated", $0) }].compactMap { $0 }
+    }
+    var words: String { "port \(link): " + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(separator: ", ") }
+
+    func commands(_ shell: ShellWriter) -> [String] {
+        ["ip link set \(link) type bridge_slave " + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(separator: " ")]
+    }
+
+    func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {
+        var changes = LinkRequest.Changes()
+        changes.hairpin = hairpin
+        changes.isolated = isolated
+        try kernel.host.perform([try LinkRequest.set(link.description, changes, "set \(words)")])
+    }
+
+    func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [Finding] {
+        guard let found = try kernel.link(link, .host) else {
+            return [Finding("port \(link)", expected: "exists", found: "no such link")]
+        }
+        return [("hairpin", hairpin, found.hairpin), ("isolated", isolated, found.isolated)].compactMap { word, wanted, is_ in
+            guard let wanted, is_ != wanted else { return nil }
+            return Finding("port \(link)", expected: "\(word) \(wanted ? "on" : "off")", found: is_.map { "\(word) \($0 ? "on" : "off")" } ?? "no bridge port")
+        }
+    }
+}

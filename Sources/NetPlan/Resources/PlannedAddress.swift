@@ -1,0 +1,74 @@
+import NetCore
+
+/// An address on a link (man 8 ip-address).
+public struct PlannedAddress: Hashable, Sendable {
+    public let place: Place
+    public let link: LinkName
+    public let prefix: IPPrefix
+    /// IPv6: usable at once, without duplicate address detection.
+    public let skippingDetection: Bool
+    /// Addresses of the family that differ from this one are taken off first (bridge's forceAddress).
+    public let replacing: Bool
+    /// Another IPv4 address on the link is an error rather than company (bridge without forceAddress).
+    public let alone: Bool
+
+    public init(
+        _ place: Place, link: LinkName, prefix: IPPrefix, skippingDetection: Bool = false, replacing: Bool = false,
+        alone: Bool = false
+    ) {
+        self.place = place
+        self.link = link
+        self.prefix = prefix
+        self.skippingDetection = skippingDetection
+        self.replacing = replacing
+        self.alone = alone
+    }
+
+    var words: String { "\(link)\(place == .container ? " in the container" : "") has address \(prefix)" }
+
+    func commands(_ shell: ShellWriter) -> [String] {
+        let broadcast = prefix.family == .v4 && prefix.length < 31 ? " brd \(prefix.last)" : ""
+        let nodad = prefix.family == .v6 && skippingDetection ? " nodad" : ""
+        let add = shell.ip(place, "address add \(prefix)\(broadcast) dev \(link)\(nodad)")
+        // Shared ones may stand already.
+        return [place == .host ? "ip address show dev \(link) | grep -qF ' \(prefix) ' || \(add)" : add]
+    }
+
+    func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {
+        let index = try kernel.requireIndex(link, place)
+        if place == .host {
+            let present = try kernel.host.addresses(of: index)
+            if present.contains(where: { $0.prefix == prefix }) { return }
+            for other in present where other.prefix.family == prefix.family && !other.isLinkLocal {
+                if replacing {
+                    let delete = try AddressRequest.delete(other.prefix, from: index, named: link.description)
+                    try kernel.host.perform([delete])
+                } else if alone, prefix.family == .v4 || other.prefix.overlaps(prefix) {
+                    throw KernelError(
+                        "add address \(prefix) to \(link)", .alreadyExists,
+                        "\"\(link)\" already has an IP address different from \(prefix): \(other.prefix)"
+                            + ", from another network's configuration or set by hand; give the network a bridge of its own or set forceAddress")
+                }
+            }
+        }
+        let add = try AddressRequest.add(prefix, to: index, named: link.description, skippingDetection: skippingDetection)
+        if place == .host {
+            _ = try ignoring(.alreadyExists) { () throws(KernelError) in try kernel.host.perform([add]) }
+        } else {
+            kernel.queue(add)
+        }
+    }
+
+    func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [Finding] {
+        let object = "address \(prefix) on \(link)\(place == .container ? " in the container" : "")"
+        guard let index = try kernel.index(link, place) else {
+            return [Finding(object, expected: "present", found: "no link \(link)")]
+        }
+        let found = try kernel.addresses(of: index, place)
+        guard let mine = found.first(where: { $0.prefix == prefix }) else {
+            let others = found.filter { $0.prefix.family == prefix.family && !$0.isLinkLocal }.map { "\($0.prefix)" }
+            return [Finding(object, expected: "present", found: others.isEmpty ? "absent" : "absent; there is " + others.joined(separator: ", "))]
+        }
+        return mine.isDuplicate ? [Finding(object, expected: "usable", found: "another host has it (duplicate address)")] : []
+    }
+}

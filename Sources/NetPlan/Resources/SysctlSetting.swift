@@ -1,0 +1,51 @@
+import NetCore
+
+/// A kernel parameter below net/ in one of the two namespaces (man 8 sysctl).
+public struct SysctlSetting: Hashable, Sendable {
+    public let place: Place
+    /// "net/ipv4/ip_forward"
+    public let path: String
+    public let value: String
+    /// A kernel without the parameter (IPv6 off, say) is as good.
+    public let optional: Bool
+
+    public init(_ place: Place, _ path: String, _ value: String, optional: Bool = false) {
+        self.place = place
+        self.path = path
+        self.value = value
+        self.optional = optional
+    }
+
+    var words: String { "\(path) is \(value)\(place == .container ? " in the container" : "")" }
+    func commands(_ shell: ShellWriter) -> [String] { [shell.sysctl(place, path, value)] }
+
+    func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [Finding] {
+        guard let found = try kernel.sysctl(path, place) else {
+            return optional ? [] : [Finding("sysctl \(path)", expected: value, found: "no such parameter")]
+        }
+        let same = SysctlSetting.words(found) == SysctlSetting.words(value)
+        return same ? [] : [Finding("sysctl \(path)\(place == .container ? " in the container" : "")", expected: value, found: found)]
+    }
+
+    /// Parameters with several numbers come back with tabs between them.
+    static func words(_ text: String) -> [Substring] { text.split { $0 == " " || $0 == "\t" } }
+}
+
+extension LinuxKernel {
+    /// The parameter has that value; written only when it differs.
+    public mutating func set(_ setting: SysctlSetting) throws(KernelError) {
+        guard let found = try sysctl(setting.path, setting.place) else {
+            if setting.optional { return }
+            throw KernelError("set sysctl \(setting.path) to \(setting.value)", .noSuchFile, "this kernel has no such parameter")
+        }
+        guard SysctlSetting.words(found) != SysctlSetting.words(setting.value) else { return }
+        try at(setting.place) { () throws(KernelError) in try Sysctl.write(setting.path, setting.value) }
+    }
+
+    /// The parameter's value; nil when the kernel has no such parameter.
+    public mutating func sysctl(_ path: String, _ place: Place) throws(KernelError) -> String? {
+        try ignoring(.noSuchFile) { () throws(KernelError) in
+            try at(place) { () throws(KernelError) in try Sysctl.read(path) }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import CKernel
+import NetCore
+
+/// A cable: one end on the host, usually a bridge's port, the other in the container (man 4 veth).
+public struct VethPair: Hashable, Sendable {
+    public let host: LinkName
+    public let container: LinkName
+    public let containerMAC: MACAddress?
+    public let mtu: Int?
+    /// The bridge whose port the host end becomes.
+    public let master: LinkName?
+    /// The owner's alias: how DEL and GC recognise it.
+    public let alias: String
+
+    public init(host: LinkName, container: LinkName, containerMAC: MACAddress?, mtu: Int?, master: LinkName?, alias: String) {
+        self.host = host
+        self.container = container
+        self.containerMAC = containerMAC
+        self.mtu = mtu
+        self.master = master
+        self.alias = alias
+    }
+
+    var words: String {
+        "a cable: \(host) on the host\(master.map { ", a port of \($0)," } ?? "") and \(container) in the container"
+            + (containerMAC.map { " with MAC address \($0)" } ?? "") + (mtu.map { ", mtu \($0)" } ?? "")
+    }
+
+    func commands(_ shell: ShellWriter) -> [String] {
+        let size = mtu.map { " mtu \($0)" } ?? ""
+        return [
+            "ip link add \(host)\(size) numtxqueues 1 numrxqueues 1 type veth peer name \(container)"
+                + "\(containerMAC.map { " address \($0)" } ?? "")\(size) numtxqueues 1 numrxqueues 1 netns '\(shell.namespace)'",
+            "ip link set \(host) alias '\(alias)'",
+            shell.sysctl(.host, "net/ipv6/conf/\(host)/accept_ra", "0"),
+            master.map { "ip link set \(host) master \($0)" },
+            "ip link set \(host) up",
+        ].compactMap { $0 }
+    }
+
+    /// One message makes both ends, the next in the same send tags the host's: a kill cannot fall between.
+    func create(_ kernel: inout LinuxKernel) throws(KernelError) {
+        var masterIndex: Int32?
+        if let master {
+            guard let index = try kernel.index(master, .host) else {
+                throw KernelError("add veth pair \(host)", .noSuchDevice, "its bridge \(master) is gone")
+            }
+            masterIndex = index
+        }
+        let add = try kernel.withNamespaceDescriptor { (descriptor: Int32) throws(KernelError) in
+            try LinkRequest.addVethPair(
+                host: host, up: true, master: masterIndex, mtu: mtu, container: container, containerMAC: containerMAC,
+                namespace: descriptor)
+        }
+        var changes = LinkRequest.Changes()
+        changes.alias = alias
+        let tag = try LinkRequest.set(host.description, changes, "tag link \(host)")
+        do throws(KernelError) {
+            try kernel.host.perform([add, tag])
+        } catch where error.errno == .exchangeFull || error.errno == .busy {
+            throw KernelError(error.operation, error.errno, "the bridge is full: a bridge takes 1,023 ports")
+        }
+        // As a port the host end gets no address by itself, but it must not listen to advertisements either.
+        try kernel.set(SysctlSetting(.host, "net/ipv6/conf/\(host)/accept_ra", "0", optional: true))
+    }
+
+    func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [Finding] {
+        var findings: [Finding] = []
+        let object = "link \(host)"
+        if let link = try kernel.link(host, .host) {
+            if !link.isUp { findings.append(Finding(object, expected: "up", found: "down")) }
+            if link.kind != "veth" { findings.append(Finding(object, expected: "veth", found: link.kind ?? "another kind")) }
+            if link.alias != alias { findings.append(Finding(object, expected: "alias \(alias)", found: link.alias ?? "no alias")) }
+            if let master {
+                let found = try kernel.link(index: link.master)?.name
+                if found != master.description {
+                    findings.append(Finding(object, expected: "port of \(master)", found: found.map { "port of \($0)" } ?? "no port"))
+                }
+            }
+            if let mtu, link.mtu != mtu { findings.append(Finding(object, expected: "mtu \(mtu)", found: "mtu \(link.mtu)")) }
+        } else {
+            findings.append(Finding(object, expected: "exists", found: "no such link"))
+        }
+        let inner = "link \(container) in the container"
+        if let link = try kernel.link(container, .container) {
+            if let containerMAC, link.mac != containerMAC {
+                findings.append(Finding(inner, expected: "MAC address \(containerMAC)", found: "MAC address \(link.mac?.description ?? "none")"))
+            }
+            if let mtu, link.mtu != mtu { findings.append(Finding(inner, expected: "mtu \(mtu)", found: "mtu \(link.mtu)")) }
+        } else {
+            findings.append(Finding(inner, expected: "exists", found: "no such link"))
+        }
+        return findings
+    }
+}
