@@ -1,0 +1,42 @@
+import CKernel
+import Glibc
+import NetCore
+
+extension PrivateHost {
+    /// A new network namespace held by a bind mount at /run/netns/`name`, as `ip netns add` makes it; gives its path.
+    @discardableResult
+    public func makeNamespace(_ name: String) throws -> String {
+        let path = "/run/netns/\(name)"
+        do {
+            _ = try OwnedDescriptor(open: path, O_RDONLY | O_CREAT | O_EXCL, mode: 0o444)
+        }
+        // A thread of its own: the host's thread stays where it is. It shares the host's mounts.
+        try HostThread.run {
+            try check("make namespace \(name)") { berth_unshare(berth_clone_newnet()) }
+            try PrivateHost.mount("/proc/thread-self/ns/net", path, "none", MS_BIND)
+        }
+        return path
+    }
+
+    /// The namespace's name is gone; so is the namespace, unless somebody is still in it.
+    public func removeNamespace(_ name: String) throws {
+        let path = "/run/netns/\(name)"
+        try check("unmount \(path)") { umount2(path, Int32(MNT_DETACH)) }
+        try Files.remove(path)
+    }
+
+    /// Runs `body` with the thread inside the namespace at `path` (or of that name below /run/netns), then comes back.
+    public func inside<Value>(_ namespace: String, _ body: () throws -> Value) throws -> Value {
+        let path = namespace.utf8.first == UInt8(ascii: "/") ? namespace : "/run/netns/\(namespace)"
+        let before = try OwnedDescriptor(open: "/proc/thread-self/ns/net", O_RDONLY)
+        do {
+            let target = try OwnedDescriptor(open: path, O_RDONLY)
+            try check("enter \(path)") { berth_setns(target.number, berth_clone_newnet()) }
+        }
+        defer {
+            // Nothing sensible can follow in the wrong namespace.
+            guard berth_setns(before.number, berth_clone_newnet()) == 0 else { fatalError("cannot leave \(path)") }
+        }
+        return try body()
+    }
+}

@@ -1,0 +1,111 @@
+import CKernel
+import Glibc
+import NetCore
+
+/// The transports that ports are published for. SCTP is spoken by raw packets: many kernels have no SCTP sockets.
+public enum Transport: String, Sendable, CaseIterable {
+    case tcp, udp, sctp
+    public var number: Int32 { self == .tcp ? 6 : self == .udp ? 17 : 132 }
+}
+
+/// An address and a port.
+public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
+    public let address: IPAddress
+    public let port: UInt16
+    public init(_ address: IPAddress, _ port: UInt16) {
+        self.address = address
+        self.port = port
+    }
+    /// `[::1]:80` as ("::1", 80); traps on what is no address, for tests write literals.
+    public init(_ address: String, _ port: UInt16) { self.init(IPAddress(address)!, port) }
+    public var description: String { address.family == .v4 ? "\(address):\(port)" : "[\(address)]:\(port)" }
+}
+
+extension PrivateHost {
+    /// Says a word from namespace `client` to `target` while namespace `server` listens at `listener`, and back again.
+    /// Gives the client as the server saw it; nil when no answer came. A namespace nil is the host itself. All sockets
+    /// belong to this thread: a socket stays in the namespace that it was opened in.
+    public func converse(
+        _ transport: Transport, from client: String?, source: IPAddress? = nil, to target: Endpoint,
+        at server: String?, listening listener: Endpoint, milliseconds: Int32 = 1000
+    ) throws -> Endpoint? {
+        let listening = try within(server) { () throws -> Socket in
+            let socket = try Socket(transport, listener.address.family)
+            try socket.bind(listener)
+            return socket
+        }
+        let calling = try within(client) { () throws -> Socket in
+            let socket = try Socket(transport, target.address.family)
+            if let source { try socket.bind(Endpoint(source, 0)) }
+            return socket
+        }
+        switch transport {
+        case .tcp: return try tcp(calling, target, listening, milliseconds)
+        case .udp: return try udp(calling, target, listening, milliseconds)
+        case .sctp: return try sctp(calling, target, listening, listener.port, milliseconds)
+        }
+    }
+
+    func within<Value>(_ namespace: String?, _ body: () throws -> Value) throws -> Value {
+        guard let namespace else { return try body() }
+        return try inside(namespace, body)
+    }
+
+    private func tcp(_ calling: Socket, _ target: Endpoint, _ listening: Socket, _ milliseconds: Int32) throws
+        -> Endpoint?
+    {
+        try check("listen") { listen(listening.number, 8) }
+        guard calling.connect(target), listening.wait(POLLIN, milliseconds) else { return nil }
+        guard let (accepted, seen) = listening.accept() else { return nil }
+        guard calling.wait(POLLOUT, milliseconds), calling.send("ping"), accepted.wait(POLLIN, milliseconds) else {
+            return nil
+        }
+        guard accepted.receive()?.0 == Array("ping".utf8), accepted.send("pong") else { return nil }
+        guard calling.wait(POLLIN, milliseconds), calling.receive()?.0 == Array("pong".utf8) else { return nil }
+        return seen
+    }
+
+    private func udp(_ calling: Socket, _ target: Endpoint, _ listening: Socket, _ milliseconds: Int32) throws
+        -> Endpoint?
+    {
+        // Connected: an answer from another address than the one called is no answer.
+        guard calling.connect(target), calling.send("ping"), listening.wait(POLLIN, milliseconds) else { return nil }
+        guard let (bytes, seen) = listening.receive(), bytes == Array("ping".utf8), listening.send("pong", to: seen)
+        else { return nil }
+        guard calling.wait(POLLIN, milliseconds), calling.receive()?.0 == Array("pong".utf8) else { return nil }
+        return seen
+    }
+
+    /// An INIT chunk arrives at the listener's port; the INIT ACK comes back from the port that was called.
+    private func sctp(
+        _ calling: Socket, _ target: Endpoint, _ listening: Socket, _ port: UInt16, _ milliseconds: Int32
+    ) throws -> Endpoint? {
+        let callerPort: UInt16 = 40_000 + UInt16.random(in: 0..<20_000)
+        let tag = UInt32.random(in: 1 ... .max)
+        guard
+            calling.send(
+                SCTP.initiation(1, from: callerPort, to: target.port, verification: 0, tag: tag),
+                to: Endpoint(target.address, 0))
+        else { return nil }
+        let deadline = RunningChild.now() + Double(milliseconds) / 1000
+        var seen: Endpoint?
+        while seen == nil, listening.wait(POLLIN, Int32(max(0, (deadline - RunningChild.now()) * 1000))) {
+            guard let (bytes, from) = listening.receive() else { break }
+            let packet = SCTP.payload(bytes, target.address.family)
+            guard let ports = SCTP.ports(packet), ports.destination == port, SCTP.tag(packet) == tag else { continue }
+            seen = Endpoint(from.address, ports.source)
+        }
+        guard let seen else { return nil }
+        let answer = SCTP.initiation(2, from: port, to: seen.port, verification: tag, tag: .random(in: 1 ... .max))
+        guard listening.send(answer, to: Endpoint(seen.address, 0)) else { return nil }
+        while calling.wait(POLLIN, Int32(max(0, (deadline - RunningChild.now()) * 1000))) {
+            guard let (bytes, from) = calling.receive() else { break }
+            let packet = SCTP.payload(bytes, target.address.family)
+            guard let ports = SCTP.ports(packet) else { continue }
+            if ports.source == target.port, ports.destination == callerPort, from.address == target.address {
+                return seen
+            }
+        }
+        return nil
+    }
+}
