@@ -36,18 +36,39 @@ struct HarnessTests {
         #expect(outcome.output == input)
     }
 
-    @Test("words go both ways between two namespaces over a cable", arguments: Transport.allCases, ["10.9.0.2", "fd00::2"])
-    func conversation(_ transport: Transport, _ address: String) throws {
-        let seen = try PrivateHost.run { host in
+    @Test(
+        "words go both ways between two namespaces over a cable", arguments: Transport.allCases, AddressFamily.allCases)
+    func conversation(_ transport: Transport, _ family: AddressFamily) throws {
+        let address = family == .v4 ? "10.9.0.2" : "fd00::2"
+        let (answered, refused) = try PrivateHost.run { host in
             try host.makeNamespace("a")
-            try host.inside("a") {
-                try host.must("ip link set lo up")
-                try host.must("ip link add eth0 type veth peer name host0")
-                try host.must("ip link set host0 netns 1")
-            }
-            return try host.converse(
-                transport, from: "a", to: Endpoint(address, 7000), at: nil, listening: Endpoint(address, 7000))
+            try host.cable("host0", ["10.9.0.1/24", "fd00::1/64"], to: "a", "eth0", ["10.9.0.2/24", "fd00::2/64"])
+            let listener = Endpoint(address, 7000)
+            return (
+                try host.converse(transport, from: nil, to: listener, at: "a", listening: listener),
+                try host.converse(
+                    transport, from: nil, to: Endpoint(address, 7001), at: "a", listening: listener, milliseconds: 50)
+            )
         }
-        _ = seen
+        #expect(answered?.address == IPAddress(family == .v4 ? "10.9.0.1" : "fd00::1"))
+        #expect(refused == nil)
+    }
+
+    @Test("two states of a host differ exactly in what was made between them")
+    func differences() throws {
+        let (before, after, again) = try PrivateHost.run { host in
+            let before = try host.state()
+            try host.must("ip link add br9 type bridge")
+            try host.must("nft add table inet lone")
+            let after = try host.state()
+            try host.must("ip link delete br9")
+            try host.must("nft delete table inet lone")
+            return (before, after, try host.state())
+        }
+        let difference = after.difference(from: before)
+        #expect(difference.contains("+ link br9: down mtu 1500"))
+        #expect(difference.contains("+ nft table inet lone"))
+        #expect(!difference.contains("- "))
+        #expect(again.difference(from: before) == "")
     }
 }

@@ -39,4 +39,28 @@ extension PrivateHost {
         }
         return try body()
     }
+
+    /// A veth pair between the thread's namespace and another: both ends up, addresses usable at once.
+    public func cable(
+        _ near: String, _ nearAddresses: [String], to namespace: String, _ far: String, _ farAddresses: [String]
+    ) throws {
+        // Ends of the same index in two fresh namespaces look like a link that is its own lower one: the kernel then
+        // takes up to a second to notice the carrier (linkwatch_urgent_event), and IPv6 is deaf meanwhile.
+        nextIndex += 1
+        try must("ip link add \(near) index \(nextIndex) type veth peer name \(far) netns \(namespace)")
+        for address in nearAddresses { try must("ip address add \(address) dev \(near)\(HostAddress.option(address))") }
+        try must("ip link set \(near) up")
+        try inside(namespace) {
+            try must("ip link set lo up")
+            for address in farAddresses {
+                try must("ip address add \(address) dev \(far)\(HostAddress.option(address))")
+            }
+            try must("ip link set \(far) up")
+        }
+    }
+}
+
+enum HostAddress {
+    /// Without duplicate address detection an IPv6 address serves at once (RFC 4862 section 5.4).
+    static func option(_ address: String) -> String { address.contains(":") ? " nodad" : "" }
 }
