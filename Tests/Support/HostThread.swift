@@ -10,23 +10,58 @@ enum HostThread {
         init(_ body: @escaping () -> Void) { self.body = body }
     }
 
-    /// Runs `body` on a new thread and waits for its end. Throws what the body throws, or EAGAIN without a thread.
+    /// A new thread that runs `body`; join it. Throws EAGAIN when the kernel gives none.
+    static func start(_ body: @escaping () -> Void) throws(KernelError) -> pthread_t {
+        let job = Unmanaged.passRetained(Job(body))
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread, nil,
+            { raw in
+                Unmanaged<Job>.fromOpaque(raw!).takeRetainedValue().body()
+                return nil
+            }, job.toOpaque())
+        guard code == 0 else {
+            job.release()
+            throw KernelError("start a thread for the test's host", Errno(code))
+        }
+        return thread
+    }
+
+    /// Runs `body` on a new thread and waits for its end. Throws what the body throws.
     static func run<Value>(_ body: @escaping () throws -> Value) throws -> Value {
         var answer: Result<Value, any Error>?
-        try withoutActuallyEscaping(body) { body in
-            let job = Job { answer = Result { try body() } }
-            var thread = pthread_t()
-            let code = pthread_create(
-                &thread, nil,
-                { raw in
-                    Unmanaged<Job>.fromOpaque(raw!).takeRetainedValue().body()
-                    return nil
-                }, Unmanaged.passRetained(job).toOpaque())
-            guard code == 0 else { throw KernelError("start a thread for the test's host", Errno(code)) }
-            pthread_join(thread, nil)
-        }
+        pthread_join(try start { answer = Result { try body() } }, nil)
         return try answer!.get()
     }
+}
+
+extension PrivateHost {
+    /// Runs `body` on `count` threads of this host at once; gives their values in order, or throws the first error.
+    public func onThreads<Value: Sendable>(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Value) throws
+        -> [Value]
+    {
+        let answers = Answers<Value>(count)
+        let threads = try (0..<count).map { index in
+            try HostThread.start { answers.set(index, Result { try body(index) }) }
+        }
+        for thread in threads { pthread_join(thread, nil) }
+        return try answers.all.map { try $0!.get() }
+    }
+}
+
+/// One place a thread: nobody writes to another's, and joining orders the reads after the writes.
+private final class Answers<Value: Sendable>: @unchecked Sendable {
+    private let places: UnsafeMutableBufferPointer<Result<Value, any Error>?>
+    init(_ count: Int) {
+        places = .allocate(capacity: count)
+        places.initialize(repeating: nil)
+    }
+    deinit {
+        places.deinitialize()
+        places.deallocate()
+    }
+    func set(_ index: Int, _ value: Result<Value, any Error>) { places[index] = value }
+    var all: [Result<Value, any Error>?] { Array(places) }
 }
 
 /// A namespace's identity: device and inode of its file (man 7 namespaces).
