@@ -15,6 +15,9 @@ public struct HostState: Hashable, Sendable {
         return (gone + added).joined(separator: "\n")
     }
 
+    /// The lines that `isKept`.
+    public func matching(_ isKept: (String) -> Bool) -> HostState { HostState(lines: lines.filter(isKept)) }
+
     /// The lines that do not begin with one of these words (`file /run/berth/lock`, `sysctl net/ipv4/ip_forward`).
     public func without(_ prefixes: [String]) -> HostState {
         HostState(lines: lines.filter { line in !prefixes.contains { line.hasPrefix($0) } })
