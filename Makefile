@@ -1,0 +1,71 @@
+# berth: builds, tests, measures and installs. Every target does its own set-up.
+#
+#   make                 build/cni/<type> and build/bin/{berth,berth-core,berth-cni}
+#   make demo            two containers' network, made and taken down in a private host
+#   make test            the core's tests (FILTER=name for some of them)
+#   make test-engines    podman on our plugins (PLUGIN_DIR=folder for others)
+#   make bench           ours beside the distribution's plugins (BENCH=--quick for a smoke run)
+#   make lint fuzz clean
+#   make install uninstall   [PREFIX=/usr/local] [CNI_BIN_DIR=/opt/cni/bin] [DESTDIR=] [FORCE=1]
+
+PREFIX ?= /usr/local
+CNI_BIN_DIR ?= /opt/cni/bin
+DESTDIR ?=
+FORCE ?=
+FILTER ?=
+BENCH ?=
+PLUGIN_DIR ?= $(CURDIR)/build/cni
+
+# One scratch folder for each set of traits: a change of traits compiles everything again.
+CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth-core --disable-default-traits
+BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth --scratch-path .build-berth
+
+.NOTPARALLEL:
+.PHONY: all core berth demo test test-engines bench fuzz lint install uninstall clean deps
+
+all: core berth
+
+deps:
+	@scripts/deps
+
+core: deps
+	swift build $(CORE_FLAGS)
+	@scripts/stage core .build/release/berth-core
+
+berth: deps
+	swift build $(BERTH_FLAGS)
+	@scripts/stage berth .build-berth/release/berth
+
+demo: all
+	@scripts/deps demo
+	@scripts/as-root scripts/demo
+
+test: core
+	@scripts/deps test
+	swift build --build-tests --disable-default-traits
+	scripts/as-root swift test --disable-default-traits --skip-build $(if $(FILTER),--filter '$(FILTER)')
+
+test-engines: core
+	@scripts/deps engines
+	scripts/as-root Tests/engines/podman --plugins $(PLUGIN_DIR)
+
+bench: core
+	@scripts/deps bench
+	scripts/as-root Benchmarks/run $(BENCH)
+
+fuzz: deps
+	scripts/fuzz
+
+lint:
+	@scripts/deps
+	swift format lint --strict -r Sources Tests Package.swift
+
+install:
+	@[ -x build/bin/berth ] && [ -x build/bin/berth-core ] || $(MAKE) --no-print-directory all
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' CNI_BIN_DIR='$(CNI_BIN_DIR)' FORCE='$(FORCE)' scripts/install
+
+uninstall:
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' CNI_BIN_DIR='$(CNI_BIN_DIR)' scripts/install --remove
+
+clean:
+	rm -rf build .build .build-berth
