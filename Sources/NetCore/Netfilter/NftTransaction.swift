@@ -35,9 +35,9 @@ public struct NftTransaction: Sendable {
         requests.append(try chain.message(table: table))
     }
 
-    public mutating func addRules(of chain: NftChain) throws(KernelError) {
+    public mutating func addRules(_ rules: [NftRule], to chain: String) throws(KernelError) {
         try flush()
-        for rule in chain.rules { requests.append(try rule.message(table: table, chain: chain.name)) }
+        for rule in rules { requests.append(try rule.message(table: table, chain: chain)) }
     }
 
     /// The element is made new; with `exclusive` the transaction fails with EEXIST when its key stands.

@@ -84,3 +84,22 @@ extension NetlinkSocket {
         return try ask(request).compactMap(Link.init)
     }
 }
+
+extension NetlinkSocket {
+    /// Notifications of a group (RTNLGRP_*) arrive at this socket from now on: use one for nothing else.
+    public mutating func join(group: Int32) throws(KernelError) {
+        var number = group
+        try check("listen to netlink group \(group)") {
+            setsockopt(descriptor, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &number, 4)
+        }
+    }
+
+    /// Indexes of the links whose removal the next notification tells. Lost ones (ENOBUFS) read as none.
+    public func removals(_ operation: String) throws(KernelError) -> [Int32] {
+        let replies = try ignoring(Errno(ENOBUFS)) { () throws(KernelError) in try receive(operation) } ?? []
+        // Family 0: a bridge that loses a port tells RTM_DELLINK of family AF_BRIDGE, and the link stands still.
+        return replies.filter { $0.type == RTM_DELLINK && $0.payload.first == 0 }.compactMap { reply in
+            reply.header(16).map { Int32(bitPattern: $0.dropFirst(4).prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }) }
+        }
+    }
+}

@@ -27,6 +27,9 @@ public struct FileLock: ~Copyable {
         self.file = file
     }
 
+    /// Lets go now rather than at the end of the value's life.
+    public consuming func release() {}
+
     /// The descriptor, for a child that must hold the lock too.
     public var descriptor: Int32 { file.number }
 }

@@ -7,6 +7,9 @@ public struct NetworkNamespace: ~Copyable {
     private let descriptor: OwnedDescriptor
     public let path: String
 
+    /// The open descriptor: for a message that names the namespace.
+    public var number: Int32 { descriptor.number }
+
     /// Which namespace this is: equal for equal namespaces, whatever path led there.
     public struct Identity: Hashable, Sendable {
         public let device: UInt64

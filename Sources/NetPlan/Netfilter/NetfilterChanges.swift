@@ -5,21 +5,30 @@ import NetCore
 public struct NetfilterChanges: Hashable, Sendable {
     public var chains: [NftChain] = []
     public var owned: [NftElement] = []
+    /// Chains that the constant chain `admin` calls.
+    public var adminChains: [String] = []
     public var shared: [NftElement] = []
 
-    public init(chains: [NftChain] = [], owned: [NftElement] = [], shared: [NftElement] = []) {
+    public init(
+        chains: [NftChain] = [], owned: [NftElement] = [], shared: [NftElement] = [], adminChains: [String] = []
+    ) {
         self.chains = chains
+        self.adminChains = adminChains
         self.owned = owned
         self.shared = shared
     }
 
-    public var isEmpty: Bool { chains.isEmpty && owned.isEmpty && shared.isEmpty }
+    public var isEmpty: Bool { chains.isEmpty && owned.isEmpty && shared.isEmpty && adminChains.isEmpty }
 
     mutating func add(_ other: NetfilterChanges) {
         for chain in other.chains where !chains.contains(chain) { chains.append(chain) }
         owned += other.owned
+        adminChains += other.adminChains
         for element in other.shared where !shared.contains(element) { shared.append(element) }
     }
+
+    /// The rule by which `admin` calls an administrator's chain; its comment says so.
+    static func call(_ chain: String) -> NftRule { NftRule(.jump(chain), comment: "calls \(chain)") }
 
     /// As `nft -f` takes it, on a host without our table.
     public var commands: [String] {
@@ -28,6 +37,9 @@ public struct NetfilterChanges: Hashable, Sendable {
         return ["add table inet \(table)"] + BerthTable.sets.map { $0.command(table: table) }
             + BerthTable.constants.map { $0.command(table: table) }
             + all.map { $0.command(table: table) } + all.flatMap { $0.ruleCommands(table: table) }
+            + adminChains.flatMap { chain in
+                ["add chain inet \(table) \(chain)", "add rule inet \(table) \(BerthTable.admin) \(NetfilterChanges.call(chain))"]
+            }
             + (shared + owned).map { $0.command(table: table) }
     }
 }

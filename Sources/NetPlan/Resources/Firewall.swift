@@ -77,7 +77,6 @@ public struct AdminChain: Hashable, Sendable {
     var words: String { "the rules of chain \(name), which is yours, are asked first" }
 
     func netfilter() -> NetfilterChanges {
-        // The call from `admin` is made with the chain: both or none.
-        NetfilterChanges(chains: [NftChain(name, rules: [])])
+        NetfilterChanges(adminChains: [name])
     }
 }

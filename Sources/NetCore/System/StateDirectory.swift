@@ -1,0 +1,40 @@
+import Glibc
+
+/// Where berth keeps what must not outlive a boot: attachment records and locks, below /run/berth or $BERTH_STATE_DIR.
+public struct StateDirectory: Hashable, Sendable {
+    public let path: String
+
+    public init(_ path: String = "/run/berth") { self.path = path }
+
+    public var attachments: String { "\(path)/attachments" }
+    public var locks: String { "\(path)/locks" }
+
+    /// Runs `body` under the lock that every process of this host takes for "look, then change our nftables table".
+    public func withNetfilterLock<R>(_ body: () throws(KernelError) -> R) throws(KernelError) -> R {
+        let lock = try lock("netfilter", .exclusive)
+        let result: R
+        do throws(KernelError) {
+            result = try body()
+        } catch {
+            lock.release()
+            throw error
+        }
+        lock.release()
+        return result
+    }
+
+    /// Shared by ADD and DEL of a network, exclusive for its GC (cni.md P-59).
+    public func networkLock(_ network: String, _ mode: FileLock.Mode) throws(KernelError) -> FileLock {
+        try lock("network-\(Attachment.networkTag(network))", mode)
+    }
+
+    private func lock(_ name: String, _ mode: FileLock.Mode) throws(KernelError) -> FileLock {
+        let file = "\(locks)/\(name)"
+        do {
+            return try FileLock(file, mode)
+        } catch where error.errno == .noSuchFile {
+            try Files.makeDirectories(locks, mode: 0o700)
+            return try FileLock(file, mode)
+        }
+    }
+}

@@ -1,0 +1,193 @@
+import CKernel
+import Glibc
+import NetCore
+
+/// The running kernel, by one socket a namespace. Synchronous, for one thread.
+public struct LinuxKernel: ~Copyable, Kernel {
+    /// The socket of the namespace that runs us.
+    public var host: NetlinkSocket
+    private var container: NetlinkSocket?
+    private var namespace: NetworkNamespace?
+    var netfilter: NetlinkSocket?
+    let state: StateDirectory
+    /// Removal of links and closing of sockets may go on in a child after we return (docs/adr/0005-del.md).
+    let detaches: Bool
+    private var indexes: [Place: [String: Int32]] = [:]
+    private var waiting: [NetlinkRequest] = []
+
+    /// Opens the host's socket and, with a namespace path, one there. Throws what the kernel said.
+    public init(namespace path: String? = nil, state: StateDirectory, detaches: Bool = false) throws(KernelError) {
+        var namespace: NetworkNamespace?
+        var container: NetlinkSocket?
+        if let path {
+            let opened = try NetworkNamespace(open: path)
+            container = try NetlinkSocket(NETLINK_ROUTE, in: opened)
+            namespace = consume opened
+        }
+        host = try NetlinkSocket(NETLINK_ROUTE)
+        self.state = state
+        self.detaches = detaches
+        self.namespace = namespace
+        self.container = container
+    }
+
+    // MARK: two places
+
+    /// Runs `body` where `place` is.
+    mutating func at<R>(_ place: Place, _ body: () throws(KernelError) -> R) throws(KernelError) -> R {
+        guard place == .container else { return try body() }
+        return try withNamespace { (namespace) throws(KernelError) in try namespace.inside(body) }
+    }
+
+    mutating func withNamespaceDescriptor<R>(_ body: (Int32) throws(KernelError) -> R) throws(KernelError) -> R {
+        try withNamespace { (namespace) throws(KernelError) in try body(namespace.number) }
+    }
+
+    private mutating func withNamespace<R>(
+        _ body: (inout NetworkNamespace) throws(KernelError) -> R
+    ) throws(KernelError) -> R {
+        if namespace == nil { throw LinuxKernel.noNamespace }
+        return try body(&namespace!)
+    }
+
+    private static let noNamespace = KernelError(
+        "work in the container's network namespace", .noSuchFile, "no namespace was given")
+
+    private func requireContainer() throws(KernelError) {
+        if container == nil { throw LinuxKernel.noNamespace }
+    }
+
+    /// Is sent with the next requests for the container, in order and in one go.
+    mutating func queue(_ request: NetlinkRequest) { waiting.append(request) }
+
+    /// What was queued for the container is done. Throws the first refusal.
+    mutating func flush() throws(KernelError) {
+        guard !waiting.isEmpty else { return }
+        try requireContainer()
+        let requests = waiting
+        waiting = []
+        try container!.perform(requests)
+    }
+
+    // MARK: links
+
+    mutating func remember(_ link: Link, _ place: Place) { indexes[place, default: [:]][link.name] = link.index }
+
+    /// Nil when there is no such link.
+    public mutating func link(_ name: LinkName, _ place: Place) throws(KernelError) -> Link? {
+        let link = try ignoring(.noSuchDevice) { () throws(KernelError) in
+            if place == .host { return try host.link(name.description) }
+            try requireContainer()
+            return try container!.link(name.description)
+        }
+        if let link { remember(link, place) }
+        return link
+    }
+
+    mutating func link(index: Int32?) throws(KernelError) -> Link? {
+        guard let index else { return nil }
+        return try ignoring(.noSuchDevice) { () throws(KernelError) in try host.link(index: index) }
+    }
+
+    mutating func index(_ name: LinkName, _ place: Place) throws(KernelError) -> Int32? {
+        if let known = indexes[place]?[name.description] { return known }
+        return try link(name, place)?.index
+    }
+
+    mutating func requireIndex(_ name: LinkName, _ place: Place) throws(KernelError) -> Int32 {
+        guard let index = try index(name, place) else { throw KernelError("look up link \(name)", .noSuchDevice) }
+        return index
+    }
+
+    public mutating func addresses(of index: Int32, _ place: Place) throws(KernelError) -> [LinkAddress] {
+        if place == .host { return try host.addresses(of: index) }
+        try requireContainer()
+        return try container!.addresses(of: index)
+    }
+
+    mutating func containerRoutes(_ family: AddressFamily) throws(KernelError) -> [Route] {
+        try requireContainer()
+        return try container!.routes(family)
+    }
+
+    // MARK: the verbs
+
+    public mutating func apply(_ plan: Plan) throws(ApplyFailure) {
+        let netfilter = plan.netfilter
+        var made: [Resource] = []
+        do throws(ApplyFailure) {
+            do throws(KernelError) {
+                for resource in plan.shared { try ensure(resource) }
+                for resource in plan.owned {
+                    made.append(resource)
+                    try ensure(resource)
+                }
+                try flush()
+            } catch {
+                throw ApplyFailure(.kernel(error))
+            }
+            try commit(netfilter, owner: plan.owner)
+        } catch {
+            waiting = []
+            // A veth pair that could not be made because its name stands is not ours to remove.
+            if case .kernel(let first) = error.cause, first.errno == .alreadyExists, made.last?.isVethPair == true {
+                made.removeLast()
+            }
+            throw ApplyFailure(error.cause, leftBehind: error.leftBehind + undo(made))
+        }
+    }
+
+    private mutating func ensure(_ resource: Resource) throws(KernelError) {
+        switch resource {
+        case .bridge(let it): try it.ensure(&self)
+        case .vethPair(let it): try it.create(&self)
+        case .bridgePort(let it): try it.ensure(&self)
+        case .sysctl(let it):
+            if it.place == .container { try flush() }
+            try set(it)
+        case .address(let it): try it.ensure(&self)
+        case .linkUp(let it): try it.ensure(&self)
+        case .route(let it): try it.ensure(&self)
+        case .forgottenNeighbour(let it): try it.ensure(&self)
+        case .linkSettings(let it): try it.ensure(&self)
+        case .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: break
+        }
+    }
+
+    /// Only the cable has to be taken back: what stands in the container goes with it, netfilter's part is all or nothing.
+    private mutating func undo(_ made: [Resource]) -> [KernelError] {
+        var failures: [KernelError] = []
+        for case .vethPair(let pair) in made {
+            do throws(KernelError) {
+                if let link = try link(pair.host, .host) { try host.perform([try LinkRequest.delete(link)]) }
+            } catch {
+                failures.append(error)
+            }
+        }
+        return failures
+    }
+
+    public mutating func findings(_ plan: Plan) throws(KernelError) -> [Finding] {
+        var found: [Finding] = []
+        for resource in plan.resources {
+            switch resource {
+            case .bridge(let it): found += try it.findings(&self)
+            case .vethPair(let it): found += try it.findings(&self)
+            case .bridgePort(let it): found += try it.findings(&self)
+            case .sysctl(let it): found += try it.findings(&self)
+            case .address(let it): found += try it.findings(&self)
+            case .linkUp(let it): found += try it.findings(&self)
+            case .route(let it): found += try it.findings(&self)
+            case .linkSettings(let it): found += try it.findings(&self)
+            case .forgottenNeighbour, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: break
+            }
+        }
+        return found + (try netfilterFindings(plan.netfilter, owner: plan.owner))
+    }
+}
+
+extension Resource {
+    fileprivate var isVethPair: Bool {
+        if case .vethPair = self { true } else { false }
+    }
+}

@@ -1,0 +1,145 @@
+import CKernel
+import Glibc
+import NetCore
+
+extension LinuxKernel {
+    /// Runs `body` with the nf_tables socket, which is opened when first needed.
+    mutating func withNetfilter<R>(_ body: (inout NetlinkSocket) throws(KernelError) -> R) throws(KernelError) -> R {
+        if netfilter == nil {
+            do {
+                netfilter = try NetlinkSocket(NETLINK_NETFILTER)
+            } catch {
+                throw KernelError(error.operation, error.errno, "this kernel has no netfilter; it must be built with CONFIG_NF_TABLES")
+            }
+        }
+        return try body(&netfilter!)
+    }
+
+    /// Looks what stands and makes the rest in one transaction, under the host's lock. An ADD deletes nothing: after an
+    /// nftables delete, closing the socket waits for the kernel's grace period.
+    mutating func commit(_ changes: NetfilterChanges, owner: Owner) throws(ApplyFailure) {
+        guard !changes.isEmpty else { return }
+        let refusal: ApplyFailure.Cause?
+        do throws(KernelError) {
+            let state = state
+            refusal = try state.withNetfilterLock { () throws(KernelError) in try attempt(changes, owner: owner) }
+        } catch {
+            throw ApplyFailure(.kernel(error))
+        }
+        if let refusal { throw ApplyFailure(refusal) }
+    }
+
+    private mutating func attempt(_ changes: NetfilterChanges, owner: Owner) throws(KernelError) -> ApplyFailure.Cause? {
+        if let refusal = try portConflict(of: changes.owned, owner: owner) { return refusal }
+        let transaction = try missing(changes)
+        do throws(KernelError) {
+            try withNetfilter { (socket) throws(KernelError) in try socket.commit(transaction) }
+        } catch where error.errno == .alreadyExists {
+            guard let refusal = try holder(of: changes.owned, owner: owner) else { throw error }
+            return refusal
+        }
+        return nil
+    }
+
+    /// The table and chains that are not there yet, and the elements.
+    private mutating func missing(_ changes: NetfilterChanges) throws(KernelError) -> NftTransaction {
+        let table = BerthTable.name
+        var transaction = NftTransaction(table: table)
+        let stands = try withNetfilter { (socket) throws(KernelError) in try socket.hasTable(table) }
+        var chains: [NftChain] = []
+        if !stands {
+            try transaction.addTable()
+            for set in BerthTable.sets { try transaction.add(set) }
+            for element in BerthTable.constants { try transaction.add(element, exclusive: false) }
+            chains = BerthTable.chains
+        }
+        for chain in changes.chains {
+            var there = stands
+            if there { there = try hasChain(chain.name) }
+            if !there { chains.append(chain) }
+        }
+        for chain in chains { try transaction.add(chain) }
+        for chain in chains { try transaction.addRules(chain.rules, to: chain.name) }
+        for name in changes.adminChains {
+            let call = NetfilterChanges.call(name)
+            var there = stands
+            if there { there = try hasChain(name) }
+            if !there { try transaction.add(NftChain(name, rules: [])) }
+            let calls = try withNetfilter { (socket) throws(KernelError) in
+                try socket.ruleComments(ofChain: BerthTable.admin, table: table)
+            }
+            if !calls.contains(call.comment) { try transaction.addRules([call], to: BerthTable.admin) }
+        }
+        for element in changes.shared {
+            let found = try stands ? withNetfilter { (socket) throws(KernelError) in try socket.element(element.identity, table: table) } : nil
+            if let found, found.matches(element) { continue }
+            // The bridge's policy has changed: the rare delete of an ADD.
+            if let found { try transaction.delete(found.identity) }
+            try transaction.add(element, exclusive: false)
+        }
+        for element in changes.owned { try transaction.add(element, exclusive: true) }
+        return transaction
+    }
+
+    private mutating func hasChain(_ name: String) throws(KernelError) -> Bool {
+        try withNetfilter { (socket) throws(KernelError) in try socket.hasChain(name, table: BerthTable.name) }
+    }
+
+    // MARK: looking
+
+    mutating func netfilterFindings(_ changes: NetfilterChanges, owner: Owner) throws(KernelError) -> [Finding] {
+        guard !changes.isEmpty else { return [] }
+        let table = BerthTable.name
+        guard try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(table) }) else {
+            return [Finding("nftables table inet \(table)", expected: "exists", found: "no such table")]
+        }
+        var found = try chainFindings(BerthTable.chains + changes.chains)
+        for chain in changes.adminChains {
+            let calls = try withNetfilter { (socket) throws(KernelError) in
+                try socket.ruleComments(ofChain: BerthTable.admin, table: table)
+            }
+            if !calls.contains(NetfilterChanges.call(chain).comment) {
+                found.append(Finding("nftables chain \(BerthTable.admin)", expected: "calls \(chain)", found: "no such rule"))
+            }
+        }
+        for (element, isOwned) in changes.owned.map({ ($0, true) }) + changes.shared.map({ ($0, false) }) {
+            let command = element.command(table: table)
+            let object = "nftables element of \(element.set.name)"
+            guard let seen = try withNetfilter({ (socket) throws(KernelError) in try socket.element(element.identity, table: table) }) else {
+                found.append(Finding(object, expected: command, found: "no such element"))
+                continue
+            }
+            if !seen.matches(element) {
+                found.append(Finding(object, expected: command, found: seen.chain.map { "jump \($0)" } ?? "other data: \(hex(seen.data, digits: 64))"))
+            } else if isOwned, seen.comment?.hasPrefix(owner.commentPrefix) != true {
+                found.append(Finding(object, expected: "owner \(owner)", found: seen.comment ?? "no owner"))
+            }
+        }
+        return found
+    }
+
+    /// Is our table whole? Nil: it was not made yet. What STATUS asks.
+    public mutating func tableFindings() throws(KernelError) -> [Finding]? {
+        guard try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(BerthTable.name) }) else { return nil }
+        return try chainFindings(BerthTable.chains)
+    }
+
+    private mutating func chainFindings(_ chains: [NftChain]) throws(KernelError) -> [Finding] {
+        let table = BerthTable.name
+        var found: [Finding] = []
+        for chain in chains {
+            let object = "nftables chain \(chain.name)"
+            guard try hasChain(chain.name) else {
+                found.append(Finding(object, expected: "exists", found: "no such chain"))
+                continue
+            }
+            // The administrator's calls come and go.
+            guard chain.name != BerthTable.admin else { continue }
+            let rules = try withNetfilter { (socket) throws(KernelError) in try socket.ruleComments(ofChain: chain.name, table: table) }
+            if rules.count != chain.rules.count {
+                found.append(Finding(object, expected: "\(chain.rules.count) rules", found: "\(rules.count) rules"))
+            }
+        }
+        return found
+    }
+}

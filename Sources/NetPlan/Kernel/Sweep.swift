@@ -1,0 +1,150 @@
+import CKernel
+import Glibc
+import NetCore
+
+extension LinuxKernel {
+    public mutating func sweep(_ owner: Owner, keys: [NftElementKey]?) throws(Failures) {
+        var failures: [KernelError] = []
+        do throws(KernelError) {
+            try removeElements(of: owner, keys: keys)
+        } catch {
+            failures.append(error)
+        }
+        do throws(KernelError) {
+            if let link = try link(owner.attachment.hostInterface, .host), isOurs(link, owner) { try remove(link) }
+        } catch {
+            failures.append(error)
+        }
+        if let failures = Failures(failures) { throw failures }
+    }
+
+    public mutating func sweep(plugin: String, network: String, except valid: Set<Attachment>) throws(Failures) {
+        var failures: [KernelError] = []
+        let prefix = "\(plugin) \(Attachment.networkTag(network))-"
+        let kept = Set(valid.map { Owner(plugin: plugin, attachment: $0).commentPrefix })
+        do throws(KernelError) {
+            try removeElements(of: plugin) { comment in
+                comment.hasPrefix(prefix) && !kept.contains { comment.hasPrefix($0) }
+            }
+        } catch {
+            failures.append(error)
+        }
+        if plugin == "bridge" {
+            do throws(KernelError) {
+                let names = Set(valid.map(\.hostInterface.description))
+                let aliases = ["berth:\(plugin)/\(network)/", "berth:\(plugin)/\(Attachment.networkTag(network))-"]
+                for link in try host.links() where !names.contains(link.name) {
+                    guard let alias = link.alias, aliases.contains(where: alias.hasPrefix) else { continue }
+                    try host.perform([try LinkRequest.delete(link)])
+                }
+            } catch {
+                failures.append(error)
+            }
+        }
+        if let failures = Failures(failures) { throw failures }
+    }
+
+    /// Its name derives from the attachment; the alias confirms it, and a cable whose alias was wiped is still ours.
+    private func isOurs(_ link: Link, _ owner: Owner) -> Bool {
+        link.kind == "veth" && (link.alias == owner.alias || link.alias == nil || link.alias == "")
+    }
+
+    // MARK: elements
+
+    private mutating func removeElements(of owner: Owner, keys: [NftElementKey]?) throws(KernelError) {
+        guard let keys else {
+            return try removeElements(of: owner.plugin) { $0.hasPrefix(owner.commentPrefix) }
+        }
+        guard !keys.isEmpty else { return }
+        let state = state
+        try state.withNetfilterLock { () throws(KernelError) in
+            var mine: [NftElementKey] = []
+            for key in keys {
+                let found = try withNetfilter { (socket) throws(KernelError) in try socket.element(key, table: BerthTable.name) }
+                // Somebody else's by now, or nobody's: not ours to delete.
+                if found?.comment?.hasPrefix(owner.commentPrefix) == true { mine.append(key) }
+            }
+            try delete(mine)
+        }
+    }
+
+    /// Lists the plugin's sets: time grows with them, so only where no record tells the keys.
+    private mutating func removeElements(of plugin: String, where isDead: (String) -> Bool) throws(KernelError) {
+        let sets = BerthTable.ownedSets(of: plugin)
+        guard !sets.isEmpty else { return }
+        let state = state
+        try state.withNetfilterLock { () throws(KernelError) in
+            guard try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(BerthTable.name) }) else { return }
+            var dead: [NftElementKey] = []
+            for set in sets {
+                let elements = try withNetfilter { (socket) throws(KernelError) in
+                    try socket.elements(ofSet: set.name, table: BerthTable.name)
+                }
+                dead += elements.filter { $0.comment.map(isDead) ?? false }.map(\.identity)
+            }
+            try delete(dead)
+        }
+    }
+
+    private mutating func delete(_ keys: [NftElementKey]) throws(KernelError) {
+        guard !keys.isEmpty else { return }
+        var transaction = NftTransaction(table: BerthTable.name)
+        for key in keys { try transaction.delete(key) }
+        try withNetfilter { (socket) throws(KernelError) in try socket.commit(transaction) }
+        if detaches {
+            try withNetfilter { (socket) throws(KernelError) in DetachedChild.keep(socket.descriptor) }
+        }
+    }
+
+    // MARK: links
+
+    /// The link's name and addresses are gone when this returns; the kernel may still be tidying up, which a child waits for.
+    private mutating func remove(_ link: Link) throws(KernelError) {
+        let request = try LinkRequest.delete(link)
+        guard detaches else {
+            _ = try ignoring(.noSuchDevice) { () throws(KernelError) in try host.perform([request]) }
+            return
+        }
+        var watch = try NetlinkSocket(NETLINK_ROUTE)
+        try watch.join(group: Int32(RTNLGRP_LINK.rawValue))
+        var ends: [Int32] = [-1, -1]
+        try check("make a pipe") { berth_pipe_cloexec(&ends) }
+        defer { close(ends[0]) }
+        var failed: KernelError?
+        do throws(KernelError) {
+            try DetachedChild.run(inheriting: [ends[1]]) {
+                do throws(KernelError) {
+                    var socket = try NetlinkSocket(NETLINK_ROUTE)
+                    try socket.perform([request])
+                } catch {
+                    var code = error.errno.rawValue
+                    write(ends[1], &code, 4)
+                }
+                close(ends[1])
+            }
+        } catch {
+            failed = error
+        }
+        close(ends[1])
+        if let failed { throw failed }
+        try awaitRemoval(link, watch, ends[0], request.operation)
+    }
+
+    private func awaitRemoval(_ link: Link, _ watch: borrowing NetlinkSocket, _ pipe: Int32, _ operation: String) throws(KernelError) {
+        for _ in 0..<10_000 {
+            var events = [
+                pollfd(fd: watch.descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: pipe, events: Int16(POLLIN), revents: 0),
+            ]
+            let ready = try check(operation) { poll(&events, 2, 30_000) }
+            guard ready > 0 else { throw KernelError(operation, .timedOut, "the kernel has not removed it in 30 seconds") }
+            if events[0].revents != 0, try watch.removals(operation).contains(link.index) { return }
+            if events[1].revents != 0 {
+                var code: Int32 = 0
+                // Nothing in the pipe and its other end closed: removed.
+                guard read(pipe, &code, 4) == 4, code != ENODEV else { return }
+                throw KernelError(operation, Errno(code))
+            }
+        }
+        throw KernelError(operation, .timedOut)
+    }
+}
