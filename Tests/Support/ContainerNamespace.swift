@@ -26,6 +26,7 @@ extension PrivateHost {
     }
 
     /// Runs `body` with the thread inside the namespace at `path` (or of that name below /run/netns), then comes back.
+    @discardableResult
     public func inside<Value>(_ namespace: String, _ body: () throws -> Value) throws -> Value {
         let path = namespace.utf8.first == UInt8(ascii: "/") ? namespace : "/run/netns/\(namespace)"
         let before = try OwnedDescriptor(open: "/proc/thread-self/ns/net", O_RDONLY)

@@ -1,0 +1,262 @@
+import JSON
+import TestSupport
+import Testing
+
+@Suite("Standard input, whatever it is (P-10 to P-12, P-18, P-21)")
+struct InputTests {
+    static let wrongKinds: [(String, String, JSON)] = [
+        ("bridge", "mtu", JSON.string("many")), ("bridge", "mtu", -5), ("bridge", "mtu", 99_999_999),
+        ("bridge", "isGateway", "yes"), ("bridge", "ipMasq", 1), ("bridge", "bridge", "a/b"),
+        ("bridge", "bridge", "longer-than-fifteen"), ("bridge", "ipMasqBackend", "ebpf"),
+        ("bridge", "ipam", "host-local"),
+        ("portmap", "snat", "yes"), ("portmap", "backend", "ebpf"), ("portmap", "markMasqBit", 32),
+        ("firewall", "backend", "ebpf"), ("firewall", "ingressPolicy", "closed"), ("tuning", "mtu", "many"),
+        ("tuning", "mac", "not-a-mac"), ("tuning", "sysctl", ["net.ipv4.ip_forward"]), ("tuning", "promisc", "on"),
+    ]
+
+    static let laterKeys: [(String, String, JSON)] = [
+        ("bridge", "vlan", JSON.integer(100)), ("bridge", "vlanTrunk", [["id": 101]]),
+        ("bridge", "macspoofchk", true),
+        ("bridge", "portIsolation", true), ("bridge", "disableContainerInterface", true),
+        ("bridge", "ipMasqBackend", "iptables"),
+        ("portmap", "backend", "iptables"), ("portmap", "externalSetMarkChain", "KUBE-MARK-MASQ"),
+        ("portmap", "localhostRelay", true), ("firewall", "backend", "iptables"),
+        ("firewall", "backend", "firewalld"),
+    ]
+
+    static let commands = ["ADD", "DEL", "CHECK", "GC", "STATUS"]
+
+    @Test("P-10 what is not a JSON object is refused with code 6 and changes nothing", arguments: PluginType.allCases)
+    func notAnObject(_ plugin: PluginType) throws {
+        try PrivateHost.run { host in
+            try host.expectUnchanged {
+                for input in [
+                    "", " ", "\n", "null", "1", "\"x\"", "[]", "{", "{\"name\": }", "{'name': 'net1'}", "{} {}",
+                    "\u{0}",
+                    "{\"a\":1}\u{0}", "nul", "{\"name\": NaN}", String(repeating: "[", count: 5000),
+                ] {
+                    for command in InputTests.commands {
+                        try host.expectError(
+                            6, Call(plugin, command, input: input), "of \(input.prefix(20).debugDescription)")
+                    }
+                }
+                var invalid = Call(plugin)
+                invalid.input = [0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]
+                try host.expectError(6, invalid, "of bytes that are no UTF-8")
+            }
+        }
+    }
+
+    @Test("P-10 standard input that cannot be read is code 5", arguments: PluginType.allCases)
+    func unreadable(_ plugin: PluginType) throws {
+        let answer = try PrivateHost.run { host in
+            try host.requirePlugins()
+            return Answer(
+                try host.run(["sh", "-c", "exec \"$0\" < /", plugin.path], environment: Call(plugin).variables))
+        }
+        #expect(answer.isError(5), "\(answer)")
+    }
+
+    @Test(
+        "P-10 a network without a name, or with one that could be a path, is refused with code 7",
+        arguments: PluginType.allCases)
+    func badName(_ plugin: PluginType) throws {
+        try PrivateHost.run { host in
+            try host.expectUnchanged {
+                let type = plugin.rawValue
+                for command in InputTests.commands {
+                    try host.expectError(
+                        7, naming: ["name"],
+                        Call(plugin, command, input: #"{"cniVersion": "1.1.0", "type": "\#(type)"}"#))
+                }
+                for name in ["", "../x", "a/b", "-a", ".a", "a b", "ä"] {
+                    let call = Call(
+                        plugin, "ADD", input: #"{"cniVersion": "1.1.0", "name": "\#(name)", "type": "\#(type)"}"#)
+                    try host.expectError(7, naming: ["name"], call, "name \(name)")
+                }
+                let number = Call(plugin, "ADD", input: #"{"cniVersion": "1.1.0", "name": 17, "type": "\#(type)"}"#)
+                let answer = try host.call(number)
+                host.expect([6, 7].contains(answer.code), "a number as name: \(answer)")
+                host.expect(answer.sentence.contains("name"), "a number as name: \(answer)")
+            }
+        }
+    }
+
+    @Test(
+        "P-11 an unsupported version is code 1 with both sides named, an unreadable one code 6",
+        arguments: PluginType.allCases)
+    func versions(_ plugin: PluginType) throws {
+        try PrivateHost.run { host in
+            try host.expectUnchanged {
+                for version in ["2.0.0", "1.2.0", "0.0.9", "0.5.0", "1.1.1"] {
+                    var configuration = plugin.configuration
+                    configuration["cniVersion"] = .string(version)
+                    for command in ["ADD", "DEL"] {
+                        try host.expectError(
+                            1, naming: ["incompatible CNI versions", version, "1.1.0"],
+                            Call(plugin, command, configuration))
+                    }
+                }
+                for version in ["banana", "1", "1.x.0", "-1.0.0"] {
+                    var configuration = plugin.configuration
+                    configuration["cniVersion"] = .string(version)
+                    try host.expectError(6, naming: [version], Call(plugin, "ADD", configuration), "version \(version)")
+                }
+            }
+        }
+    }
+
+    @Test("P-11 without cniVersion the configuration is one of 0.1.0")
+    func noVersion() throws {
+        let result = try PrivateHost.run { host in
+            try host.makeNamespace("c1")
+            let input = #"{"name": "net1", "type": "bridge", "ipam": {"type": "host-local", "subnet": "10.22.0.0/24"}}"#
+            return try host.call(Call(.bridge, "ADD", input: input))
+        }
+        #expect(result.succeeded, "\(result)")
+        #expect(result.json?["cniVersion"]?.string == "0.1.0")
+        #expect(result.json?["ip4"]?["ip"]?.string == "10.22.0.2/24")
+    }
+
+    @Test("P-12 CHECK before 0.4.0, GC and STATUS before 1.1.0 are refused with code 1", arguments: PluginType.allCases)
+    func tooOld(_ plugin: PluginType) throws {
+        try PrivateHost.run { host in
+            for (command, versions) in [
+                ("CHECK", ["0.1.0", "0.2.0", "0.3.0", "0.3.1"]), ("GC", ["0.4.0", "1.0.0"]),
+                ("STATUS", ["0.3.1", "1.0.0"]),
+            ] {
+                for version in versions {
+                    var configuration = plugin.configuration
+                    configuration["cniVersion"] = .string(version)
+                    configuration["cni.dev/valid-attachments"] = []
+                    try host.expectError(
+                        1, naming: ["config version does not allow \(command)"], Call(plugin, command, configuration),
+                        version)
+                }
+            }
+        }
+    }
+
+    @Test("P-18 keys that nobody knows are ignored")
+    func unknownKeys() throws {
+        let answer = try PrivateHost.run { host in
+            try host.makeNamespace("c1")
+            var configuration = PluginType.bridge.configuration
+            for key in ["frob", "cni.dev/later", "x y"] { configuration[key] = ["deep": [1, 2.5, nil, "x"]] }
+            return try host.call(Call(.bridge, "ADD", configuration))
+        }
+        #expect(answer.succeeded, "\(answer)")
+    }
+
+    @Test(
+        "P-18 a key of the wrong kind is refused with code 7 or 6, key and value named",
+        arguments: InputTests.wrongKinds)
+    func wrongKind(_ plugin: String, _ key: String, _ value: JSON) throws {
+        try PrivateHost.run { host in
+            try host.makeNamespace("c1")
+            try host.inside("c1") { try host.must("ip link add eth0 type bridge") }
+            let plugin = PluginType(rawValue: plugin)!
+            var configuration = plugin.configuration
+            configuration[key] = value
+            if plugin.isChained { configuration["prevResult"] = PreviousResult.plain }
+            // portmap without a port has nothing to do, but its configuration is wrong all the same.
+            configuration["runtimeConfig"] = [
+                "portMappings": [["hostPort": 80, "containerPort": 80, "protocol": "tcp"]]
+            ]
+            try host.expectUnchanged {
+                let answer = try host.call(Call(plugin, "ADD", configuration))
+                host.expect([6, 7].contains(answer.code ?? 0), "\(key): \(answer)")
+                host.expect(answer.sentence.contains(key), "the key \(key) is not named: \(answer)")
+                let word = value.string ?? value.integer.map { "\($0)" } ?? ""
+                host.expect(answer.sentence.contains(word), "the value \(word) is not named: \(answer)")
+            }
+        }
+    }
+
+    @Test(
+        "what is not built yet is answered with code 2, key and value named",
+        arguments: InputTests.laterKeys)
+    func notBuiltYet(_ plugin: String, _ key: String, _ value: JSON) throws {
+        try PrivateHost.run { host in
+            try host.makeNamespace("c1")
+            let plugin = PluginType(rawValue: plugin)!
+            var configuration = plugin.configuration
+            configuration[key] = value
+            if plugin.isChained { configuration["prevResult"] = PreviousResult.plain }
+            configuration["runtimeConfig"] = [
+                "portMappings": [["hostPort": 80, "containerPort": 80, "protocol": "tcp"]]
+            ]
+            try host.expectUnchanged {
+                try host.expectError(2, naming: [key, value.string ?? value.text], Call(plugin, "ADD", configuration))
+            }
+        }
+    }
+
+    @Test("P-21 more than 8 MiB are not read", arguments: PluginType.allCases)
+    func tooLarge(_ plugin: PluginType) throws {
+        try PrivateHost.run { host in
+            let call = Call(
+                plugin, "ADD", input: "{\"name\": \"net1\", \"x\": \"" + String(repeating: "x", count: 9 << 20) + "\"}")
+            try host.expectUnchanged { try host.expectError(5, call) }
+        }
+    }
+
+    @Test("any bytes are an error of one object on standard output, never a crash", arguments: PluginType.allCases)
+    func anyBytes(_ plugin: PluginType) throws {
+        let valid = Call(plugin).input
+        try PrivateHost.run { host in
+            var random = Reproducible(seed: 7)
+            try host.expectUnchanged {
+                for round in 0..<60 {
+                    // Without CNI_NETNS nothing can succeed, whatever the damaged bytes still mean.
+                    var call = Call(plugin, ["ADD", "CHECK"].randomElement(using: &random)!)
+                    call.netns = "/run/netns/none"
+                    call.input = valid
+                    for _ in 0...Int.random(in: 0..<4, using: &random) {
+                        let place = Int.random(in: 0..<call.input.count, using: &random)
+                        switch Int.random(in: 0..<3, using: &random) {
+                        case 0: call.input[place] = UInt8.random(in: 0...255, using: &random)
+                        case 1: call.input.insert(UInt8.random(in: 0...255, using: &random), at: place)
+                        default:
+                            call.input.removeLast(min(Int.random(in: 1..<20, using: &random), call.input.count - 1))
+                        }
+                    }
+                    guard plugin != .hostLocal else {
+                        call.command = "CHECK"
+                        continue
+                    }
+                    let answer = try host.call(call)
+                    host.expect(
+                        answer.code.map(answer.isError) == true, "round \(round): \(call.input.debugText): \(answer)")
+                }
+            }
+        }
+    }
+}
+
+/// The same numbers in every run, so that a failure can be looked at again.
+struct Reproducible: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+    /// SplitMix64.
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+extension [UInt8] {
+    var debugText: String { String(decoding: self, as: UTF8.self).debugDescription }
+}
+
+/// What came before a chained plugin, made up.
+enum PreviousResult {
+    static let plain: JSON = [
+        "cniVersion": "1.1.0",
+        "interfaces": [["name": "eth0", "mac": "02:00:00:00:00:01", "sandbox": "/run/netns/c1"]],
+        "ips": [["address": "10.22.0.2/24", "gateway": "10.22.0.1", "interface": 0]],
+    ]
+}
