@@ -39,8 +39,8 @@ let package = Package(
         .target(name: "NetPlan", dependencies: ["NetCore"], swiftSettings: core),
         .target(name: "PluginKit", dependencies: ["NetPlan", "CNI", "JSON", "NetCore"], swiftSettings: core),
         .target(name: "IPAM", dependencies: ["CNI", "JSON", "NetCore"], swiftSettings: core),
-        .target(name: "BridgePlugin", dependencies: ["PluginKit"], swiftSettings: core),
-        .target(name: "NATPlugin", dependencies: ["PluginKit"], swiftSettings: core),
+        .target(name: "BridgePlugin", dependencies: ["PluginKit", "CKernel"], swiftSettings: core),
+        .target(name: "NATPlugin", dependencies: ["PluginKit", "CKernel"], swiftSettings: core),
         .target(name: "MiniRuntime", dependencies: ["NetCore"], swiftSettings: core),
         .target(
             name: "Inspect",

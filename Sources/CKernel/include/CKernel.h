@@ -39,3 +39,4 @@ int berth_exit_status(int status);   // WEXITSTATUS, or 128 + signal
 int berth_netns_inode(int descriptor, uint64_t *device, uint64_t *inode);
 int berth_is_netns(int descriptor);  // 1 when the descriptor is a network namespace
 int berth_gettid(void);
+int berth_legacy_forward_drops(void); // 1: the legacy IPv4 filter table exists and its FORWARD policy is DROP

@@ -103,7 +103,8 @@ extension CNIResult.RouteConfiguration {
 }
 
 extension CNIResult.DNS {
-    fileprivate init(_ object: ConfigurationObject) throws(CNIError) {
+    /// From a configuration's or a result's `dns`. Throws the object's own code for what is no such object.
+    public init(_ object: ConfigurationObject) throws(CNIError) {
         self.init(
             nameservers: try object.strings("nameservers") ?? [], domain: try object.string("domain"),
             search: try object.strings("search") ?? [], options: try object.strings("options") ?? [],

@@ -78,12 +78,26 @@ public struct Route: Hashable, Sendable {
 }
 
 extension NetlinkSocket {
-    /// Unicast routes of a family (`ip -4 route show table all`).
-    public mutating func routes(_ family: AddressFamily) throws(KernelError) -> [Route] {
+    /// Unicast routes of a family, of one table (up to 255) or of all (`ip -4 route show table all`).
+    public mutating func routes(_ family: AddressFamily, table: UInt8 = 0) throws(KernelError) -> [Route] {
         var header = rtmsg()
         header.rtm_family = family.constant
+        header.rtm_table = table
         let request = try NetlinkRequest("list routes", type: RTM_GETROUTE, flags: NLM_F_DUMP, header: header)
         return try ask(request).compactMap(Route.init)
+    }
+}
+
+extension NetlinkSocket {
+    /// The route that a packet to `address` takes (`ip route get`). Throws ENETUNREACH without one.
+    public mutating func route(to address: IPAddress) throws(KernelError) -> Route? {
+        var header = rtmsg()
+        header.rtm_family = address.family.constant
+        header.rtm_dst_len = UInt8(address.family.bits)
+        let request = try NetlinkRequest("look up the route to \(address)", type: RTM_GETROUTE, flags: 0, header: header) {
+            $0.put(Int(RTA_DST.rawValue), bytes: address.bytes)
+        }
+        return try ask(request).lazy.compactMap(Route.init).first
     }
 }
 

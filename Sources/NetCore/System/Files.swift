@@ -34,9 +34,12 @@ public enum Files {
     }
 
     /// `path` holds `bytes` whole or is as before: a temporary file beside it, then rename(2).
-    /// `durable` adds fsync of the file and of its directory (0.5 ms on a disk).
-    public static func replace(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o600, durable: Bool = false) throws(KernelError) {
-        let temporary = "\(path).tmp-\(getpid())"
+    /// `durable` adds fsync of the file and of its directory (0.5 ms on a disk). The temporary file's name carries the
+    /// process's number, unless one writer at a time is certain and names it.
+    public static func replace(
+        _ path: String, with bytes: [UInt8], mode: UInt32 = 0o600, durable: Bool = false, temporary name: String? = nil
+    ) throws(KernelError) {
+        let temporary = name ?? "\(path).tmp-\(getpid())"
         do throws(KernelError) {
             do {
                 let file = try OwnedDescriptor(open: temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)

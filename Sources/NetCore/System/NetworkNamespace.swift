@@ -27,6 +27,14 @@ public struct NetworkNamespace: ~Copyable {
         self.path = path
     }
 
+    /// Is there a namespace at that path?
+    public static func isOpenable(_ path: String) -> Bool {
+        let number = berth_open_cloexec(path, O_RDONLY | O_NONBLOCK, 0)
+        guard number >= 0 else { return false }
+        defer { close(number) }
+        return berth_is_netns(number) == 1
+    }
+
     /// The calling thread's own namespace.
     public static func current() throws(KernelError) -> NetworkNamespace {
         try NetworkNamespace(open: "/proc/thread-self/ns/net")

@@ -191,3 +191,35 @@ extension Resource {
         if case .vethPair = self { true } else { false }
     }
 }
+
+extension LinuxKernel {
+    /// The host's link with the default route of least metric; nil without one.
+    public mutating func uplink(_ family: AddressFamily = .v4) throws(KernelError) -> Link? {
+        let defaults = try host.routes(family, table: 254).filter { $0.isDefault && $0.link != nil }
+        return try link(index: defaults.min { ($0.priority ?? 0) < ($1.priority ?? 0) }?.link)
+    }
+}
+
+extension LinuxKernel {
+    /// Runs `body` with a kernel that reaches into a container's namespace; when that has gone, does nothing: DEL comes
+    /// late as often as not.
+    public static func withContainer(
+        _ path: String, state: StateDirectory, _ body: (inout LinuxKernel) throws(KernelError) -> Void
+    ) throws(KernelError) {
+        guard NetworkNamespace.isOpenable(path) else { return }
+        var kernel = try LinuxKernel(namespace: path, state: state)
+        try body(&kernel)
+    }
+
+    /// The container's link is down; that there is none is no failure.
+    public mutating func setDown(_ name: LinkName) throws(KernelError) {
+        guard try link(name, .container) != nil else { return }
+        var changes = LinkRequest.Changes()
+        changes.up = false
+        queue(try LinkRequest.set(name.description, changes, "set link \(name) down"))
+        try flush()
+    }
+
+    /// Changes that are made outside of a plan, such as the way back of `tuning`.
+    public mutating func apply(_ settings: LinkSettings) throws(KernelError) { try settings.ensure(&self) }
+}

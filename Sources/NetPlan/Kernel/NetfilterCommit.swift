@@ -143,3 +143,15 @@ extension LinuxKernel {
         return found
     }
 }
+
+extension LinuxKernel {
+    /// A foreign base chain's policy; nil without such a chain.
+    public mutating func policy(ofChain chain: String, table: String, family: Int32) throws(KernelError) -> Int32? {
+        try withNetfilter { (socket) throws(KernelError) in try socket.policy(ofChain: chain, table: table, family: family) }
+    }
+
+    /// Is there a foreign chain of that name?
+    public mutating func hasChain(_ chain: String, table: String, family: Int32) throws(KernelError) -> Bool {
+        try withNetfilter { (socket) throws(KernelError) in try socket.hasChain(chain, table: table, family: family) }
+    }
+}

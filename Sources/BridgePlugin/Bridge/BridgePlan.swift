@@ -1,0 +1,134 @@
+import CNI
+import JSON
+import NetCore
+import NetPlan
+
+/// What the bridge plugin has to know of the host before it plans.
+public struct BridgeObservations: Sendable {
+    /// Of the link with the default route; nil without one.
+    public var uplinkMTU: Int?
+}
+
+extension BridgePlugin {
+    /// The whole of what ADD will do, from configuration and lease alone. Throws code 7 for addresses that do not fit.
+    public func plan(
+        _ request: Request, _ configuration: BridgeConfiguration, lease: CNIResult, _ observations: BridgeObservations
+    ) throws(CNIError) -> Plan {
+        let attachment = request.attachment
+        let owner = Owner(plugin: name, attachment: attachment)
+        let interface = attachment.interface
+        let mtu = configuration.mtu ?? observations.uplinkMTU
+        let ips = own(lease, interface)
+        let families = Set(ips.map(\.address.family))
+        var plan = Plan(owner: owner, namespace: request.netns)
+        plan.shared.append(.bridge(Bridge(name: configuration.bridge, mtu: mtu, promiscuous: configuration.promiscuous)))
+        if configuration.isGateway {
+            plan.shared += families.sorted { $0.rawValue < $1.rawValue }.map { .sysctl(BridgePlugin.forwarding($0)) }
+            if families.contains(.v6) {
+                plan.shared.append(.sysctl(SysctlSetting(.host, "net/ipv6/conf/\(configuration.bridge)/disable_ipv6", "0")))
+            }
+            plan.shared += unique(try ips.map { (ip) throws(CNIError) in try gatewayAddress(ip, configuration) })
+        }
+        plan.owned.append(
+            .vethPair(
+                VethPair(
+                    host: attachment.hostInterface, container: interface, containerMAC: configuration.mac, mtu: mtu,
+                    master: configuration.bridge, alias: owner.alias)))
+        if configuration.hairpin { plan.owned.append(.bridgePort(BridgePort(link: attachment.hostInterface, hairpin: true))) }
+        plan.owned += sysctls(interface, families, configuration).map { .sysctl($0) }
+        plan.owned += ips.map {
+            .address(
+                PlannedAddress(.container, link: interface, prefix: $0.address, skippingDetection: !configuration.detectsDuplicates))
+        }
+        plan.owned.append(.linkUp(LinkUp(.container, interface)))
+        plan.owned += routes(lease, ips, configuration).map { .route(BridgePlugin.planned($0, ips, interface)) }
+        plan.owned += ips.map { .forgottenNeighbour(ForgottenNeighbour(link: configuration.bridge, address: $0.address.address)) }
+        if configuration.masquerade {
+            plan.owned += ips.map { ip in
+                .masquerade(
+                    Masquerade(
+                        source: ip.address,
+                        translation: configuration.masqueradeTranslations.first { $0.family == ip.address.family },
+                        fullyRandom: configuration.masqueradeFullyRandom, exceptions: configuration.masqueradeExceptions))
+            }
+        }
+        return plan
+    }
+
+    /// A lease's addresses, or of a chain's whole result those of our own interface.
+    private func own(_ lease: CNIResult, _ interface: LinkName) -> [CNIResult.IPConfiguration] {
+        lease.ips.filter { ip in
+            guard let index = ip.interface, lease.interfaces.indices.contains(index) else { return true }
+            return lease.interfaces[index].name == interface.description && lease.interfaces[index].sandbox?.isEmpty == false
+        }
+    }
+
+    static func forwarding(_ family: AddressFamily) -> SysctlSetting {
+        SysctlSetting(.host, family == .v4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding", "1")
+    }
+
+    /// The gateway: IPAM's, else the first address of the subnet.
+    static func gateway(of ip: CNIResult.IPConfiguration) -> IPAddress? { ip.gateway ?? ip.address.first.advanced(by: 1) }
+
+    private func gatewayAddress(_ ip: CNIResult.IPConfiguration, _ configuration: BridgeConfiguration) throws(CNIError) -> Resource {
+        guard let gateway = BridgePlugin.gateway(of: ip), gateway.family == ip.address.family else {
+            throw CNIError(.invalidConfiguration, "IPAM gave \(ip.address) with gateway \(ip.gateway.map(String.init(describing:)) ?? "none"), which does not fit")
+        }
+        return .address(
+            PlannedAddress(
+                .host, link: configuration.bridge, prefix: IPPrefix(gateway, length: ip.address.length), skippingDetection: true,
+                replacing: configuration.forceAddress, alone: !configuration.forceAddress))
+    }
+
+    private func sysctls(_ interface: LinkName, _ families: Set<AddressFamily>, _ configuration: BridgeConfiguration) -> [SysctlSetting] {
+        var settings: [SysctlSetting] = []
+        if families.contains(.v6) {
+            let own = "net/ipv6/conf/\(interface)"
+            settings += [
+                SysctlSetting(.container, "net/ipv6/conf/lo/disable_ipv6", "0"),
+                SysctlSetting(.container, "\(own)/disable_ipv6", "0"),
+                SysctlSetting(.container, "\(own)/keep_addr_on_down", "1", optional: true),
+                SysctlSetting(.container, "\(own)/accept_dad", configuration.detectsDuplicates ? "1" : "0", optional: true),
+                SysctlSetting(.container, "\(own)/ndisc_notify", "1", optional: true),
+            ]
+            if configuration.detectsDuplicates {
+                settings.append(SysctlSetting(.container, "\(own)/enhanced_dad", "1", optional: true))
+            }
+        }
+        // The address is announced when the link comes up, so that nobody sends to its last holder.
+        settings.append(SysctlSetting(.container, "net/ipv4/conf/\(interface)/arp_notify", "1"))
+        return settings
+    }
+
+    /// The lease's routes, and with isDefaultGateway a default route per family that has none.
+    func routes(_ lease: CNIResult, _ ips: [CNIResult.IPConfiguration], _ configuration: BridgeConfiguration) -> [CNIResult.RouteConfiguration] {
+        var routes = lease.routes
+        guard configuration.isDefaultGateway else { return routes }
+        for family in AddressFamily.allCases {
+            guard let ip = ips.first(where: { $0.address.family == family }) else { continue }
+            guard !routes.contains(where: { $0.destination.length == 0 && $0.destination.family == family }) else { continue }
+            let everywhere = IPPrefix(IPAddress(family: family, value: 0), length: 0)
+            routes.append(CNIResult.RouteConfiguration(destination: everywhere, gateway: BridgePlugin.gateway(of: ip)))
+        }
+        return routes
+    }
+
+    /// A route without a gateway takes the first address's of its family; without that it is of link scope (P-39).
+    static func planned(_ configured: CNIResult.RouteConfiguration, _ ips: [CNIResult.IPConfiguration], _ interface: LinkName) -> PlannedRoute {
+        let family = configured.destination.family
+        let gateway = configured.gateway ?? ips.first { $0.address.family == family && $0.gateway != nil }?.gateway
+        // Scope link and a gateway exclude each other: the destination is then on the link itself.
+        let onLink = configured.scope == 253 && configured.gateway == nil
+        var route = Route(destination: configured.destination, gateway: onLink ? nil : gateway)
+        route.mtu = configured.mtu
+        route.advmss = configured.advmss
+        route.priority = configured.priority
+        route.table = configured.table
+        route.scope = configured.scope
+        return PlannedRoute(link: interface, route: route)
+    }
+
+    private func unique(_ resources: [Resource]) -> [Resource] {
+        resources.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    }
+}

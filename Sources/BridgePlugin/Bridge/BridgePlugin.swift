@@ -1,0 +1,163 @@
+import CNI
+import Glibc
+import JSON
+import NetCore
+import NetPlan
+import PluginKit
+
+/// `bridge`: a cable between a container and a bridge on the host, addresses by IPAM, the gateway and masquerade where
+/// asked for (cni.md 2.1).
+public struct BridgePlugin: PlannedPlugin {
+    public let name = "bridge"
+    public let isChained = false
+    public let entersContainer = true
+    public let builtIn: @Sendable (String) -> (any Plugin)?
+
+    /// `builtIn` gives the IPAM plugins of this program.
+    public init(builtIn: @escaping @Sendable (String) -> (any Plugin)? = { _ in nil }) { self.builtIn = builtIn }
+
+    public func configuration(_ request: Request) throws(CNIError) -> BridgeConfiguration { try BridgeConfiguration(request) }
+    public func ipam(_ configuration: BridgeConfiguration) -> String? { configuration.ipamType }
+    public var assumptions: BridgeObservations { BridgeObservations(uplinkMTU: nil) }
+
+    public func observe(
+        _ request: Request, _ configuration: BridgeConfiguration, _ kernel: inout LinuxKernel
+    ) throws(CNIError) -> BridgeObservations {
+        try answering { () throws(KernelError) in
+            BridgeObservations(uplinkMTU: configuration.mtu == nil ? try kernel.uplink()?.mtu : nil)
+        }
+    }
+
+    public func requireAbsent(_ attachment: Attachment, _ kernel: inout LinuxKernel) throws(CNIError) {
+        let link = try answering { () throws(KernelError) in try kernel.link(attachment.hostInterface, .host) }
+        guard let link else { return }
+        throw CNIError(
+            .interfaceExists, "\(attachment) is already attached: its link \(link.name) exists",
+            details: "DEL it before the next ADD")
+    }
+
+    public func notes(_ configuration: BridgeConfiguration, _ plan: Plan, _ observations: BridgeObservations) -> JSONObject {
+        var addresses: [JSON] = []
+        for case .address(let address) in plan.owned { addresses.append(.string("\(address.prefix)")) }
+        return [
+            "bridge": .string(configuration.bridge.description), "addresses": .array(addresses),
+            "hostInterface": .string(plan.owner.attachment.hostInterface.description), "isGateway": .bool(configuration.isGateway),
+        ]
+    }
+
+    public func result(
+        _ request: Request, _ configuration: BridgeConfiguration, _ plan: Plan, lease: CNIResult, _ kernel: inout LinuxKernel
+    ) throws(CNIError) -> CNIResult {
+        let attachment = request.attachment
+        try waitForPort(attachment.hostInterface, &kernel)
+        try waitForAddresses(attachment.interface, lease, configuration, &kernel)
+        warnOfAdvertisements(plan, &kernel)
+        let links = try answering { () throws(KernelError) in
+            [
+                try kernel.link(configuration.bridge, .host), try kernel.link(attachment.hostInterface, .host),
+                try kernel.link(attachment.interface, .container),
+            ]
+        }
+        var result = lease
+        result.interfaces = links.enumerated().compactMap { index, link in
+            guard let link else { return nil }
+            return CNIResult.Interface(
+                name: link.name, mac: link.mac?.description, mtu: link.mtu, sandbox: index == 2 ? request.netns : nil)
+        }
+        result.ips = lease.ips.map { ip in
+            var ip = ip
+            ip.interface = 2
+            if configuration.isGateway, ip.gateway == nil { ip.gateway = BridgePlugin.gateway(of: ip) }
+            return ip
+        }
+        result.routes = routes(lease, lease.ips, configuration)
+        if let dns = configuration.dns { result.dns = dns }
+        return result
+    }
+
+    /// A port without spanning tree forwards at once; else up to 2.5 seconds, as the reference waits.
+    private func waitForPort(_ port: LinkName, _ kernel: inout LinuxKernel) throws(CNIError) {
+        for pause: UInt32 in [0, 50, 500, 1000, 1000] {
+            if pause > 0 { usleep(pause * 1000) }
+            let link = try answering { () throws(KernelError) in try kernel.link(port, .host) }
+            if link?.portState == 3 { return }
+        }
+        throw CNIError(.internal, "bridge port in error state: \(port) does not forward", details: "is spanning tree on, or the port disabled?")
+    }
+
+    /// IPv6 addresses that are being checked for duplicates: at most five seconds.
+    private func waitForAddresses(
+        _ interface: LinkName, _ lease: CNIResult, _ configuration: BridgeConfiguration, _ kernel: inout LinuxKernel
+    ) throws(CNIError) {
+        guard configuration.detectsDuplicates, lease.ips.contains(where: { $0.address.family == .v6 && $0.gateway != nil }) else { return }
+        for _ in 0..<100 {
+            let addresses = try answering { () throws(KernelError) in
+                guard let link = try kernel.link(interface, .container), link.isUp else { return [LinkAddress]() }
+                return try kernel.addresses(of: link.index, .container)
+            }
+            if let twin = addresses.first(where: \.isDuplicate) {
+                throw CNIError(.addressInUse, "address \(twin.prefix) is in use by another host of the network")
+            }
+            if !addresses.contains(where: \.isTentative) { return }
+            usleep(50_000)
+        }
+    }
+
+    /// Forwarding makes a host that takes its route from advertisements deaf to them.
+    private func warnOfAdvertisements(_ plan: Plan, _ kernel: inout LinuxKernel) {
+        guard plan.shared.contains(.sysctl(BridgePlugin.forwarding(.v6))) else { return }
+        do throws(KernelError) {
+            guard let uplink = try kernel.uplink(.v6), try kernel.sysctl("net/ipv6/conf/\(uplink.name)/accept_ra", .host) == "1" else { return }
+            warn(name, "IPv6 forwarding is on, so \(uplink.name) ignores router advertisements: set net.ipv6.conf.\(uplink.name).accept_ra=2 to keep its default route")
+        } catch {
+            // A warning that cannot be given is no failure.
+        }
+    }
+
+    public func planToCheck(_ request: Request, _ plan: Plan, _ record: AttachmentRecord?) -> Plan {
+        guard let previous = request.configuration.previousResult else { return plan }
+        let container = previous.interfaces.first { $0.name == request.interface?.description && $0.sandbox?.isEmpty == false }
+        let tuned = record?["tuning"]?.notes
+        var plan = plan
+        plan.owned = plan.owned.map { resource in
+            guard case .vethPair(let pair) = resource else { return resource }
+            // A later plugin may have changed what the result says since, or, before 1.1.0, cannot say.
+            let mtu = container?.mtu ?? tuned?["mtu"]?.integer.map { Int($0) } ?? pair.mtu
+            return .vethPair(
+                VethPair(
+                    host: pair.host, container: pair.container,
+                    containerMAC: container?.mac.flatMap(MACAddress.init) ?? pair.containerMAC, mtu: mtu,
+                    master: pair.master, alias: pair.alias))
+        }
+        return plan
+    }
+
+    public func readiness(
+        _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+    ) throws(CNIError) {
+        let root = configuration.root
+        if try root.bool("ipMasq") { try requireTable(records, &kernel) }
+        guard let bridge = LinkName(try root.string("bridge") ?? "cni0") else { return }
+        let link = try answering { () throws(KernelError) in try kernel.link(bridge, .host) }
+        guard let link else {
+            guard let first = records.first else { return }
+            throw CNIError(.limitedConnectivity, "bridge \(bridge) is gone, and with it the network of \(records.count) attachments", details: "first of them: \(first.attachment)")
+        }
+        guard link.kind == "bridge" else {
+            throw CNIError(.notAvailable, "link \(bridge) exists and is no bridge but \(link.kind ?? "a device")")
+        }
+        if !records.isEmpty, !link.isUp { throw CNIError(.limitedConnectivity, "bridge \(bridge) is down") }
+        let gateways = records.filter { $0[name]?.notes["isGateway"]?.bool == true }
+        for family in AddressFamily.allCases {
+            let needs = gateways.contains { record in
+                record[name]?.notes["addresses"]?.array?.contains { IPPrefix($0.string ?? "")?.family == family } ?? false
+            }
+            let setting = BridgePlugin.forwarding(family)
+            if needs, try answering({ () throws(KernelError) in try kernel.sysctl(setting.path, .host) }) != "1" {
+                throw CNIError(.limitedConnectivity, "\(setting.path) is off: containers of \(configuration.name) reach nothing beyond their bridge")
+            }
+        }
+        let ports = try answering { () throws(KernelError) in try kernel.host.links(master: link.index).count }
+        if ports >= 1023 { throw CNIError(.notAvailable, "bridge \(bridge) is full: a bridge takes 1,023 ports and has \(ports)") }
+    }
+}

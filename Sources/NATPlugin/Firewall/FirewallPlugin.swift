@@ -1,0 +1,120 @@
+import CNI
+import JSON
+import NetCore
+import NetPlan
+import PluginKit
+
+/// The firewall plugin's keys (cni.md 2.6).
+public struct FirewallConfiguration: Sendable {
+    public let policy: Isolation.Policy
+    public let adminChain: String
+    public let publishedAcrossNetworks: Bool
+
+    /// Throws code 7 for a mistake and 2 for what cannot be done, with key and value.
+    public init(_ request: Request) throws(CNIError) {
+        let root = request.configuration.root
+        try request.arguments.requireKnown(["IP", "GATEWAY", "MAC"])
+        try refuseForeignBackend(root)
+        let text = try root.string("ingressPolicy") ?? "open"
+        guard let policy = Isolation.Policy(rawValue: text) else {
+            throw root.error("ingressPolicy", "is not one of \(Isolation.Policy.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        self.policy = policy
+        let chain = try root.string("iptablesAdminChainName") ?? "CNI-ADMIN"
+        let allowed = chain.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) || byte == 0x2d || byte == 0x5f
+        }
+        let startsWell = chain.first.map { $0.isLetter || $0 == "_" } ?? false
+        guard allowed, startsWell, chain.utf8.count <= 28, !BerthTable.chains.contains(where: { $0.name == chain }) else {
+            throw root.error("iptablesAdminChainName", "is no name for a chain of yours: letters, digits, - and _, at most 28, beginning with a letter")
+        }
+        adminChain = chain
+        publishedAcrossNetworks = try root.bool("publishedAcrossNetworks", default: true)
+    }
+}
+
+/// What firewall has to know of the host before it plans.
+public struct FirewallObservations: Sendable {
+    var bridge: LinkName?
+    /// The container's port of that bridge.
+    var port: LinkName?
+}
+
+/// `firewall`: who may reach the container (cni.md 2.6, N-8).
+public struct FirewallPlugin: PlannedPlugin {
+    public let name = "firewall"
+    public let isChained = true
+    public let entersContainer = false
+    public let builtIn: @Sendable (String) -> (any Plugin)? = { _ in nil }
+    /// As the reference: the plugin came with 0.4.0.
+    public var supportedVersions: [SpecVersion] { SpecVersion.allCases.filter { $0 >= .v0_4_0 } }
+
+    public init() {}
+
+    public func configuration(_ request: Request) throws(CNIError) -> FirewallConfiguration { try FirewallConfiguration(request) }
+    public var assumptions: FirewallObservations { FirewallObservations() }
+
+    /// The bridge is found by the host end's master, not by its place in the result.
+    public func observe(
+        _ request: Request, _ configuration: FirewallConfiguration, _ kernel: inout LinuxKernel
+    ) throws(CNIError) -> FirewallObservations {
+        guard configuration.policy != .open else { return FirewallObservations() }
+        let names = (request.configuration.previousResult?.interfaces ?? []).filter { $0.sandbox?.isEmpty ?? true }.map(\.name)
+        return try answering { () throws(KernelError) in
+            var seen = FirewallObservations()
+            for text in names {
+                guard let name = LinkName(text), let link = try kernel.link(name, .host) else { continue }
+                if let master = link.master {
+                    seen.port = name
+                    seen.bridge = LinkName(try kernel.host.link(index: master).name)
+                    return seen
+                }
+                if link.kind == "bridge", seen.bridge == nil { seen.bridge = name }
+            }
+            return seen
+        }
+    }
+
+    public func plan(
+        _ request: Request, _ configuration: FirewallConfiguration, lease: CNIResult, _ observations: FirewallObservations
+    ) throws(CNIError) -> Plan {
+        var plan = Plan(owner: Owner(plugin: name, attachment: request.attachment), namespace: request.netns)
+        let bridge = observations.bridge ?? assumedBridge(lease)
+        plan.shared.append(.adminChain(AdminChain(name: configuration.adminChain)))
+        if configuration.policy != .open {
+            guard let bridge else {
+                throw CNIError(
+                    .invalidConfiguration, "\"ingressPolicy\": \"\(configuration.policy.rawValue)\" needs a bridge, and the container has no port of one",
+                    details: "put the firewall plugin behind the bridge plugin, or leave ingressPolicy out")
+            }
+            plan.shared.append(.isolation(Isolation(bridge: bridge, policy: configuration.policy)))
+            // Between ports of one bridge frames pass without the IP rules, unless br_netfilter is on: the port stops them.
+            if configuration.policy == .isolated, let port = observations.port {
+                plan.owned.append(.bridgePort(BridgePort(link: port, isolated: true)))
+            }
+        }
+        plan.owned += lease.ips.map {
+            .firewallMember(
+                FirewallMember(address: $0.address.address, publishedAcrossNetworks: configuration.publishedAcrossNetworks))
+        }
+        return plan
+    }
+
+    /// For a plan without a look at the host: the first interface outside the container.
+    private func assumedBridge(_ lease: CNIResult) -> LinkName? {
+        lease.interfaces.first { $0.sandbox?.isEmpty ?? true }.flatMap { LinkName($0.name) }
+    }
+
+    public func result(
+        _ request: Request, _ configuration: FirewallConfiguration, _ plan: Plan, lease: CNIResult, _ kernel: inout LinuxKernel
+    ) throws(CNIError) -> CNIResult {
+        ForeignFirewall.warn(name, &kernel)
+        return lease
+    }
+
+    public func readiness(
+        _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+    ) throws(CNIError) {
+        try requireTable(records, &kernel)
+    }
+}

@@ -1,0 +1,43 @@
+import CKernel
+import Glibc
+import NetCore
+import NetPlan
+import PluginKit
+
+/// Other people's rules that drop forwarded packets (cni.md N-6, N-8): an accept of ours does not end their chains, so
+/// it is said, and never edited.
+enum ForeignFirewall {
+    /// A sentence for each; looks at well-known tables by name, never lists the ruleset.
+    static func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [String] {
+        var found: [String] = []
+        for (family, name) in [(NFPROTO_IPV4, "ip"), (NFPROTO_IPV6, "ip6")] {
+            if try kernel.policy(ofChain: "FORWARD", table: "filter", family: Int32(family)) == NF_DROP {
+                found.append(
+                    "chain FORWARD of table \(name) filter has policy drop (Docker or ufw set it): forwarded packets need an accept there too, "
+                        + "for Docker in DOCKER-USER: iptables -I DOCKER-USER -j ACCEPT")
+            }
+        }
+        if try kernel.hasChain("filter_FORWARD", table: "firewalld", family: Int32(NFPROTO_INET)) {
+            found.append(
+                "firewalld filters forwarded packets: put the bridge into a zone that accepts, firewall-cmd --zone=trusted --add-interface=BRIDGE")
+        }
+        if LegacyTables.forwardDrops() {
+            found.append(
+                "iptables (legacy) has policy DROP in its FORWARD chain: forwarded packets need an accept there too, iptables-legacy -P FORWARD ACCEPT or a rule for the bridge")
+        }
+        return found
+    }
+
+    static func warn(_ plugin: String, _ kernel: inout LinuxKernel) {
+        do throws(KernelError) {
+            for sentence in try findings(&kernel) { PluginKit.warn(plugin, sentence) }
+        } catch {
+            // A warning that cannot be given is no failure.
+        }
+    }
+}
+
+/// The iptables of before nftables, asked without libiptc: only for the policy of one chain.
+enum LegacyTables {
+    static func forwardDrops() -> Bool { berth_legacy_forward_drops() == 1 }
+}

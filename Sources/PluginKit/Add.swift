@@ -1,0 +1,121 @@
+import CNI
+import Glibc
+import JSON
+import NetCore
+import NetPlan
+
+extension PlannedPlugin {
+    /// The attachment is there, or nothing of it (P-34).
+    public func add(_ request: Request) throws(CNIError) -> CNIResult {
+        let configuration = try configuration(request)
+        var lease = try lease(request)
+        let namespace = try request.requireNamespace()
+        var kernel = try openForWork(namespace, request)
+        let owner = owner(request)
+        let records = AttachmentRecords(request.state)
+        let lock = try answering { () throws(KernelError) in try request.state.networkLock(owner.attachment.network, .shared) }
+        defer { withExtendedLifetime(lock.descriptor) {} }
+        var record = try answering { () throws(KernelError) in
+            try records.read(owner.attachment) ?? AttachmentRecord(attachment: owner.attachment, netns: namespace)
+        }
+        try requireDetached(owner, record, &kernel)
+        // Before addresses are taken: what can be wrong on this host is found now.
+        let observations = try observe(request, configuration, &kernel)
+        var ipamRan = false
+        do throws(CNIError) {
+            if let type = ipam(configuration) {
+                // A delegate that fails is told to DEL (P-33); our own takes nothing when it fails, and a DEL could hurt
+                // another's lease of the same name (P-40).
+                ipamRan = try !delegate(request).isInProcess(type)
+                lease = try call(type, .add, request) ?? CNIResult()
+                ipamRan = true
+            }
+            let plan = try plan(request, configuration, lease: lease, observations)
+            var section = AttachmentRecord.Section(since: Int64(time(nil)))
+            section.keys = plan.netfilter.owned.map(\.identity)
+            section.notes = notes(configuration, plan, observations)
+            section.configuration = request.configuration.json
+            record.netns = namespace
+            record[name] = section
+            try answering { () throws(KernelError) in try records.write(record) }
+            do throws(ApplyFailure) {
+                try kernel.apply(plan)
+            } catch {
+                throw CNIError(error, owner)
+            }
+            do throws(CNIError) {
+                let result = try result(request, configuration, plan, lease: lease, &kernel)
+                section.isDone = true
+                record[name] = section
+                try answering { () throws(KernelError) in try records.write(record) }
+                return result
+            } catch {
+                throw undone(error, owner, section, &kernel)
+            }
+        } catch {
+            throw released(error, request, configuration, &record, records, ipamRan: ipamRan)
+        }
+    }
+
+    private func openForWork(_ namespace: String, _ request: Request) throws(CNIError) -> LinuxKernel {
+        do throws(KernelError) {
+            return try LinuxKernel(namespace: entersContainer ? namespace : nil, state: request.state)
+        } catch {
+            guard error.operation.hasPrefix("open") && error.operation.contains(namespace) else { throw CNIError(refused: error) }
+            throw CNIError(.invalidNamespace, "failed to open netns \"\(namespace)\": \(error)")
+        }
+    }
+
+    /// A second ADD of the same attachment is refused before anything of the first is touched (P-40).
+    private func requireDetached(_ owner: Owner, _ record: AttachmentRecord, _ kernel: inout LinuxKernel) throws(CNIError) {
+        guard let section = record[name] else { return try requireAbsent(owner.attachment, &kernel) }
+        let state = section.isDone ? "already attached" : "half attached by an ADD that did not end"
+        throw CNIError(
+            .interfaceExists, "\(owner.attachment) is \(state) by \(name)", details: "DEL it before the next ADD")
+    }
+
+    /// Takes back a plan that holds, after a later step failed.
+    private func undone(
+        _ error: CNIError, _ owner: Owner, _ section: AttachmentRecord.Section, _ kernel: inout LinuxKernel
+    ) -> CNIError {
+        do throws(Failures) {
+            try kernel.sweep(owner, keys: section.keys)
+            return error
+        } catch let failures {
+            return CNIError(.rollbackIncomplete, error.message, details: "left behind: \(failures)")
+        }
+    }
+
+    /// The way back of everything that is no kernel object: settings, the record, the lease last.
+    private func released(
+        _ error: CNIError, _ request: Request, _ configuration: Configuration, _ record: inout AttachmentRecord,
+        _ records: AttachmentRecords, ipamRan: Bool
+    ) -> CNIError {
+        var left: [String] = []
+        if record[name] != nil {
+            record[name] = nil
+            do throws(KernelError) {
+                try records.write(record)
+            } catch {
+                left.append(error.description)
+            }
+        }
+        if ipamRan, let type = ipam(configuration) {
+            do throws(CNIError) {
+                _ = try call(type, .del, request)
+            } catch {
+                left.append("the address of \(type): \(error)")
+            }
+        }
+        guard !left.isEmpty else { return error }
+        return CNIError(
+            .rollbackIncomplete, error.message,
+            details: ([error.details].compactMap { $0 } + ["left behind: " + left.joined(separator: "; ")]).joined(separator: "; "))
+    }
+
+    func call(_ type: String, _ command: Command, _ request: Request) throws(CNIError) -> CNIResult? {
+        try delegate(request).call(
+            type, command, containerID: request.containerID, netns: request.netns, interface: request.interface,
+            arguments: request.arguments, configuration: request.configuration.json)
+    }
+}

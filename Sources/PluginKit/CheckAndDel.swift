@@ -1,0 +1,70 @@
+import CNI
+import JSON
+import NetCore
+import NetPlan
+
+extension PlannedPlugin {
+    /// Everything is as ADD left it, or code 106 says what differs (P-54, P-55).
+    public func check(_ request: Request) throws(CNIError) {
+        let configuration = try configuration(request)
+        guard let previous = request.configuration.previousResult else {
+            throw CNIError(.invalidConfiguration, "CHECK needs the result of ADD: \"prevResult\" is missing")
+        }
+        let namespace = try request.requireNamespace()
+        var kernel: LinuxKernel
+        do throws(KernelError) {
+            kernel = try LinuxKernel(namespace: entersContainer ? namespace : nil, state: request.state)
+        } catch {
+            throw CNIError(.invalidNamespace, "failed to open netns \"\(namespace)\": \(error)")
+        }
+        let record = try answering { () throws(KernelError) in try AttachmentRecords(request.state).read(request.attachment) }
+        let observations = try observe(request, configuration, &kernel)
+        let plan = planToCheck(
+            request, try plan(request, configuration, lease: previous, observations), record)
+        let findings = try answering { () throws(KernelError) in try kernel.findings(plan) }
+        if !findings.isEmpty { throw CNIError(findings) }
+        if let type = ipam(configuration) { _ = try call(type, .check, request) }
+    }
+
+    /// Nothing of the attachment is left; rules go first and the address last (P-52), and what is not there is no failure
+    /// (P-50). Needs neither namespace nor previous result (P-51).
+    public func del(_ request: Request) throws(CNIError) {
+        let owner = owner(request)
+        let records = AttachmentRecords(request.state)
+        let lock = try answering { () throws(KernelError) in try request.state.networkLock(owner.attachment.network, .shared) }
+        defer { withExtendedLifetime(lock.descriptor) {} }
+        let record = try answering { () throws(KernelError) in try records.read(owner.attachment) }
+        var kernel = try answering { () throws(KernelError) in
+            try LinuxKernel(state: request.state, detaches: request.environment["BERTH_DETACH"] != "0")
+        }
+        let section = record?[name]
+        try restore(request, section, &kernel)
+        do throws(Failures) {
+            try kernel.sweep(owner, keys: section?.keys)
+        } catch {
+            // The address stays held: it must not be given away while stale rules lead to it.
+            throw CNIError(code: .internal, error)
+        }
+        try answering { () throws(KernelError) in
+            try afterRemoval(section, &kernel)
+            if var record {
+                record[name] = nil
+                try records.write(record)
+            } else {
+                try records.remove(owner.attachment)
+            }
+        }
+        if let type = request.configuration.root.ipamType, ipamIsOurs { _ = try call(type, .del, request) }
+    }
+
+    /// Whether the plugin delegates at all.
+    private var ipamIsOurs: Bool { !isChained }
+}
+
+extension ConfigurationObject {
+    /// `ipam.type`, read leniently: DEL must not fail for a configuration that was edited meanwhile.
+    var ipamType: String? {
+        guard let type = value("ipam")?["type"]?.string, !type.isEmpty else { return nil }
+        return type
+    }
+}

@@ -1,0 +1,87 @@
+import CNI
+import Glibc
+import JSON
+import NetCore
+import NetPlan
+
+extension PlannedPlugin {
+    /// Of this plugin's attachments to the network nothing is left but those in the list (P-57). Goes on past errors and
+    /// reports all.
+    public func gc(_ request: Request) throws(CNIError) {
+        let configuration = request.configuration
+        guard let list = configuration.validAttachments else {
+            throw CNIError(.invalidConfiguration, "\"cni.dev/valid-attachments\" is missing: GC does not guess what may go")
+        }
+        let started = Int64(time(nil))
+        var problems: [String] = []
+        // Exclusive: an ADD in progress is waited for, and what began after us is not ours to judge (P-59).
+        let lock = try answering { () throws(KernelError) in try request.state.networkLock(configuration.name, .exclusive) }
+        defer { withExtendedLifetime(lock.descriptor) {} }
+        let records = AttachmentRecords(request.state)
+        var valid = Set(
+            list.compactMap { entry in
+                LinkName(entry.interface).map { Attachment(network: configuration.name, containerID: entry.containerID, interface: $0) }
+            })
+        let present = try answering { () throws(KernelError) in try records.all(network: configuration.name) }
+        for record in present where record.sections.contains(where: { $0.section.since >= started }) {
+            valid.insert(record.attachment)
+        }
+        do throws(KernelError) {
+            var kernel = try LinuxKernel(state: request.state)
+            do throws(Failures) {
+                try kernel.sweep(plugin: name, network: configuration.name, except: valid)
+            } catch {
+                problems += error.all.map(\.description)
+            }
+            for var record in present where !valid.contains(record.attachment) && problems.isEmpty {
+                record[name] = nil
+                try records.write(record)
+            }
+        } catch {
+            problems.append(error.description)
+        }
+        if !isChained, let type = configuration.root.ipamType {
+            do throws(CNIError) {
+                _ = try call(type, .gc, request)
+            } catch {
+                problems.append(error.description)
+            }
+        }
+        guard problems.isEmpty else {
+            throw CNIError(.internal, "GC of network \(configuration.name): " + problems.joined(separator: "; "))
+        }
+    }
+
+    /// An ADD could succeed and no attachment is harmed (P-56). Changes nothing.
+    public func status(_ request: Request) throws(CNIError) {
+        let records = AttachmentRecords(request.state)
+        let present = try answering { () throws(KernelError) in try records.all(network: request.configuration.name) }
+        var kernel: LinuxKernel
+        do throws(KernelError) {
+            kernel = try LinuxKernel(state: request.state)
+        } catch {
+            throw CNIError(.notAvailable, error.description)
+        }
+        try readiness(request.configuration, present.filter { $0[name]?.isDone == true }, &kernel)
+        if !isChained, let type = request.configuration.root.ipamType { _ = try call(type, .status, request) }
+    }
+
+    /// nf_tables answers, and our table, once made, is whole. For plugins that keep elements there.
+    public func requireTable(_ records: [AttachmentRecord], _ kernel: inout LinuxKernel) throws(CNIError) {
+        let findings: [Finding]?
+        do throws(KernelError) {
+            findings = try kernel.tableFindings()
+        } catch {
+            throw CNIError(.notAvailable, "nftables cannot be used: \(error)", details: "the kernel needs CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET")
+        }
+        let harmed = records.filter { !($0[name]?.keys ?? []).isEmpty }
+        guard let findings else {
+            guard let first = harmed.first else { return }
+            throw CNIError(
+                .limitedConnectivity, "the nftables table inet \(BerthTable.name) is gone, and with it the rules of \(harmed.count) attachments",
+                details: "first of them: \(first.attachment); something flushed the ruleset")
+        }
+        guard let first = findings.first else { return }
+        throw CNIError(.limitedConnectivity, "the nftables table inet \(BerthTable.name) was changed by somebody else: \(first)")
+    }
+}
