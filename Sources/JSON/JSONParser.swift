@@ -15,7 +15,7 @@ extension JSON {
         }
         let tokener = json_tokener_new_ex(Int32(JSON.depthLimit))
         defer { json_tokener_free(tokener) }
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8)
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT)
 
         // A number at the end is only known to end there when a NUL follows it.
         let terminated = bytes + [0]

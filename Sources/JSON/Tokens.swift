@@ -1,6 +1,6 @@
-/// The words of a JSON text, held to RFC 8259 before json-c reads it. json-c judges structure, depth and UTF-8; even when
-/// strict it takes 'single quotes', control characters as they are, NaN, Infinity, what follows a NUL, lets a too large
-/// integer be the largest, and cuts a key at \u0000.
+/// The words of a JSON text, held to RFC 8259 before json-c reads it. json-c judges structure and depth; even when strict
+/// it takes 'single quotes', control characters as they are, NaN, Infinity, "1.", overlong UTF-8 and what follows a NUL,
+/// lets a too large integer be the largest, and cuts a key at \u0000.
 enum Tokens {
     typealias Fault = (offset: Int, message: String)
 
@@ -43,6 +43,11 @@ enum Tokens {
                 if let fault = escape(bytes, &index) { return fault }
             case 0..<0x20:
                 return (index, "\(name(of: bytes[index])) in a string is written as an escape")
+            case 0x80...:
+                var parser = Unicode.UTF8.ForwardParser()
+                var rest = bytes[index...].makeIterator()
+                guard case .valid(let scalar) = parser.parseScalar(from: &rest) else { return (index, "invalid UTF-8") }
+                index += scalar.count
             default:
                 index += 1
             }
@@ -92,12 +97,15 @@ enum Tokens {
         if index < bytes.count, bytes[index] | 0x20 == UInt8(ascii: "e") {
             isInteger = false
             index += 1
-            if index < bytes.count, bytes[index] == UInt8(ascii: "+") || bytes[index] == UInt8(ascii: "-") { index += 1 }
+            if index < bytes.count, bytes[index] == UInt8(ascii: "+") || bytes[index] == UInt8(ascii: "-") {
+                index += 1
+            }
             let exponent = index
             skipDigits(bytes, &index)
             if index == exponent { return (index, "a digit is missing") }
         }
-        if isInteger, Int64(String(decoding: whole, as: UTF8.self)) == nil {
+        // 18 digits always fit.
+        if isInteger, whole.count > 18, Int64(String(decoding: whole, as: UTF8.self)) == nil {
             return (start, "the integer does not fit 64 bits")
         }
         return nil

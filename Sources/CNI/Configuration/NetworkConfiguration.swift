@@ -75,7 +75,8 @@ public struct NetworkConfiguration: Hashable, Sendable {
 
     /// VERSION may come with nothing at all on standard input (P-60).
     init(probing bytes: [UInt8]) throws(CNIError) {
-        json = bytes.allSatisfy { $0 == 0x20 || (0x09...0x0d).contains($0) } ? [:] : try NetworkConfiguration.object(bytes)
+        let isBlank = bytes.allSatisfy { $0 == 0x20 || (0x09...0x0d).contains($0) }
+        json = isBlank ? [:] : try NetworkConfiguration.object(bytes)
         version = json["cniVersion"]?.string.flatMap(SpecVersion.init(rawValue:)) ?? .latest
         (name, type, runtimeConfig, cniArgs) = ("", "", [:], [:])
     }

@@ -24,7 +24,9 @@ public enum PluginProcess {
     static func run(_ plugin: any Plugin, environment: Environment, streams: Streams) -> Int32 {
         guard environment.nonEmpty("CNI_COMMAND") != nil else {
             let versions = plugin.supportedVersions.map(\.rawValue).joined(separator: ", ")
-            say("CNI plugin \(plugin.name) v\(programVersion)\nCNI protocol versions supported: \(versions)", on: streams.errors)
+            say(
+                "CNI plugin \(plugin.name) v\(programVersion)\nCNI protocol versions supported: \(versions)",
+                on: streams.errors)
             return 0
         }
         signal(SIGPIPE, SIG_IGN)
@@ -67,7 +69,8 @@ public enum PluginProcess {
         case .add:
             let result = try plugin.add(request)
             if interruption.isPending {
-                throw rolledBack(plugin, request, CNIError(.internal, "interrupted", details: "a signal asked the plugin to end"))
+                throw rolledBack(
+                    plugin, request, CNIError(.internal, "interrupted", details: "a signal asked the plugin to end"))
             }
             do throws(CNIError) {
                 return try result.json(version: version)
@@ -113,11 +116,11 @@ public enum PluginProcess {
     private static func rolledBack(_ plugin: any Plugin, _ request: Request, _ error: CNIError) -> CNIError {
         guard request.command == .add else { return error }
         do throws(CNIError) {
-            try plugin.del(request)
+            try plugin.del(request.replacing(.del))
             return error
         } catch let failure {
-            return CNIError(
-                .rollbackIncomplete, "\(error.message); undoing it failed: \(failure.message)", details: failure.details)
+            let message = "\(error.message); undoing it failed: \(failure.message)"
+            return CNIError(.rollbackIncomplete, message, details: failure.details)
         }
     }
 

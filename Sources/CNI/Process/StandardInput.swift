@@ -23,7 +23,8 @@ extension PluginProcess {
         while true {
             var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard try check(operation, { poll(&wait, 1, Int32(secondsToWait) * 1000) }) > 0 else {
-                throw KernelError(operation, .timedOut, "nothing came and it was not closed for \(secondsToWait) seconds")
+                throw KernelError(
+                    operation, .timedOut, "nothing came and it was not closed for \(secondsToWait) seconds")
             }
             let count = try check(operation) { Glibc.read(descriptor, &chunk, chunk.count) }
             if count == 0 { return bytes }

@@ -26,10 +26,11 @@ public struct CNIArguments: Hashable, Sendable {
         var pairs: [Pair] = []
         for part in text.utf8.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false) {
             guard let equals = part.firstIndex(of: UInt8(ascii: "=")), equals != part.startIndex else {
-                throw CNIError(.invalidEnvironment, "ARGS: invalid pair \"\(Substring(part))\"", details: "CNI_ARGS is \"\(text)\"")
+                let message = "ARGS: invalid pair \"\(Substring(part))\""
+                throw CNIError(.invalidEnvironment, message, details: "CNI_ARGS is \"\(text)\"")
             }
-            pairs.append(
-                Pair(key: String(Substring(part[..<equals])), value: String(Substring(part[part.index(after: equals)...]))))
+            let value = part[part.index(after: equals)...]
+            pairs.append(Pair(key: String(Substring(part[..<equals])), value: String(Substring(value))))
         }
         self.init(pairs: pairs)
     }

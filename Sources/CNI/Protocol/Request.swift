@@ -63,6 +63,13 @@ public struct Request: Sendable {
         input = nil
     }
 
+    /// The same call as another operation: the DEL that undoes an ADD.
+    public func replacing(_ command: Command) -> Request {
+        Request(
+            command: command, containerID: containerID, netns: netns, interface: interface, arguments: arguments,
+            path: path, configuration: configuration, environment: environment)
+    }
+
     /// The key of what is attached; traps for GC, STATUS and VERSION, which have none.
     public var attachment: Attachment {
         guard let interface else { preconditionFailure("\(command) has no attachment") }

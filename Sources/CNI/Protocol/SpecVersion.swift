@@ -1,3 +1,5 @@
+// The numbers keep their underscores: v1_1_0 is 1.1.0, and v110 would not say so.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 /// A version of the CNI specification that berth speaks.
 public enum SpecVersion: String, CaseIterable, Comparable, Sendable, CustomStringConvertible {
     case v0_1_0 = "0.1.0"
@@ -29,8 +31,10 @@ public enum SpecVersion: String, CaseIterable, Comparable, Sendable, CustomStrin
     /// Whether `text` is one to three numbers with dots between them, known to us or not.
     static func isVersion(_ text: String) -> Bool {
         let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        return parts.count <= 3
-            && parts.allSatisfy { part in (1...9).contains(part.count) && part.allSatisfy { (0x30...0x39).contains($0) } }
+        guard parts.count <= 3 else { return false }
+        return parts.allSatisfy { part in
+            (1...9).contains(part.count) && part.allSatisfy { (0x30...0x39).contains($0) }
+        }
     }
 
     /// The error for a version that is none of `supported` (P-11).

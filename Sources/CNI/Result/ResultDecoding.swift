@@ -19,7 +19,8 @@ extension CNIResult {
         if let text = try root.string("cniVersion") {
             guard let own = SpecVersion(rawValue: text) else {
                 throw CNIError(
-                    .incompatibleVersion, "\"\(root.place("cniVersion"))\": \(ConfigurationObject.clipped(.string(text))) is unknown",
+                    .incompatibleVersion,
+                    "\"\(root.place("cniVersion"))\": \(ConfigurationObject.clipped(.string(text))) is unknown",
                     details: "known are \(SpecVersion.allCases.map(\.rawValue).joined(separator: ", "))")
             }
             shape = own
@@ -66,7 +67,9 @@ extension ConfigurationObject {
     fileprivate func attribute(_ key: String) throws(CNIError) -> Int? { try integer(key, in: 0...Int(UInt32.max)) }
 
     /// The same where 0 stands for "not said".
-    fileprivate func nonZero(_ key: String) throws(CNIError) -> Int? { try attribute(key).flatMap { $0 == 0 ? nil : $0 } }
+    fileprivate func nonZero(_ key: String) throws(CNIError) -> Int? {
+        try attribute(key).flatMap { $0 == 0 ? nil : $0 }
+    }
 }
 
 extension CNIResult.Interface {
