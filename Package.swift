@@ -20,6 +20,8 @@ let package = Package(
     products: [
         .executable(name: "berth-core", targets: ["BerthCore"]),
         .executable(name: "berth", targets: ["berth"]),
+        // For Fuzz/, which is a package of its own.
+        .library(name: "BerthModules", targets: ["JSON", "CNI", "NetCore"]),
     ],
     traits: [
         .default(enabledTraits: ["Daemon"]),
