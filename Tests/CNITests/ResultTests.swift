@@ -147,6 +147,18 @@ import Testing
                 == #"{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/8"}]}"#)
     }
 
+    @Test("keys of another version's shape are not passed on as unknown ones")
+    func otherShape() throws {
+        let old = try CNIResult(
+            decoding: ["cniVersion": "0.1.0", "ip4": ["ip": "10.0.0.2/8"], "interfaces": [["name": 7]], "later": 1],
+            version: .v1_1_0)
+        #expect(
+            try old.json(version: .v1_1_0).text
+                == #"{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.2/8"}],"later":1}"#)
+        let new = try CNIResult(decoding: ["ips": [["address": "10.0.0.2/8"]], "ip6": 7], version: .v1_1_0)
+        #expect(try new.json(version: .v0_2_0).text == #"{"cniVersion":"0.2.0","ip4":{"ip":"10.0.0.2/8"}}"#)
+    }
+
     @Test("P-36 the sandbox is kept to the letter for the container's side and left out for the host's")
     func sandbox() throws {
         let json = try CNIResult.sample.json(version: .v1_1_0)

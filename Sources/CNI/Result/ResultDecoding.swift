@@ -30,6 +30,8 @@ extension CNIResult {
         } else {
             try self.init(current: root)
         }
+        // The other shape's keys too: passed on as unknown, they would be read as that shape's when the version changes.
+        extra = object.removing("cniVersion", "interfaces", "ips", "routes", "dns", "ip4", "ip6")
         dns = try root.object("dns").map { (object) throws(CNIError) in try DNS(object) } ?? DNS()
     }
 
@@ -40,7 +42,6 @@ extension CNIResult {
             ips.append(try IPConfiguration(object, interfaces: interfaces.count))
         }
         for object in try root.objects("routes") ?? [] { routes.append(try RouteConfiguration(object)) }
-        extra = root.json.removing("cniVersion", "interfaces", "ips", "routes", "dns")
     }
 
     /// 0.1.0 and 0.2.0: one address a family, each with its routes.
@@ -52,7 +53,6 @@ extension CNIResult {
             ips.append(IPConfiguration(address: address, gateway: try object.address("gateway")))
             for route in try object.objects("routes") ?? [] { routes.append(try RouteConfiguration(route)) }
         }
-        extra = root.json.removing("cniVersion", "ip4", "ip6", "dns")
     }
 }
 
