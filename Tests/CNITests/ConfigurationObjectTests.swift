@@ -78,6 +78,19 @@ import Testing
         #expect(message { () throws(CNIError) in try object.address("long") }.utf8.count < 500)
     }
 
+    @Test("a configuration's routes are read as a result's are, and refused with code 7")
+    func routes() throws {
+        let good = ConfigurationObject(["dst": "10.0.0.0/8", "gw": "10.0.0.1", "mtu": 1400, "table": 0, "x": 1])
+        let route = try CNIResult.RouteConfiguration(good)
+        #expect(route.destination == IPPrefix("10.0.0.0/8") && route.gateway == IPAddress("10.0.0.1"))
+        #expect(route.mtu == 1400 && route.table == 0 && route.scope == nil && route.extra == ["x": 1])
+        let bad = ConfigurationObject(["dst": "10.0.0.0"], path: "ipam.routes[1]")
+        let error = #expect(throws: CNIError.self) { try CNIResult.RouteConfiguration(bad) }
+        #expect(error?.code == 7)
+        #expect(
+            error?.message == "\"ipam.routes[1].dst\": \"10.0.0.0\" is not an IP address with a prefix length")
+    }
+
     @Test("sentences of a plugin's own carry key and value, P-16 code 2 for what cannot be")
     func sentences() {
         #expect(object.error("number", "is odd").message == "\"ipam.number\": 7 is odd")

@@ -52,6 +52,8 @@ import Testing
         #expect(try ipam?.prefix("subnet") == IPPrefix("10.1.0.0/16"))
         #expect(try ipam?.address("gateway") == IPAddress("10.1.0.1"))
         #expect(try configuration.root.strings("keyA")?.count == 3)
+        let dns = try configuration.root.object("dns").map { try CNIResult.DNS($0) }
+        #expect(dns == CNIResult.DNS(nameservers: ["10.1.0.1"]))
     }
 
     @Test("the address management's answer")

@@ -95,7 +95,8 @@ extension CNIResult.IPConfiguration {
 }
 
 extension CNIResult.RouteConfiguration {
-    fileprivate init(_ object: ConfigurationObject) throws(CNIError) {
+    /// A route of a result or of a configuration (`ipam.routes`). Throws under the object's code: 6 or 7.
+    public init(_ object: ConfigurationObject) throws(CNIError) {
         self.init(
             destination: try object.required("dst") { (key) throws(CNIError) in try object.prefix(key) },
             gateway: try object.address("gw"), mtu: try object.nonZero("mtu"), advmss: try object.nonZero("advmss"),
@@ -106,7 +107,7 @@ extension CNIResult.RouteConfiguration {
 }
 
 extension CNIResult.DNS {
-    /// From a configuration's or a result's `dns`. Throws the object's own code for what is no such object.
+    /// The `dns` of a result or of a configuration. Throws under the object's code: 6 or 7.
     public init(_ object: ConfigurationObject) throws(CNIError) {
         self.init(
             nameservers: try object.strings("nameservers") ?? [], domain: try object.string("domain"),
