@@ -57,7 +57,12 @@ public struct ConfigurationDirectory: Sendable {
             let own = ConfigurationDirectory("\(path)/\(list.name)")
             for plugin in try own.files([".conf"]) {
                 // Unlike a list, a part of this very list cannot be passed over: it may be its firewall.
-                try list.append(try ConfigurationDirectory.object(in: plugin))
+                let object = try ConfigurationDirectory.object(in: plugin)
+                do throws(CNIError) {
+                    try list.append(object)
+                } catch {
+                    throw error.about(plugin, line: ConfigurationDirectory.line(of: error, in: plugin))
+                }
             }
         }
         do { try list.requirePlugins() } catch { throw error.about(file) }
