@@ -5,10 +5,10 @@ import TestSupport
 /// A network configuration list, run as a container engine runs it: one process a plugin.
 struct TestNetwork: Sendable {
     var name = "net1"
-    var version = "1.1.0"
+    var version = Call.version
     var plugins: [JSONObject]
 
-    init(_ plugins: [JSONObject], name: String = "net1", version: String = "1.1.0") {
+    init(_ plugins: [JSONObject], name: String = "net1", version: String = Call.version) {
         self.plugins = plugins
         self.name = name
         self.version = version
@@ -17,7 +17,7 @@ struct TestNetwork: Sendable {
     /// A gateway bridge with addresses of both families, then what is chained to it.
     static func bridged(
         _ chained: JSONObject..., name: String = "net1", bridge: String = "cni0", v4: String? = "10.22.0.0/24",
-        v6: String? = "fd22::/64", keys: JSONObject = [:], version: String = "1.1.0"
+        v6: String? = "fd22::/64", keys: JSONObject = [:], version: String = Call.version
     ) -> TestNetwork {
         let subnets = [v4, v6].compactMap { $0 }
         var first: JSONObject = ["type": "bridge", "bridge": .string(bridge), "isGateway": true, "ipMasq": true]

@@ -65,8 +65,12 @@ struct Call: Sendable {
         self.input = Array(input.utf8)
     }
 
+    /// The protocol version of every test that is about no other: the newest, or BERTH_TEST_CNI_VERSION, with which
+    /// older plugins (the reference's packages) run the same tests.
+    static let version = getenv("BERTH_TEST_CNI_VERSION").map { String(cString: $0) } ?? "1.1.0"
+
     /// With cniVersion and name, which every configuration has.
-    static func whole(_ configuration: JSONObject, version: String = "1.1.0", name: String = "net1") -> JSONObject {
+    static func whole(_ configuration: JSONObject, version: String = Call.version, name: String = "net1") -> JSONObject {
         var whole = configuration
         if whole["cniVersion"] == nil { whole["cniVersion"] = .string(version) }
         if whole["name"] == nil { whole["name"] = .string(name) }
