@@ -70,7 +70,8 @@ struct Call: Sendable {
     static let version = getenv("BERTH_TEST_CNI_VERSION").map { String(cString: $0) } ?? "1.1.0"
 
     /// With cniVersion and name, which every configuration has.
-    static func whole(_ configuration: JSONObject, version: String = Call.version, name: String = "net1") -> JSONObject {
+    static func whole(_ configuration: JSONObject, version: String = Call.version, name: String = "net1") -> JSONObject
+    {
         var whole = configuration
         if whole["cniVersion"] == nil { whole["cniVersion"] = .string(version) }
         if whole["name"] == nil { whole["name"] = .string(name) }

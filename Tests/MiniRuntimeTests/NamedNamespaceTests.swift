@@ -38,7 +38,7 @@ struct NamedNamespaceTests {
     func manyThreads() throws {
         let identities = try PrivateHost.run { host in
             let home = try NetworkNamespace.current().identity()
-            let made = try host.onThreads(16) { index in
+            let made = try host.onThreads(16) { _, index in
                 let path = try NamedNamespace.add("n\(index)")
                 guard try NetworkNamespace.current().identity() == home else {
                     throw HostRefused("thread \(index) was moved")

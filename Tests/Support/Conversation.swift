@@ -26,7 +26,7 @@ extension PrivateHost {
     /// Gives the client as the server saw it; nil when no answer came. A namespace nil is the host itself. All sockets
     /// belong to this thread: a socket stays in the namespace that it was opened in.
     public func converse(
-        _ transport: Transport, from client: String?, source: IPAddress? = nil, to target: Endpoint,
+        _ transport: Transport, from client: String?, source: Endpoint? = nil, to target: Endpoint,
         at server: String?, listening listener: Endpoint, milliseconds: Int32 = 1000
     ) throws -> Endpoint? {
         let listening = try within(server) { () throws -> Socket in
@@ -36,13 +36,35 @@ extension PrivateHost {
         }
         let calling = try within(client) { () throws -> Socket in
             let socket = try Socket(transport, target.address.family)
-            if let source { try socket.bind(Endpoint(source, 0)) }
+            if let source { try socket.bind(source) }
             return socket
         }
         switch transport {
         case .tcp: return try tcp(calling, target, listening, milliseconds)
         case .udp: return try udp(calling, target, listening, milliseconds)
         case .sctp: return try sctp(calling, target, listening, listener.port, milliseconds)
+        }
+    }
+
+    /// Sends one datagram and waits for nothing.
+    public func datagram(from client: String?, source: Endpoint, to target: Endpoint) throws {
+        let socket = try within(client) { () throws -> Socket in
+            let socket = try Socket(.udp, target.address.family)
+            try socket.bind(source)
+            return socket
+        }
+        _ = socket.send("ping", to: target)
+    }
+
+    /// Offers the network 2001:db8:bad::/64 and a way out to all on `link`, as a router does (RFC 4861 section 4.2).
+    public func advertiseRouter(from namespace: String?, link: String) throws {
+        try within(namespace) {
+            let header: [UInt8] = [134, 0, 0, 0, 64, 0, 0x07, 0x08] + [UInt8](repeating: 0, count: 8)
+            // Prefix information (section 4.6.2): on link, autonomous, for an hour.
+            let prefix: [UInt8] =
+                [3, 4, 64, 0xc0, 0, 0, 0x0e, 0x10, 0, 0, 0x0e, 0x10, 0, 0, 0, 0]
+                + IPAddress("2001:db8:bad::")!.bytes
+            try Socket.sendToAllNodes(header + prefix, link: link)
         }
     }
 

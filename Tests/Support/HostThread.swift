@@ -33,16 +33,14 @@ enum HostThread {
         pthread_join(try start { answer = Result { try body() } }, nil)
         return try answer!.get()
     }
-}
 
-extension PrivateHost {
-    /// Runs `body` on `count` threads of this host at once; gives their values in order, or throws the first error.
-    public func onThreads<Value: Sendable>(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Value) throws
+    /// Runs `body` on `count` threads at once; their values in order, or the first error.
+    static func runMany<Value: Sendable>(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Value) throws
         -> [Value]
     {
         let answers = Answers<Value>(count)
         let threads = try (0..<count).map { index in
-            try HostThread.start { answers.set(index, Result { try body(index) }) }
+            try start { answers.set(index, Result { try body(index) }) }
         }
         for thread in threads { pthread_join(thread, nil) }
         return try answers.all.map { try $0!.get() }

@@ -15,7 +15,6 @@ public final class PrivateHost {
     var unmet: [String] = []
     var nextIndex = 1000
     var background: [RunningChild] = []
-    let ownNamespace: OwnedDescriptor
 
     /// Runs `body` in a new host. Throws what the body throws, `UnmetExpectations`, or one sentence when the machine
     /// does not let this process make namespaces.
@@ -53,13 +52,30 @@ public final class PrivateHost {
         guard !machine.contains(try NamespaceIdentity("/proc/thread-self/ns/net")),
             mounts != (try NamespaceIdentity("/proc/thread-self/ns/mnt"))
         else { throw HostRefused("the thread is still in the machine's namespaces: nothing was touched") }
-        ownNamespace = try OwnedDescriptor(open: "/proc/thread-self/ns/net", O_RDONLY)
         try PrivateHost.mount("none", "/", "", MS_REC | MS_PRIVATE)
         for folder in ["/run", "/var/lib"] {
             try PrivateHost.mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
         }
         for folder in ["/run/netns", "/run/lock", "/var/lib/cni", scratch] { try Files.makeDirectories(folder) }
         try must("ip link set lo up")
+    }
+
+    /// The host that the thread is in already.
+    private init(_ environment: [String: String]) { self.environment = environment }
+
+    /// Runs `body` on `count` threads of this host at once, each with a PrivateHost of its own to speak to; gives their
+    /// values in order. Throws the first error; what they find not to hold is stated here.
+    public func onThreads<Value: Sendable>(
+        _ count: Int, _ body: @escaping @Sendable (PrivateHost, Int) throws -> Value
+    ) throws -> [Value] {
+        let environment = environment
+        let answers = try HostThread.runMany(count) { index -> (Value, [String]) in
+            let worker = PrivateHost(environment)
+            defer { worker.stop() }
+            return (try body(worker, index), worker.unmet)
+        }
+        unmet += answers.flatMap(\.1)
+        return answers.map(\.0)
     }
 
     private func stop() {

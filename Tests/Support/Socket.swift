@@ -76,6 +76,24 @@ final class Socket {
         return count < 0 ? nil : (Array(bytes[..<count]), Socket.endpoint(storage))
     }
 
+    /// One ICMPv6 message to ff02::1 over `link` with hop limit 255; the kernel fills in the checksum (RFC 3542).
+    static func sendToAllNodes(_ message: [UInt8], link: String) throws(KernelError) {
+        let number = try check("open an ICMPv6 socket") {
+            socket(AF_INET6, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), Int32(IPPROTO_ICMPV6))
+        }
+        defer { close(number) }
+        var hops: Int32 = 255
+        try check("set the hop limit") {
+            setsockopt(number, Int32(IPPROTO_IPV6), IPV6_MULTICAST_HOPS, &hops, 4)
+        }
+        var index = Int32(if_nametoindex(link))
+        try check("choose link \(link)") { setsockopt(number, Int32(IPPROTO_IPV6), IPV6_MULTICAST_IF, &index, 4) }
+        let target = Endpoint("ff02::1", 0)
+        try check("send to all nodes on \(link)") {
+            with(target) { sendto(number, message, message.count, 0, $0, $1) }
+        }
+    }
+
     private static func with<Value>(_ endpoint: Endpoint, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Value)
         -> Value
     {
