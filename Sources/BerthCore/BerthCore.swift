@@ -1,1 +1,58 @@
-@main struct BerthCore { static func main() {} }
+import BridgePlugin
+import CNI
+import Glibc
+import IPAM
+import NATPlugin
+import NetCore
+import PluginKit
+
+/// Every CNI plugin of this program. A test holds this list against docs, examples and installed links.
+enum Registry {
+    static let names = ["bridge", "firewall", "host-local", "loopback", "portmap", "tuning"]
+
+    /// The plugin of a CNI type; nil for any other.
+    static func plugin(_ type: String) -> (any Plugin)? {
+        switch type {
+        case "bridge": BridgePlugin(builtIn: { Registry.plugin($0) })
+        case "firewall": FirewallPlugin()
+        case "host-local": HostLocal()
+        case "loopback": LoopbackPlugin()
+        case "portmap": PortmapPlugin()
+        case "tuning": TuningPlugin()
+        default: nil
+        }
+    }
+}
+
+/// One program under many names: the name it was called by says what it is (docs/adr/0002-executables.md).
+@main struct BerthCore {
+    static func main() {
+        let arguments = CommandLine.arguments
+        let name = String(arguments.first?.split(separator: "/").last ?? "berth-core")
+        let code = run(name, Array(arguments.dropFirst()))
+        DetachedChild.finish()
+        exit(code)
+    }
+
+    private static func run(_ name: String, _ arguments: [String]) -> Int32 {
+        if let plugin = Registry.plugin(name) { return PluginProcess.run(plugin, environment: .process) }
+        if name == "berth-cni" {
+            return RuntimeCommand.run(arguments: arguments, environment: .process) { Registry.plugin($0) }
+        }
+        switch arguments.first {
+        case "--plugins":
+            print(Registry.names.joined(separator: "\n"))
+            return 0
+        case "cni":
+            return RuntimeCommand.run(arguments: Array(arguments.dropFirst()), environment: .process) { Registry.plugin($0) }
+        case let type?:
+            // For a try by hand: berth-core bridge, with the environment that a runtime would set.
+            if let plugin = Registry.plugin(type) { return PluginProcess.run(plugin, environment: .process) }
+            fallthrough
+        default:
+            let help = "berth-core is called by the name of a CNI plugin (\(Registry.names.joined(separator: ", "))) or as berth-cni; --plugins lists them\n"
+            write(2, help, help.utf8.count)
+            return 2
+        }
+    }
+}

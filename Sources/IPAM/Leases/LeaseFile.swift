@@ -1,0 +1,37 @@
+import NetCore
+
+/// A file in a network's directory whose name is an address.
+struct LeaseFile: Hashable {
+    let name: String
+    let address: IPAddress
+    let inode: UInt64
+}
+
+/// The leases of a network as one listing of its directory shows them; no file was opened.
+struct LeaseListing {
+    private(set) var files: [LeaseFile] = []
+    /// Every address that is taken, whoever holds it and whatever its file contains (I-4).
+    private(set) var occupied: Set<IPAddress> = []
+    private(set) var fingerprint = LeaseFingerprint()
+
+    init(_ directory: String) throws(KernelError) {
+        files.reserveCapacity(256)
+        try DirectoryEntry.forEach(in: directory) { entry in
+            guard let address = IPAddress(entry.name) else { return }
+            files.append(LeaseFile(name: entry.name, address: address, inode: entry.inode))
+            fingerprint.toggle(address, inode: entry.inode)
+        }
+        occupied.reserveCapacity(files.count)
+        for file in files { occupied.insert(file.address) }
+    }
+}
+
+/// A lease with its holder, for those who look (`doctor`, `ls`, GC).
+public struct Lease: Hashable, Sendable {
+    /// The file's name: the address, as whoever made it wrote it.
+    public let file: String
+    public let address: IPAddress
+    public let holder: LeaseHolder
+    /// Seconds since 1970 of the file's last change (st_mtime).
+    public let modified: Int
+}
