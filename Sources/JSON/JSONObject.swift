@@ -39,6 +39,13 @@ public struct JSONObject: Hashable, Sendable {
     public var count: Int { members.count }
     public var underestimatedCount: Int { members.count }
 
+    /// The other's members go last, save those whose key stands here already.
+    public mutating func merge(_ other: JSONObject) {
+        // Only this object's own members are searched: the other's keys differ from each other.
+        let own = members
+        for member in other.members where !own.contains(where: { $0.key == member.key }) { members.append(member) }
+    }
+
     /// The object without some of its members.
     public func removing(_ keys: String...) -> JSONObject {
         JSONObject(unique: members.filter { !keys.contains($0.key) })

@@ -34,6 +34,16 @@ import Testing
         #expect(object.removing("y", "nothing").keys == ["x", "z"])
     }
 
+    @Test("merging appends what is new, and a hundred thousand members are no burden")
+    func merging() throws {
+        var object: JSONObject = ["a": 1, "b": 2]
+        object.merge(["b": 3, "c": 4])
+        #expect(object == ["a": 1, "b": 2, "c": 4])
+        let text = "{" + (0..<100_000).map { "\"k\($0)\":0" }.joined(separator: ",") + "}"
+        object.merge(try #require(try parse(text).object))
+        #expect(object.count == 100_003)
+    }
+
     @Test("accessors answer for their own kind only")
     func accessors() {
         let values: [JSON] = [nil, true, 7, .double("1.5"), "s", [1], ["k": "v"]]

@@ -102,9 +102,4 @@ extension JSONObject {
     fileprivate mutating func set(_ key: String, _ array: [JSON]) {
         if !array.isEmpty { self[key] = .array(array) }
     }
-
-    /// What stands already is not overwritten.
-    fileprivate mutating func merge(_ other: JSONObject) {
-        for (key, value) in other where self[key] == nil { self[key] = value }
-    }
 }
