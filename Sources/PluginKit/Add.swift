@@ -13,7 +13,7 @@ extension PlannedPlugin {
         var kernel = try openForWork(namespace, request)
         let owner = owner(request)
         let records = AttachmentRecords(request.state)
-        let lock = try answering { () throws(KernelError) in try request.state.networkLock(owner.attachment.network, .shared) }
+        let lock = try request.networkLock(.shared)
         defer { withExtendedLifetime(lock.descriptor) {} }
         var record = try answering { () throws(KernelError) in
             try records.read(owner.attachment) ?? AttachmentRecord(attachment: owner.attachment, netns: namespace)

@@ -67,10 +67,21 @@ extension CNIError {
 }
 
 /// The body's value, its kernel errors as CNI errors.
-public func answering<R: ~Copyable>(_ body: () throws(KernelError) -> R) throws(CNIError) -> R {
+public func answering<R>(_ body: () throws(KernelError) -> R) throws(CNIError) -> R {
     do throws(KernelError) {
         return try body()
     } catch {
         throw CNIError(refused: error)
+    }
+}
+
+extension Request {
+    /// The network's lock, for ADD and DEL shared, for GC exclusive (cni.md P-59). Throws code 11 when it cannot be had.
+    func networkLock(_ mode: FileLock.Mode) throws(CNIError) -> FileLock {
+        do throws(KernelError) {
+            return try state.networkLock(configuration.name, mode)
+        } catch {
+            throw CNIError(refused: error)
+        }
     }
 }

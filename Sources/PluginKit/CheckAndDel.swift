@@ -31,11 +31,14 @@ extension PlannedPlugin {
     public func del(_ request: Request) throws(CNIError) {
         let owner = owner(request)
         let records = AttachmentRecords(request.state)
-        let lock = try answering { () throws(KernelError) in try request.state.networkLock(owner.attachment.network, .shared) }
+        let lock = try request.networkLock(.shared)
         defer { withExtendedLifetime(lock.descriptor) {} }
         let record = try answering { () throws(KernelError) in try records.read(owner.attachment) }
-        var kernel = try answering { () throws(KernelError) in
-            try LinuxKernel(state: request.state, detaches: request.environment["BERTH_DETACH"] != "0")
+        var kernel: LinuxKernel
+        do throws(KernelError) {
+            kernel = try LinuxKernel(state: request.state, detaches: request.environment["BERTH_DETACH"] != "0")
+        } catch {
+            throw CNIError(refused: error)
         }
         let section = record?[name]
         try restore(request, section, &kernel)

@@ -15,7 +15,7 @@ extension PlannedPlugin {
         let started = Int64(time(nil))
         var problems: [String] = []
         // Exclusive: an ADD in progress is waited for, and what began after us is not ours to judge (P-59).
-        let lock = try answering { () throws(KernelError) in try request.state.networkLock(configuration.name, .exclusive) }
+        let lock = try request.networkLock(.exclusive)
         defer { withExtendedLifetime(lock.descriptor) {} }
         let records = AttachmentRecords(request.state)
         var valid = Set(

@@ -8,12 +8,26 @@ public struct NetlinkSocket: ~Copyable {
     private let socket: OpaquePointer
     private var sequence: UInt32 = 1
     public let descriptor: Int32
+    /// The kernel sends at most 32 KB at once (NLMSG_GOODSIZE, netlink_dump in the kernel).
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
 
     /// Opens a socket of `family` (NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_SOCK_DIAG). Throws what the kernel said.
     public init(_ family: Int32) throws(KernelError) {
+        let opened = try NetlinkSocket.connected(family)
+        socket = opened
+        descriptor = nl_socket_get_fd(opened)
+    }
+
+    /// Opens the socket in another namespace.
+    public init(_ family: Int32, in namespace: borrowing NetworkNamespace) throws(KernelError) {
+        let opened = try namespace.inside { () throws(KernelError) in try NetlinkSocket.connected(family) }
+        socket = opened
+        descriptor = nl_socket_get_fd(opened)
+    }
+
+    private static func connected(_ family: Int32) throws(KernelError) -> OpaquePointer {
         guard let socket = nl_socket_alloc() else { throw KernelError("allocate a netlink socket", Errno(ENOMEM)) }
-        let result = nl_connect(socket, family)
-        guard result == 0 else {
+        guard nl_connect(socket, family) == 0 else {
             let code = Errno.current
             nl_socket_free(socket)
             throw KernelError("open netlink socket of family \(family)", code)
@@ -24,16 +38,15 @@ public struct NetlinkSocket: ~Copyable {
         for option in [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK] {
             setsockopt(descriptor, SOL_NETLINK, option, &on, 4)
         }
-        self.socket = socket
-        self.descriptor = descriptor
+        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        return socket
     }
 
-    /// Opens the socket in another namespace.
-    public init(_ family: Int32, in namespace: borrowing NetworkNamespace) throws(KernelError) {
-        self = try namespace.inside { () throws(KernelError) in try NetlinkSocket(family) }
+    deinit {
+        nl_socket_free(socket)
+        buffer.deallocate()
     }
-
-    deinit { nl_socket_free(socket) }
 
     /// Every request in one send, each acknowledged; all are tried, as the kernel does. Throws the first refusal.
     public mutating func perform(_ requests: [NetlinkRequest]) throws(KernelError) {
@@ -114,14 +127,15 @@ public struct NetlinkSocket: ~Copyable {
     }
 
     /// One datagram's messages. Waits at most ten seconds (a kernel that does not answer is a bug worth a sentence).
-    func receive(_ operation: String, milliseconds: Int32 = 10_000) throws(KernelError) -> [NetlinkReply] {
-        var watch = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        let ready = try check(operation) { poll(&watch, 1, milliseconds) }
-        guard ready > 0 else { throw KernelError(operation, .timedOut, "the kernel sent no answer") }
-        let size = try check(operation) { recv(descriptor, nil, 0, Int32(MSG_PEEK | MSG_TRUNC)) }
-        var buffer = [UInt8](repeating: 0, count: max(size, 1))
-        let count = try check(operation) { recv(descriptor, &buffer, buffer.count, 0) }
-        return NetlinkReply.list(buffer[..<min(count, buffer.count)])
+    func receive(_ operation: String) throws(KernelError) -> [NetlinkReply] {
+        let count: Int
+        do throws(KernelError) {
+            count = try check(operation) { recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC)) }
+        } catch where error.errno == .tryAgain {
+            throw KernelError(operation, .timedOut, "the kernel sent no answer")
+        }
+        guard count <= buffer.count else { throw KernelError(operation, Errno(EMSGSIZE), "an answer of \(count) bytes") }
+        return NetlinkReply.list(Array(buffer[..<count])[...])
     }
 
     /// What an acknowledgement says; nil for success. Its layout: errno, our header, then the extended attributes.

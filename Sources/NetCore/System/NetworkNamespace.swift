@@ -49,7 +49,7 @@ public struct NetworkNamespace: ~Copyable {
 
     /// Runs `body` with the calling thread inside the namespace, and comes back. When the way back fails the process
     /// ends: going on in a stranger's namespace would be worse.
-    public func inside<R: ~Copyable>(_ body: () throws(KernelError) -> R) throws(KernelError) -> R {
+    public func inside<R>(_ body: () throws(KernelError) -> R) throws(KernelError) -> R {
         let home = try NetworkNamespace.current()
         try check("enter network namespace \(path)") { berth_setns(descriptor.number, berth_clone_newnet()) }
         defer {

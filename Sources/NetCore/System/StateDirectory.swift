@@ -25,7 +25,7 @@ public struct StateDirectory: Hashable, Sendable {
 
     /// Shared by ADD and DEL of a network, exclusive for its GC (cni.md P-59).
     public func networkLock(_ network: String, _ mode: FileLock.Mode) throws(KernelError) -> FileLock {
-        try lock("network-\(Attachment.networkTag(network))", mode)
+        try lock("plugins-\(Attachment.networkTag(network))", mode)
     }
 
     private func lock(_ name: String, _ mode: FileLock.Mode) throws(KernelError) -> FileLock {
