@@ -131,6 +131,17 @@ import Testing
         #expect(runtime.cache.entry(cached.attachment) == .attachment(cached))
     }
 
+    @Test("R-10 a half-written file of a killed ADD is no attachment, and DEL takes it away")
+    func killedWriter() throws {
+        let runtime = Runtime()
+        let cached = try cached(runtime)
+        try runtime.place.write("cache/.result-\(cached.attachment.tag)", #"{"kind":"cniCacheV1","#)
+        #expect(runtime.cache.entry(cached.attachment) == .absent)
+        #expect(try runtime.cache.attachments(of: "net").attachments.isEmpty)
+        try runtime.runner.del(network: "net", runtime.list(), cached.parameters)
+        #expect(try Files.names(in: runtime.place["cache"]).isEmpty)
+    }
+
     @Test("R-10 a write that cannot be finished leaves what was there and no other file")
     func failedWrite() throws {
         let runtime = Runtime()

@@ -106,6 +106,26 @@ import Testing
     }
 
     @Test(
+        "R-5 a signal during ADD lets the plugin at work finish, then everything is undone",
+        arguments: [SIGTERM, SIGINT])
+    func interruptedAdd(signal: Int32) throws {
+        let runtime = Runtime()
+        runtime.log.interrupt("ADD second", signal)
+        let error = try #require(try thrown { try runtime.runner.add(runtime.list(), runtime.parameters()) })
+        #expect(error.message.contains("interrupted"))
+        #expect(runtime.log.names == ["ADD first", "ADD second", "DEL third", "DEL second", "DEL first"])
+    }
+
+    @Test(
+        "R-6 a signal during DEL does not stop it: what is half removed serves nobody", arguments: [SIGTERM, SIGINT])
+    func interruptedDel(signal: Int32) throws {
+        let runtime = Runtime()
+        runtime.log.interrupt("DEL third", signal)
+        try runtime.runner.del(network: "net", runtime.list(), runtime.parameters())
+        #expect(runtime.log.names == ["DEL third", "DEL second", "DEL first"])
+    }
+
+    @Test(
         "R-6 DEL runs the list in reverse with the final result, and the cache forgets", arguments: ["0.4.0", "1.1.0"])
     func del(version: String) throws {
         let runtime = Runtime()

@@ -278,6 +278,20 @@ import Testing
         kill(pid, SIGKILL)
     }
 
+    @Test("R-17 a signal that asks this process to end is passed on to the plugin at once")
+    func interrupted() throws {
+        var runtime = runtime()
+        runtime.variables = ["PATH": "/usr/bin:/bin"]
+        try runtime.script("slow", #"trap 'exit 1' TERM; sleep 300 & echo $! > "$0.pid"; wait"#)
+        let interruption = Interruption()
+        pthread_kill(pthread_self(), SIGTERM)
+        let error = try #require(try thrown { try call(runtime, "slow") })
+        let isPending = interruption.isPending
+        #expect(error.message == "interrupted" && !isPending)
+        // The signal may come before the shell has started its sleep.
+        #expect(try runtime.place.lines("bin/slow.pid").allSatisfy(isGone))
+    }
+
     @Test(
         "R-17 a time limit that is no number of seconds is refused with code 4",
         arguments: ["0", "soon", "-1", "99999999"])

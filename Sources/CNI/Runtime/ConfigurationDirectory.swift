@@ -21,7 +21,7 @@ public struct ConfigurationDirectory: Sendable {
     public func network(_ name: String) throws(CNIError) -> Found {
         var warnings: [String] = []
         var seen: [String] = []
-        for file in try files([".conflist"]) + files([".conf", ".json"]) {
+        for file in try files([".conflist"], [".conf", ".json"]) {
             guard let list = ConfigurationDirectory.list(in: file, &warnings) else { continue }
             if list.name == name { return try found(list, file, warnings) }
             if !seen.contains(list.name) { seen.append(list.name) }
@@ -69,15 +69,19 @@ public struct ConfigurationDirectory: Sendable {
         return Found(list: list, file: file, warnings: warnings)
     }
 
-    /// The paths that end in one of `endings`, by name; none when the directory is not there.
-    private func files(_ endings: [String]) throws(CNIError) -> [String] {
-        do {
-            let names =
+    /// The paths that end in one of the first group's endings, by name, then the next group's; none when the directory is
+    /// not there.
+    private func files(_ groups: [String]...) throws(CNIError) -> [String] {
+        let names: [String]
+        do throws(KernelError) {
+            names =
                 try ignoring(.noSuchFile, Errno(ENOTDIR)) { () throws(KernelError) in try Files.names(in: path) } ?? []
-            return names.filter { name in endings.contains { name.hasSuffix($0) } }
-                .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "\(path)/\($0)" }
         } catch {
             throw CNIError(error)
+        }
+        return groups.flatMap { endings in
+            names.filter { name in endings.contains { name.hasSuffix($0) } }
+                .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "\(path)/\($0)" }
         }
     }
 

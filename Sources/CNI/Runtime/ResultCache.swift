@@ -51,8 +51,7 @@ public struct ResultCache: Sendable {
         if case .attachment(let other) = ResultCache.read(path), other.attachment != cached.attachment {
             path = names[1]
         }
-        // The half-written file stands outside `results`, where libcni takes every file for an attachment.
-        let temporary = "\(directory)/.result-\(cached.attachment.containerTag)-\(getpid())"
+        let temporary = temporaryPath(cached.attachment)
         do throws(KernelError) {
             do {
                 let file = try OwnedDescriptor(open: temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
@@ -74,6 +73,8 @@ public struct ResultCache: Sendable {
             if case .attachment(let cached) = ResultCache.read(path), cached.attachment != attachment { continue }
             try Files.remove(path)
         }
+        // What a writer left that was killed.
+        try Files.remove(temporaryPath(attachment))
     }
 
     /// Every attachment of a network, and a sentence for every file that cannot be read. Throws what the kernel said of the
@@ -100,6 +101,9 @@ public struct ResultCache: Sendable {
         let name = "\(attachment.network)-\(attachment.containerID)-\(attachment.interface)"
         return ["\(results)/\(name)", "\(results)/\(name).\(attachment.tag)"]
     }
+
+    /// Where a file is written before it gets its name: outside `results`, where libcni takes every file for an attachment.
+    private func temporaryPath(_ attachment: Attachment) -> String { "\(directory)/.result-\(attachment.tag)" }
 
     private static func read(_ path: String) -> Entry {
         do {

@@ -161,11 +161,11 @@ public enum RuntimeCommand {
             whole = "\(String(cString: current))/\(path)"
             free(current)
         }
-        var parts: [Substring] = []
-        for part in whole.split(separator: "/") where part != "." {
-            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+        var parts: [Substring.UTF8View] = []
+        for part in whole.utf8.split(separator: UInt8(ascii: "/")) where !part.elementsEqual(".".utf8) {
+            if part.elementsEqual("..".utf8) { _ = parts.popLast() } else { parts.append(part) }
         }
-        return "/" + parts.joined(separator: "/")
+        return parts.isEmpty ? "/" : parts.reduce(into: "") { $0 += "/\(Substring($1))" }
     }
 
     private static func write(_ text: String, to descriptor: Int32) {
