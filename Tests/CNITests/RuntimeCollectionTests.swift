@@ -133,6 +133,14 @@ import Testing
         #expect(try thrown { _ = try locks.hold(network: "net", container: "box") }?.code == 11)
     }
 
+    @Test("R-8 the runtime's locks stand in a directory of their own, so that a plugin's never meet them")
+    func ownDirectory() throws {
+        let runtime = Runtime()
+        try runtime.runner.gc(runtime.list(), valid: [])
+        #expect(try Files.names(in: runtime.place["state"]) == ["runtime"])
+        #expect(try Files.names(in: runtime.place["state/runtime"]) == ["network-\(Attachment.networkTag("net"))"])
+    }
+
     @Test("R-9 STATUS asks each plugin in order and throws the first error")
     func status() throws {
         let runtime = Runtime()

@@ -1,14 +1,15 @@
 import NetCore
 
 /// The locks of a runtime (cni.md R-8, R-13): nothing runs beside GC on its network, and never two operations for one
-/// container. Files under `<state>/locks`, at most one a network and 4096 for containers; they are never removed.
+/// container. They stand under `<state>/runtime`, apart from the plugins' own, which a chain takes while it holds these:
+/// at most one file a network and 4096 for containers, never removed.
 struct ChainLocks: Sendable {
     let directory: String
     /// How long somebody waits for a lock before code 11.
     var seconds = 300
 
     init(environment: Environment) {
-        directory = "\(environment.nonEmpty("BERTH_STATE_DIR") ?? "/run/berth")/locks"
+        directory = "\(environment.nonEmpty("BERTH_STATE_DIR") ?? "/run/berth")/runtime"
     }
 
     /// Waits for a network (shared by ADD, CHECK and DEL, exclusive for GC) and then for a container.
