@@ -4,10 +4,10 @@ import NetCore
 
 /// GC of a network (cni.md R-8).
 extension ChainRunner {
-    /// Of the network nothing exists but `valid`; without a list, but what the cache has whose namespace is still there.
-    /// Cached attachments that are not valid get a DEL; then every plugin is asked to collect, last to first, where the
-    /// version has GC. Nothing else runs on the network meanwhile. Errors do not stop it; all are thrown as one. Throws code 7 and
-    /// touches nothing when that would take away another owner's attachment, unless `allOwners`.
+    /// Of the network nothing exists but `valid`; without a list, but what the cache has whose namespace is still
+    /// there. Cached attachments that are not valid get a DEL; then every plugin is asked to collect, last to first,
+    /// where the version has GC. Nothing else runs on the network meanwhile. Errors do not stop it; all are thrown as
+    /// one. Throws code 7 and touches nothing when that would take away another owner's attachment, unless `allOwners`.
     public func gc(
         _ list: NetworkConfigurationList, valid: [ValidAttachment]?, allOwners: Bool = false
     ) throws(CNIError) {
@@ -46,7 +46,8 @@ extension ChainRunner {
         if let error = CNIError.joined(errors) { throw error }
     }
 
-    /// The network's attachments in the cache. Throws code 5 when it cannot be read: an empty answer would let everything go.
+    /// The network's attachments in the cache. Throws code 5 when it cannot be read: an empty answer would let
+    /// everything go.
     private func known(_ network: String, guessing: Bool) throws(CNIError) -> [CachedAttachment] {
         do throws(KernelError) {
             let (attachments, broken) = try cache.attachments(of: network)

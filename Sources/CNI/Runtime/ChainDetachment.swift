@@ -4,11 +4,11 @@ import NetCore
 
 /// DEL, and what it shares with the undoing of an ADD (cni.md ).
 extension ChainRunner {
-    /// Nothing of the attachment exists, and the cache has forgotten it. The list as it was at ADD is run in reverse, with
-    /// the final result; `list` serves where the cache has none. The first error halts and is thrown; then the cache keeps
-    /// the attachment, so that DEL can be repeated. With `force` the others run all the same, all errors are thrown, and
-    /// plugins after a failed one are asked to keep the address reserved (BERTH_KEEP_LEASE=1): rules may still name it.
-    /// A plugin that is no longer there is passed over with a report.
+    /// Nothing of the attachment exists, and the cache has forgotten it. The list as it was at ADD is run in reverse,
+    /// with the final result; `list` serves where the cache has none. The first error halts and is thrown; then the
+    /// cache keeps the attachment, so that DEL can be repeated. With `force` the others run all the same, all errors
+    /// are thrown, and plugins after a failed one are asked to keep the address reserved (BERTH_KEEP_LEASE=1): rules
+    /// may still name it. A plugin that is no longer there is passed over with a report.
     public func del(
         network name: String, _ list: NetworkConfigurationList?, _ parameters: AttachmentParameters, force: Bool = false
     ) throws(CNIError) {
@@ -74,7 +74,8 @@ extension ChainRunner {
         CNIErrorCode.invalidConfiguration.rawValue, CNIErrorCode.invalidNamespace.rawValue,
     ]
 
-    /// DEL of every plugin, last to first. Errors that are not `tolerated` halt it, unless forced; what it was that failed.
+    /// DEL of every plugin, last to first. Errors that are not `tolerated` halt it, unless forced; what it was that
+    /// failed.
     private func takeDown(
         _ list: NetworkConfigurationList, _ parameters: AttachmentParameters, _ result: CNIResult?, force: Bool,
         tolerated: (Int, CNIError) -> Bool

@@ -1,8 +1,8 @@
 import NetCore
 
 /// The locks of a runtime (cni.md ): nothing runs beside GC on its network, and never two operations for one
-/// container. They stand under `<state>/runtime`, apart from the plugins' own, which a chain takes while it holds these:
-/// at most one file a network and 4096 for containers, never removed.
+/// container. They stand under `<state>/runtime`, apart from the plugins' own, which a chain takes while it holds
+/// these: at most one file a network and 4096 for containers, never removed.
 struct ChainLocks: Sendable {
     let directory: String
     /// How long somebody waits for a lock before code 11.

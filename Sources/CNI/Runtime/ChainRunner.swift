@@ -22,9 +22,9 @@ public struct ChainRunner: Sendable {
         locks = ChainLocks(environment: caller.environment)
     }
 
-    /// The attachment exists and is in the cache; the final result. Throws the first plugin's error; then DEL has run over
-    /// the whole list, and the error's details say when that failed too. Throws code 103 for what is attached already:
-    /// its first attachment is not touched.
+    /// The attachment exists and is in the cache; the final result. Throws the first plugin's error; then DEL has run
+    /// over the whole list, and the error's details say when that failed too. Throws code 103 for what is attached
+    /// already: its first attachment is not touched.
     public func add(
         _ list: NetworkConfigurationList, _ parameters: AttachmentParameters
     ) throws(CNIError) -> CNIResult {
@@ -58,8 +58,8 @@ public struct ChainRunner: Sendable {
         return result
     }
 
-    /// Everything is as ADD left it, as far as the plugins can tell. Throws the first plugin's error, code 1 before 0.4.0,
-    /// 3 when the attachment is not in the cache. A list with `disableCheck` is not run.
+    /// Everything is as ADD left it, as far as the plugins can tell. Throws the first plugin's error, code 1 before
+    /// 0.4.0, 3 when the attachment is not in the cache. A list with `disableCheck` is not run.
     public func check(_ list: NetworkConfigurationList, _ parameters: AttachmentParameters) throws(CNIError) {
         let hold = try locks.hold(network: list.name, .shared, container: parameters.containerID)
         defer { hold.end() }
@@ -121,8 +121,8 @@ public struct ChainRunner: Sendable {
             configuration: configuration)
     }
 
-    /// Code 8 when the container's namespace is the caller's own, unless CNI_NETNS_OVERRIDE says that this is meant: each
-    /// plugin in a process of its own looks itself, those in this process are spared the look (cni.md P-9).
+    /// Code 8 when the container's namespace is the caller's own, unless CNI_NETNS_OVERRIDE says that this is meant:
+    /// each plugin in a process of its own looks itself, those in this process are spared the look (cni.md P-9).
     func requireForeignNamespace(_ netns: String?) throws(CNIError) {
         guard let netns else { return }
         let override = caller.environment["CNI_NETNS_OVERRIDE"]?.lowercased()

@@ -19,7 +19,8 @@ public struct ChainValidation: Hashable, Sendable {
 }
 
 extension ChainRunner {
-    /// Every plugin exists and speaks the list's version. Throws all that is wrong as one error, with the first one's code.
+    /// Every plugin exists and speaks the list's version. Throws all that is wrong as one error, with the first one's
+    /// code.
     public func validate(_ list: NetworkConfigurationList) throws(CNIError) -> ChainValidation {
         var members: [ChainValidation.Member] = []
         var capabilities: [String] = []

@@ -75,7 +75,8 @@ struct Conversation: ~Copyable {
         if waitpid(pid, &status, WNOHANG) == pid { waitStatus = status }
     }
 
-    /// Past the deadline, or when this process is asked to end: SIGTERM to the group, SIGKILL after the grace, then one more second; false when that is over.
+    /// Past the deadline, or when this process is asked to end: SIGTERM to the group, SIGKILL after the grace, then one
+    /// more second; false when that is over.
     private mutating func escalate() -> Bool {
         if stage == .running, waitStatus == nil, PendingSignal.take() { interrupted = true }
         guard Clock.now >= deadline || (interrupted && stage == .running), waitStatus == nil else { return true }
@@ -163,7 +164,8 @@ extension Optional where Wrapped == OwnedDescriptor, Wrapped: ~Copyable {
 
 /// What people read: standard error.
 enum Diagnostics {
-    /// Writes a plugin's words through. A reader that does not read costs at most a tenth of a second, not the plugin's time.
+    /// Writes a plugin's words through. A reader that does not read costs at most a tenth of a second, not the plugin's
+    /// time.
     static func pass(_ bytes: [UInt8]) {
         var polled = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
         guard !bytes.isEmpty, poll(&polled, 1, 100) == 1, polled.revents & Int16(POLLOUT) != 0 else { return }

@@ -2,8 +2,8 @@ import Glibc
 import JSON
 import NetCore
 
-/// A directory of networks, `/etc/cni/net.d` as a rule (cni.md ). A file that cannot be used is passed over with
-/// a warning that names it and the line; it never hides the other networks.
+/// A directory of networks, `/etc/cni/net.d` as a rule (cni.md ). A file that cannot be used is passed over
+/// with a warning that names it and the line; it never hides the other networks.
 public struct ConfigurationDirectory: Sendable {
     public let path: String
 
@@ -44,7 +44,8 @@ public struct ConfigurationDirectory: Sendable {
             details: warnings.isEmpty ? nil : warnings.joined(separator: "; "))
     }
 
-    /// The network of one file, list or lone plugin, with the plugins of its directory. Throws codes 5, 6 and 7 with the file named.
+    /// The network of one file, list or lone plugin, with the plugins of its directory. Throws codes 5, 6 and 7 with
+    /// the file named.
     public static func network(inFile file: String) throws(CNIError) -> Found {
         let directory = ConfigurationDirectory(Files.directory(of: file))
         return try directory.found(try read(file), file, [])
@@ -69,8 +70,8 @@ public struct ConfigurationDirectory: Sendable {
         return Found(list: list, file: file, warnings: warnings)
     }
 
-    /// The paths that end in one of the first group's endings, by name, then the next group's; none when the directory is
-    /// not there.
+    /// The paths that end in one of the first group's endings, by name, then the next group's; none when the directory
+    /// is not there.
     private func files(_ groups: [String]...) throws(CNIError) -> [String] {
         let names: [String]
         do throws(KernelError) {

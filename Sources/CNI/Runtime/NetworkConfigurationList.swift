@@ -32,8 +32,8 @@ public struct NetworkConfigurationList: Hashable, Sendable {
         source = bytes
     }
 
-    /// Throws code 7 for a key that cannot be, 1 when no version is ours. A list without plugins is let through, for its
-    /// directory may have some, unless it says `loadOnlyInlinedPlugins`.
+    /// Throws code 7 for a key that cannot be, 1 when no version is ours. A list without plugins is let through, for
+    /// its directory may have some, unless it says `loadOnlyInlinedPlugins`.
     public init(_ json: JSONObject) throws(CNIError) {
         let root = ConfigurationObject(json)
         self.json = json

@@ -2,8 +2,8 @@ import Glibc
 public import JSON
 public import NetCore
 
-/// How one plugin is run by another or by a runtime (cni.md P-61, R-11, R-14, R-17): in this process when the file found
-/// is this very program, or when none is found and the type is built in; else executed.
+/// How one plugin is run by another or by a runtime (cni.md P-61, R-11, R-14, R-17): in this process when the file
+/// found is this very program, or when none is found and the type is built in; else executed.
 public struct PluginCaller: Sendable {
     let builtIn: @Sendable (String) -> (any Plugin)?
     /// The directories of CNI_PATH, in order.
@@ -34,9 +34,9 @@ public struct PluginCaller: Sendable {
         return copy
     }
 
-    /// Runs a plugin; the result is there for ADD alone. Throws the plugin's own error with its code; 7 for a type that is
-    /// no file name, 5 when the plugin is not found or cannot be executed, 6 when its answer cannot be read, 11 past the
-    /// time limit. VERSION is asked by `supportedVersions(of:)`.
+    /// Runs a plugin; the result is there for ADD alone. Throws the plugin's own error with its code; 7 for a type that
+    /// is no file name, 5 when the plugin is not found or cannot be executed, 6 when its answer cannot be read, 11 past
+    /// the time limit. VERSION is asked by `supportedVersions(of:)`.
     public func call(
         _ type: String, _ command: Command, containerID: String, netns: String?, interface: LinkName?,
         arguments: CNIArguments, configuration: JSONObject
@@ -70,8 +70,8 @@ public struct PluginCaller: Sendable {
         }
     }
 
-    /// The protocol versions a plugin says it speaks, as it writes them (cni.md R-16). A plugin from before VERSION speaks
-    /// 0.1.0. Throws as `call` does.
+    /// The protocol versions a plugin says it speaks, as it writes them (cni.md R-16). A plugin from before VERSION
+    /// speaks 0.1.0. Throws as `call` does.
     public func supportedVersions(of type: String, asking version: SpecVersion = .latest) throws(CNIError) -> [String] {
         guard let location = try locate(type) else { throw notFound(type) }
         switch location {
@@ -142,7 +142,8 @@ public struct PluginCaller: Sendable {
 }
 
 extension Plugin {
-    /// One operation in this process: what a process of its own would have refused, this refuses too (cni.md P-11, P-12).
+    /// One operation in this process: what a process of its own would have refused, this refuses too (cni.md P-11,
+    /// P-12).
     fileprivate func answer(_ request: Request) throws(CNIError) -> CNIResult? {
         guard supportedVersions.contains(request.configuration.version) else {
             throw SpecVersion.incompatible(request.configuration.version.rawValue, supported: supportedVersions)

@@ -36,7 +36,8 @@ struct FileIdentity: Hashable, Sendable {
 
 extension PluginCaller {
     /// The first regular file of that name in the path list: in process when it is this very program, or when there is
-    /// none and the type is built in. Nil when it is nowhere. Throws code 7 for a type that is no file name (CVE-2021-20206).
+    /// none and the type is built in. Nil when it is nowhere. Throws code 7 for a type that is no file name
+    /// (CVE-2021-20206).
     func locate(_ type: String) throws(CNIError) -> PluginLocation? {
         try PluginCaller.validate(type: type)
         for directory in path where !directory.isEmpty {

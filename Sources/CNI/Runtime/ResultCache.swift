@@ -3,8 +3,8 @@ import Glibc
 public import JSON
 public import NetCore
 
-/// The attachments that stand, a file each, in libcni's place and form: `<directory>/results/<net>-<containerID>-<ifname>`
-/// (cni.md R-10). A file appears whole or not at all.
+/// The attachments that stand, a file each, in libcni's place and form:
+/// `<directory>/results/<net>-<containerID>-<ifname>` (cni.md R-10). A file appears whole or not at all.
 public struct ResultCache: Sendable {
     public let directory: String
     private var results: String { "\(directory)/results" }
@@ -77,8 +77,8 @@ public struct ResultCache: Sendable {
         try Files.remove(temporaryPath(attachment))
     }
 
-    /// Every attachment of a network, and a sentence for every file that cannot be read. Throws what the kernel said of the
-    /// directory; that there is none means that nothing is attached.
+    /// Every attachment of a network, and a sentence for every file that cannot be read. Throws what the kernel said of
+    /// the directory; that there is none means that nothing is attached.
     public func attachments(
         of network: String
     ) throws(KernelError) -> (attachments: [CachedAttachment], broken: [String]) {
@@ -102,7 +102,8 @@ public struct ResultCache: Sendable {
         return ["\(results)/\(name)", "\(results)/\(name).\(attachment.tag)"]
     }
 
-    /// Where a file is written before it gets its name: outside `results`, where libcni takes every file for an attachment.
+    /// Where a file is written before it gets its name: outside `results`, where libcni takes every file for an
+    /// attachment.
     private func temporaryPath(_ attachment: Attachment) -> String { "\(directory)/.result-\(attachment.tag)" }
 
     private static func read(_ path: String) -> Entry {

@@ -6,8 +6,8 @@ import NetCore
 /// The command line `berth-cni add|check|del|gc|status|validate NETWORK NETNS`: cnitool's arguments and environment
 /// (cni.md R-15), and what cnitool lacks.
 public enum RuntimeCommand {
-    /// Runs one operation; `arguments` do not hold the program's name. 0; 1 with a sentence on standard error and an error
-    /// object on standard output; 2 with the help on standard error.
+    /// Runs one operation; `arguments` do not hold the program's name. 0; 1 with a sentence on standard error and an
+    /// error object on standard output; 2 with the help on standard error.
     public static func run(
         arguments: [String], environment: Environment, builtIn: @escaping @Sendable (String) -> (any Plugin)?
     ) -> Int32 {
@@ -153,8 +153,8 @@ public enum RuntimeCommand {
         return "cnitool-" + hex(digest, digits: 20)
     }
 
-    /// The path from the root, without "." and "..", by its text alone: a link is not followed, for the container's id is
-    /// made of the path.
+    /// The path from the root, without "." and "..", by its text alone: a link is not followed, for the container's id
+    /// is made of the path.
     static func absolute(_ path: String) -> String {
         var whole = path
         if !path.hasPrefix("/"), let current = getcwd(nil, 0) {
