@@ -57,14 +57,16 @@ extension PrivateHost {
     }
 
     /// Offers the network 2001:db8:bad::/64 and a way out to all on `link`, as a router does (RFC 4861 section 4.2).
-    public func advertiseRouter(from namespace: String?, link: String) throws {
+    /// False while the link has no usable address yet.
+    @discardableResult
+    public func advertiseRouter(from namespace: String?, link: String) throws -> Bool {
         try within(namespace) {
             let header: [UInt8] = [134, 0, 0, 0, 64, 0, 0x07, 0x08] + [UInt8](repeating: 0, count: 8)
             // Prefix information (section 4.6.2): on link, autonomous, for an hour.
             let prefix: [UInt8] =
                 [3, 4, 64, 0xc0, 0, 0, 0x0e, 0x10, 0, 0, 0x0e, 0x10, 0, 0, 0, 0]
                 + IPAddress("2001:db8:bad::")!.bytes
-            try Socket.sendToAllNodes(header + prefix, link: link)
+            return try Socket.sendToAllNodes(header + prefix, link: link)
         }
     }
 

@@ -77,7 +77,8 @@ final class Socket {
     }
 
     /// One ICMPv6 message to ff02::1 over `link` with hop limit 255; the kernel fills in the checksum (RFC 3542).
-    static func sendToAllNodes(_ message: [UInt8], link: String) throws(KernelError) {
+    /// False while the link has no address that could be the source yet.
+    static func sendToAllNodes(_ message: [UInt8], link: String) throws(KernelError) -> Bool {
         let number = try check("open an ICMPv6 socket") {
             socket(AF_INET6, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), Int32(IPPROTO_ICMPV6))
         }
@@ -89,9 +90,11 @@ final class Socket {
         var index = Int32(if_nametoindex(link))
         try check("choose link \(link)") { setsockopt(number, Int32(IPPROTO_IPV6), IPV6_MULTICAST_IF, &index, 4) }
         let target = Endpoint("ff02::1", 0)
-        try check("send to all nodes on \(link)") {
-            with(target) { sendto(number, message, message.count, 0, $0, $1) }
-        }
+        return try ignoring(.noSuchAddress) { () throws(KernelError) in
+            try check("send to all nodes on \(link)") {
+                with(target) { sendto(number, message, message.count, 0, $0, $1) }
+            }
+        } != nil
     }
 
     private static func with<Value>(_ endpoint: Endpoint, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Value)

@@ -1,0 +1,192 @@
+import JSON
+import NetCore
+import TestSupport
+import Testing
+
+@Suite("firewall: who may speak to whom (cni.md 2.6, N-8)")
+struct FirewallTests {
+    static func network(_ keys: JSONObject, name: String = "net1", bridge: String = "cni0", subnet: Int = 22)
+        -> TestNetwork
+    {
+        var firewall = TestNetwork.firewall
+        for (key, value) in keys { firewall[key] = value }
+        return .bridged(
+            TestNetwork.portmap, firewall, name: name, bridge: bridge, v4: "10.\(subnet).0.0/24", v6: "fd\(subnet)::/64"
+        )
+    }
+
+    /// c1 and c2 on the network with the policy, c3 on another open one, the outside with routes to all of them.
+    static func setUp(_ host: PrivateHost, _ keys: JSONObject, bridgeNetfilter: Bool = false) throws -> Attached {
+        try host.makeUplink()
+        try host.inside("outside") {
+            for subnet in [22, 33] {
+                try host.must("ip route add 10.\(subnet).0.0/24 via 192.0.2.1")
+                try host.must("ip route add fd\(subnet)::/64 via 2001:db8::1")
+            }
+        }
+        let network = FirewallTests.network(keys)
+        let first = try host.attach(network, "c1", ports: Ports.tcp8080)
+        _ = try host.attach(network, "c2")
+        _ = try host.attach(FirewallTests.network([:], name: "net2", bridge: "cni1", subnet: 33), "c3")
+        for file in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
+            try host.must("tee /proc/sys/net/bridge/\(file)", input: bridgeNetfilter ? "1" : "0")
+        }
+        return first
+    }
+
+    static func reaches(_ host: PrivateHost, _ client: String?, _ attached: Attached, _ family: AddressFamily) throws
+        -> Bool
+    {
+        let listener = Endpoint(attached.address(family)!, 7000)
+        return try host.converse(.tcp, from: client, to: listener, at: "c1", listening: listener, milliseconds: 300)
+            != nil
+    }
+
+    static func reachesPublished(_ host: PrivateHost, _ client: String?, _ attached: Attached, _ family: AddressFamily)
+        throws -> Bool
+    {
+        try host.converse(
+            .tcp, from: client, to: Endpoint(Uplink.host(family), 8080), at: "c1",
+            listening: Endpoint(attached.address(family)!, 80), milliseconds: 300) != nil
+    }
+
+    @Test(
+        "a policy lets in whom it says, and published ports always",
+        arguments: [
+            // policy, br_netfilter, neighbour, other network, outside
+            ("open", false, true, true, true), ("same-bridge", false, true, false, true),
+            ("same-bridge", true, true, false, true),
+            ("isolated", false, false, false, true), ("isolated", true, false, false, true),
+        ])
+    func policies(_ policy: String, _ bridgeNetfilter: Bool, _ neighbour: Bool, _ other: Bool, _ outside: Bool) throws {
+        try PrivateHost.run { host in
+            let attached = try FirewallTests.setUp(
+                host, ["ingressPolicy": .string(policy)], bridgeNetfilter: bridgeNetfilter)
+            for family in AddressFamily.allCases {
+                for (client, expected) in [("c2", neighbour), ("c3", other), ("outside", outside), (nil, true)] {
+                    host.expect(
+                        try FirewallTests.reaches(host, client, attached, family), is: expected,
+                        "\(policy): \(client ?? "the host") reaches c1 by IPv\(family.rawValue)")
+                }
+                for client in ["outside", "c3", "c2", nil] {
+                    host.expect(
+                        try FirewallTests.reachesPublished(host, client, attached, family), is: true,
+                        "\(policy): \(client ?? "the host") reaches the published port by IPv\(family.rawValue)")
+                }
+                let target = Endpoint(Uplink.outside(family), 7000)
+                host.expect(
+                    try host.converse(.tcp, from: "c1", to: target, at: "outside", listening: target) != nil, is: true,
+                    "\(policy): c1 reaches the outside by IPv\(family.rawValue)")
+            }
+        }
+    }
+
+    @Test("publishedAcrossNetworks false keeps published ports from other networks")
+    func notAcross() throws {
+        try PrivateHost.run { host in
+            let attached = try FirewallTests.setUp(
+                host, ["ingressPolicy": "same-bridge", "publishedAcrossNetworks": false])
+            host.expect(
+                try FirewallTests.reachesPublished(host, "outside", attached, .v4), is: true, "the outside reaches it")
+            host.expect(
+                try FirewallTests.reachesPublished(host, "c3", attached, .v4), is: false, "the other network reaches it"
+            )
+        }
+    }
+
+    @Test(
+        "a rule in the user's admin chain is kept to before all others, whether it was there first or came later",
+        arguments: [nil, "MY-ADMIN"] as [String?])
+    func adminChain(_ name: String?) throws {
+        try PrivateHost.run { host in
+            let keys: JSONObject = name.map { ["iptablesAdminChainName": .string($0)] } ?? [:]
+            let attached = try FirewallTests.setUp(host, keys)
+            let chain = name ?? "CNI-ADMIN"
+            host.expect(try FirewallTests.reaches(host, "outside", attached, .v4), is: true, "before the rule")
+            _ = try host.run(["nft", "add", "chain", "inet", "berth", chain])
+            try host.must("nft add rule inet berth \(chain) ip saddr 192.0.2.9 tcp dport 7000 drop")
+            let next = try host.attach(FirewallTests.network(keys), "c4")
+            host.expect(try FirewallTests.reaches(host, "outside", attached, .v4), is: false, "with the rule")
+            host.expect(
+                try FirewallTests.reachesPublished(host, "outside", attached, .v4), is: true,
+                "what the rule does not name")
+            try host.detach(next)
+            host.expect(
+                try host.must("nft list chain inet berth \(chain)").contains("192.0.2.9"), "DEL took the user's rule")
+        }
+    }
+
+    @Test(
+        "N-8 a foreign chain that drops forwarded packets is said on standard error, and left alone",
+        arguments: [
+            (
+                "inet ufw-like forward",
+                "nft add table inet ufw-like;nft add chain inet ufw-like forward { type filter hook forward priority 0 ; policy drop ; }"
+            ),
+            (
+                "ip filter FORWARD",
+                "nft add table ip filter;nft add chain ip filter FORWARD { type filter hook forward priority 0 ; policy drop ; }"
+            ),
+        ])
+    func foreignDrop(_ place: String, _ commands: String) throws {
+        try PrivateHost.run { host in
+            for command in commands.split(separator: ";nft") {
+                try host.must(command.hasPrefix("nft") ? String(command) : "nft\(command)")
+            }
+            let before = try host.must("nft list ruleset")
+            let attached = try host.attach(.bridged(), "c1")
+            let firewall = Attached(network: TestNetwork([TestNetwork.firewall]), id: "c1", namespace: "c1")
+            let answer = try host.call(firewall.call(0, "ADD", previous: attached.result))
+            host.expect(answer.succeeded, "\(answer)")
+            let words = place.split(separator: " ")
+            for word in words.dropFirst() {
+                host.expect(
+                    answer.outcome.errorOutput.contains(word), "\(word) is not named: \(answer.outcome.errorOutput)")
+            }
+            host.expect(answer.outcome.errorOutput.contains("drop"), "no word of drop: \(answer.outcome.errorOutput)")
+            let after = try host.must("nft list table \(words.dropLast().joined(separator: " "))")
+            host.expect(before.contains(after.split(separator: "\n")[1]), "the foreign table changed: \(after)")
+        }
+    }
+
+    @Test("N-6 portmap says that nothing accepts its packets when a foreign chain drops them")
+    func portmapWarns() throws {
+        try PrivateHost.run { host in
+            try host.must("nft add table ip filter")
+            try host.must("nft add chain ip filter FORWARD { type filter hook forward priority 0 ; policy drop ; }")
+            let attached = try host.attach(.bridged(), "c1")
+            let portmap = Attached(
+                network: TestNetwork([TestNetwork.portmap]), id: "c1", namespace: "c1",
+                runtimeConfig: ["portMappings": Ports.tcp8080])
+            let answer = try host.call(portmap.call(0, "ADD", previous: attached.result))
+            host.expect(answer.succeeded, "\(answer)")
+            host.expect(
+                answer.outcome.errorOutput.contains("FORWARD"), "the chain is not named: \(answer.outcome.errorOutput)")
+        }
+    }
+
+    @Test("the bridge is found by the link's master, not by its place in the result")
+    func bridgeByMaster() throws {
+        try PrivateHost.run { host in
+            try host.makeUplink()
+            var first = try host.attach(.bridged(), "c1")
+            var previous = first.result.object!
+            previous["interfaces"] = .array(Array(previous["interfaces"]!.array!.dropFirst(2)))
+            previous["ips"] = .array(
+                previous["ips"]!.array!.map { one in
+                    var one = one.object!
+                    one["interface"] = 0
+                    return .object(one)
+                })
+            let firewall = Attached(
+                network: TestNetwork([["type": "firewall", "ingressPolicy": "same-bridge"]]), id: "c1", namespace: "c1")
+            let answer = try host.call(firewall.call(0, "ADD", previous: .object(previous)))
+            guard answer.succeeded else { throw PluginFailed(answer: answer) }
+            first.result = answer.json ?? [:]
+            _ = try host.attach(.bridged(), "c2")
+            _ = try host.attach(.bridged(name: "net2", bridge: "cni1", v4: "10.33.0.0/24", v6: "fd33::/64"), "c3")
+            host.expect(try FirewallTests.reaches(host, "c2", first, .v4), is: true, "the neighbour reaches it")
+            host.expect(try FirewallTests.reaches(host, "c3", first, .v4), is: false, "the other network reaches it")
+        }
+    }
+}
