@@ -210,6 +210,6 @@ extension PrivateHost {
 /// A command of the test itself that did not end with 0.
 public struct CommandFailed: Error, Sendable, CustomStringConvertible {
     public let outcome: ChildOutcome
-    init(_ outcome: ChildOutcome) { self.outcome = outcome }
+    public init(_ outcome: ChildOutcome) { self.outcome = outcome }
     public var description: String { outcome.description }
 }

@@ -1,0 +1,121 @@
+import Glibc
+import JSON
+import NetCore
+import TestSupport
+import Testing
+
+/// `kill -9` before every system call of a plugin, by strace's fault injection; then DEL must leave the host as it was.
+@Suite("A plugin killed at any of its system calls leaves nothing after DEL")
+struct KillTests {
+    static let verbs: [(PluginType, String)] = [
+        (.bridge, "ADD"), (.bridge, "DEL"), (.portmap, "ADD"), (.portmap, "DEL"), (.firewall, "ADD"),
+        (.firewall, "DEL"),
+        (.tuning, "ADD"), (.tuning, "DEL"), (.loopback, "ADD"), (.loopback, "DEL"), (.hostLocal, "ADD"),
+        (.hostLocal, "DEL"),
+    ]
+
+    @Test("kill -9 at every system call", arguments: verbs)
+    func killed(_ plugin: PluginType, _ verb: String) throws {
+        try PrivateHost.run { host in
+            let subject = try KillSubject(host, plugin)
+            let before = try host.settledState()
+            let calls = try subject.systemCalls(of: verb, host)
+            host.expect(calls.count > 20, "strace saw only \(calls.count) system calls")
+            // The state is compared once in a while; what is left names its container, so the culprit is known.
+            var survivors = 0
+            for (number, call) in calls.enumerated() {
+                let id = "kill\(number)"
+                if verb == "DEL" { try host.expectSuccess(subject.call("ADD", id), "before the kill at \(call)") }
+                let killed = try subject.run(verb, id, host, killedAt: call)
+                if killed.exitCode != 128 + SIGKILL { survivors += 1 }
+                try host.expectSuccess(subject.call("DEL", id), "after the kill at \(call)")
+                if number % 25 == 24 || number == calls.count - 1 {
+                    let difference = try host.settledState().difference(from: before)
+                    guard host.expect(difference, is: "", "after the kill at \(call) (number \(number) of \(verb))")
+                    else { return }
+                }
+            }
+            // A run may take another path than the one that was listed (a retry less); most must have met their kill.
+            host.expect(survivors * 10 <= calls.count, "\(survivors) of \(calls.count) kills did not happen")
+        }
+    }
+}
+
+/// One system call of a process: the n-th of its name.
+struct SystemCall: CustomStringConvertible {
+    let name: String
+    let occurrence: Int
+    var description: String { "\(name) number \(occurrence)" }
+}
+
+/// The plugin under the axe, with whatever must stand before it in its chain.
+struct KillSubject {
+    let plugin: PluginType
+    private var configuration: JSONObject
+    private let ports: JSONObject = ["portMappings": Ports.one(.tcp, 8080, 80)]
+
+    init(_ host: PrivateHost, _ plugin: PluginType) throws {
+        self.plugin = plugin
+        try host.makeNamespace("c1")
+        configuration = plugin.configuration
+        switch plugin {
+        case .bridge, .hostLocal, .loopback: break
+        case .portmap, .firewall, .tuning:
+            let attached = try host.attach(.bridged(), "c1")
+            if plugin == .tuning {
+                configuration = ["type": "tuning", "sysctl": ["net.ipv4.conf.IFNAME.arp_filter": "1"], "mtu": 1400]
+            }
+            configuration["prevResult"] = attached.result
+            if plugin == .portmap { configuration["runtimeConfig"] = .object(ports) }
+        }
+        // Everything shared is there before the first look.
+        try host.expectSuccess(call("ADD", "first"))
+        try host.expectSuccess(call("DEL", "first"))
+    }
+
+    func call(_ command: String, _ id: String) -> Call {
+        Call(plugin, command, configuration).with {
+            $0.containerID = id
+            if plugin == .loopback { $0.interface = "lo" }
+        }
+    }
+
+    /// Every system call of one run, in order, of the first process alone: what a detached child does afterwards is no
+    /// part of the operation.
+    func systemCalls(of command: String, _ host: PrivateHost) throws -> [SystemCall] {
+        if command == "DEL" { try host.expectSuccess(call("ADD", "listed")) }
+        let trace = "\(host.scratch)/trace"
+        let call = call(command, "listed")
+        let outcome = try host.run(
+            ["strace", "-f", "-o", trace, plugin.path], environment: call.variables, input: call.input)
+        guard outcome.exitCode == 0 else { throw CommandFailed(outcome) }
+        if command == "ADD" { try host.expectSuccess(self.call("DEL", "listed")) }
+        var first: Substring?
+        var counts: [String: Int] = [:]
+        var calls: [SystemCall] = []
+        for line in String(decoding: try Files.read(trace), as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
+            guard words.count == 2, let end = words[1].firstIndex(of: "("), !words[1].hasPrefix("<...") else {
+                continue
+            }
+            first = first ?? words[0]
+            let name = String(words[1][..<end])
+            guard words[0] == first,
+                name.utf8.allSatisfy({ $0 == 0x5f || (0x30...0x39).contains($0) || (0x61...0x7a).contains($0) })
+            else { continue }
+            counts[name, default: 0] += 1
+            // The kill before execve is strace's own beginning: nothing of the plugin has run.
+            if name != "execve" { calls.append(SystemCall(name: name, occurrence: counts[name]!)) }
+        }
+        return calls
+    }
+
+    func run(_ command: String, _ id: String, _ host: PrivateHost, killedAt point: SystemCall) throws -> ChildOutcome {
+        let call = call(command, id)
+        return try host.run(
+            [
+                "strace", "-f", "-o", "/dev/null", "-e", "trace=\(point.name)", "-e",
+                "inject=\(point.name):signal=KILL:when=\(point.occurrence)", plugin.path,
+            ], environment: call.variables, input: call.input)
+    }
+}
