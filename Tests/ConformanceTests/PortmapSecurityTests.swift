@@ -8,6 +8,7 @@ struct PortmapSecurityTests {
     /// `namespace` sends to 127.0.0.1 over its link, as an attacker on the same wire does.
     static func aimAtLocalhost(_ host: PrivateHost, from namespace: String, by gateway: IPAddress) throws {
         try host.inside(namespace) {
+            try host.must("ip address flush dev lo")
             try host.must("ip link set lo down")
             _ = try host.run(["ip", "route", "delete", "local", "127.0.0.0/8", "table", "local"])
             _ = try host.run(["ip", "route", "delete", "local", "127.0.0.1", "table", "local"])
