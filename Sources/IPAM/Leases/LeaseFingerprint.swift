@@ -12,8 +12,6 @@ struct LeaseFingerprint: Hashable {
         value ^= LeaseFingerprint.mixed(hash ^ UInt64(truncatingIfNeeded: address.value >> 64))
     }
 
-    mutating func toggle(_ other: LeaseFingerprint) { value ^= other.value }
-
     /// 16 hexadecimal digits.
     var text: String {
         let digits = String(value, radix: 16)

@@ -35,8 +35,18 @@ struct LeaseIndex {
 
     // MARK: - Finding
 
-    /// Whether the leases are those that berth left, each with its link.
-    func isComplete(for leases: LeaseFingerprint) -> Bool { state.read() == leases }
+    /// The leases as berth left them, each with its link; nil when that is not known, or somebody changed the links since.
+    func recorded() -> LeaseFingerprint? {
+        guard let changed = changed() else { return nil }
+        return state.read(changed)
+    }
+
+    /// When the links were last changed (st_mtim), as text; nil without an index.
+    private func changed() -> String? {
+        var found = stat()
+        guard stat(directory, &found) == 0 else { return nil }
+        return "\(found.st_ino) \(found.st_mtim.tv_sec) \(found.st_mtim.tv_nsec)"
+    }
 
     /// The inodes of a holder's links, whether they have leases or not.
     func inodes(of holder: LeaseHolder) -> Set<UInt64> {
@@ -104,31 +114,22 @@ struct LeaseIndex {
 
     /// Links a lease that another program made; false when that cannot be: it is read next time.
     func adopt(_ lease: String, of holder: LeaseHolder) -> Bool {
-        if !Files.exists(directory) {
-            mkdir(Files.directory(of: directory), 0o700)
-            mkdir(directory, 0o700)
-        }
+        make()
         return paths(of: holder).dropFirst().contains { link(lease, $0) == 0 }
     }
 
-    /// The leases are these, each with its link. That it cannot be written costs a reading.
-    func complete(_ leases: LeaseFingerprint) {
-        if !Files.exists(directory) {
-            mkdir(Files.directory(of: directory), 0o700)
-            mkdir(directory, 0o700)
-        }
-        state.write(leases)
+    /// The leases are these, each with its link, and the links will not change any more in this operation. That it cannot be
+    /// written costs a reading; so does an operation that changes links and does not record.
+    func record(_ leases: LeaseFingerprint) {
+        make()
+        if let changed = changed() { state.write(leases, changed) }
     }
 
-    /// Leases with links have come or gone. If the fingerprint was wrong before, it is as wrong after.
-    func change(_ leases: LeaseFingerprint) {
-        guard var fingerprint = state.read() else { return }
-        fingerprint.toggle(leases)
-        state.write(fingerprint)
+    private func make() {
+        guard !Files.exists(directory) else { return }
+        mkdir(Files.directory(of: directory), 0o700)
+        mkdir(directory, 0o700)
     }
-
-    /// The next operation looks at everything.
-    func doubt() { state.remove() }
 
     /// The holder has no links any more.
     func remove(_ holder: LeaseHolder) throws(KernelError) {
@@ -141,40 +142,41 @@ struct LeaseIndex {
     }
 }
 
-/// A fingerprint on the disk, good for one boot: after a power cut directories may have lost what the file still tells of.
+/// A fingerprint on the disk, good for one boot and one state of the links: after a power cut directories may have lost
+/// what the file still tells of.
 private struct FingerprintFile {
     let path: String
 
-    private static func boot() -> String? {
+    private static let boot: String? = {
         do throws(KernelError) {
             return String(decoding: try Files.read("/proc/sys/kernel/random/boot_id").prefix(36), as: UTF8.self)
         } catch {
             return nil
         }
-    }
+    }()
 
-    /// Nil when there is none of this boot.
-    func read() -> LeaseFingerprint? {
+    /// Nil when there is none of this boot and this state.
+    func read(_ changed: String) -> LeaseFingerprint? {
         do throws(KernelError) {
-            let text = String(decoding: try Files.read(path, limit: 4096), as: UTF8.self)
-            guard let boot = FingerprintFile.boot(), text.hasPrefix(boot + "\n") else { return nil }
-            return LeaseFingerprint(text: text.dropFirst(boot.count + 1))
+            let lines = try Files.read(path, limit: 4096).split(separator: UInt8(ascii: "\n"))
+                .map { String(decoding: $0, as: UTF8.self) }
+            guard lines.count == 3, lines[0] == FingerprintFile.boot, lines[1] == changed else { return nil }
+            return LeaseFingerprint(text: lines[2])
         } catch {
             return nil
         }
     }
 
-    /// In place, by one write(2) of always the same length: a kill leaves the old text or the new.
-    func write(_ fingerprint: LeaseFingerprint) {
+    /// In place: a torn text is none, and what stands there is compared with the leases before it is believed.
+    func write(_ fingerprint: LeaseFingerprint, _ changed: String) {
         do throws(KernelError) {
-            guard let boot = FingerprintFile.boot() else { return }
+            guard let boot = FingerprintFile.boot else { return }
+            let bytes = Array("\(boot)\n\(changed)\n\(fingerprint.text)".utf8)
             let file = try OwnedDescriptor(open: path, O_WRONLY | O_CREAT, mode: 0o600)
-            try Files.write(Array("\(boot)\n\(fingerprint.text)".utf8), to: file.number, operation: "write \(path)")
+            try Files.write(bytes, to: file.number, operation: "write \(path)")
+            try check("truncate \(path)") { ftruncate(file.number, bytes.count) }
         } catch {
-            // What stands there still is compared with the leases before it is believed; a torn text is none.
-            remove()
+            unlink(path)
         }
     }
-
-    func remove() { unlink(path) }
 }

@@ -85,7 +85,7 @@ public struct LeaseStore: ~Copyable {
         let holder = LeaseHolder(attachment)
         let own = index.inodes(of: holder)
         var held = Held()
-        if index.isComplete(for: listing.fingerprint) {
+        if index.recorded() == listing.fingerprint {
             for file in listing.files where own.contains(file.inode) {
                 if try self.holder(of: file) == holder { held.exact.append(file) }
             }
@@ -111,7 +111,7 @@ public struct LeaseStore: ~Copyable {
                 isComplete = false
             }
         }
-        if isComplete { index.complete(listing.fingerprint) }
+        if isComplete { index.record(listing.fingerprint) }
         return held
     }
 
@@ -120,6 +120,7 @@ public struct LeaseStore: ~Copyable {
     /// The attachment holds all of `addresses`, durably, or none of them (I-2, I-3). Throws first what went wrong, EEXIST
     /// when an address is taken, then what could not be undone.
     func reserve(_ addresses: [IPAddress], for attachment: Attachment) throws(Failures) {
+        let before = index.recorded()
         var made: [String] = []
         do throws(KernelError) {
             let file = try index.prepare(LeaseHolder(attachment))
@@ -132,7 +133,7 @@ public struct LeaseStore: ~Copyable {
             try Files.synchronizeDirectory(directory)
             var found = stat()
             try check("stat \(file.path)") { stat(file.path, &found) }
-            index.change(LeaseStore.fingerprint(addresses, inode: UInt64(found.st_ino)))
+            record(before, changed: addresses.map { (address: $0, inode: UInt64(found.st_ino)) })
         } catch {
             throw Failures([error] + remove(made.reversed()))!
         }
@@ -148,10 +149,11 @@ public struct LeaseStore: ~Copyable {
         }
     }
 
-    private static func fingerprint(_ addresses: [IPAddress], inode: UInt64) -> LeaseFingerprint {
-        var fingerprint = LeaseFingerprint()
-        for address in addresses { fingerprint.toggle(address, inode: inode) }
-        return fingerprint
+    /// The index is as good as before, with leases that came or went.
+    private func record(_ before: LeaseFingerprint?, changed: [(address: IPAddress, inode: UInt64)]) {
+        guard var fingerprint = before else { return }
+        for lease in changed { fingerprint.toggle(lease.address, inode: lease.inode) }
+        index.record(fingerprint)
     }
 
     /// The attachment holds nothing. `likely` are addresses that it may hold: when they are all, no directory is listed.
@@ -160,16 +162,12 @@ public struct LeaseStore: ~Copyable {
     func release(_ attachment: Attachment, likely: [IPAddress]) throws(KernelError) -> [KernelError] {
         if releaseLinked(attachment, Set(likely)) { return [] }
         let held = try leases(of: attachment, in: try listing(), upkeep: true)
-        var failures: [KernelError] = []
-        var gone = LeaseFingerprint()
-        for file in held.released {
-            let failure = remove([path(file)])
-            if failure.isEmpty { gone.toggle(file.address, inode: file.inode) }
-            failures += failure
-        }
-        index.change(gone)
-        if failures.isEmpty { try index.remove(LeaseHolder(attachment)) }
-        return failures
+        let before = index.recorded()
+        let failures = remove(held.released.map { "\(directory)/\($0.name)" })
+        guard failures.isEmpty else { return failures }
+        try index.remove(LeaseHolder(attachment))
+        record(before, changed: held.released.map { (address: $0.address, inode: $0.inode) })
+        return []
     }
 
     /// Removes the leases at `likely` that are links to the attachment's file in the index; true when the count of links
@@ -181,14 +179,15 @@ public struct LeaseStore: ~Copyable {
         guard stat(path, &own) == 0, own.st_nlink > 1, Int(own.st_nlink) - 1 <= likely.count,
             index.inodes(of: holder).count == 1
         else { return false }
+        let before = index.recorded()
         let gone = likely.filter { address in
             var lease = stat()
             return stat("\(directory)/\(address)", &lease) == 0 && lease.st_ino == own.st_ino
                 && lease.st_dev == own.st_dev && unlink("\(directory)/\(address)") == 0
         }
-        index.change(LeaseStore.fingerprint(Array(gone), inode: UInt64(own.st_ino)))
-        guard stat(path, &own) == 0, own.st_nlink == 1 else { return false }
-        return unlink(path) == 0
+        guard stat(path, &own) == 0, own.st_nlink == 1, unlink(path) == 0 else { return false }
+        record(before, changed: gone.map { (address: $0, inode: UInt64(own.st_ino)) })
+        return true
     }
 
     private func remove(_ paths: [String]) -> [KernelError] {
@@ -202,7 +201,6 @@ public struct LeaseStore: ~Copyable {
     /// Removes every lease that `keep` refuses; goes on past errors and returns them.
     func release(unless keep: (Lease) -> Bool) throws(KernelError) -> [KernelError] {
         let failures = remove(try leases().filter { !keep($0) }.map { "\(directory)/\($0.file)" })
-        index.doubt()
         index.sweep(try index.listing(of: Set(try listing().files.map(\.inode)), in: directory).stale)
         return failures
     }
