@@ -44,6 +44,12 @@ public struct Owner: Hashable, Sendable, CustomStringConvertible {
     /// What a comment of this owner begins with: enough to recognise it.
     public var commentPrefix: String { "\(plugin) \(attachment.tag) " }
 
+    /// The attachment's tag in a comment of ours; nil in any other.
+    public static func tag(inComment comment: String) -> String? {
+        let parts = comment.split(separator: " ", maxSplits: 2)
+        return parts.count == 3 && parts[1].utf8.count == 33 ? String(parts[1]) : nil
+    }
+
     /// A link's alias: `berth:bridge/net/container/eth0`; beyond 255 bytes the tag stands for the names.
     public var alias: String {
         let readable = "berth:\(plugin)/\(attachment)"

@@ -38,11 +38,13 @@ extension PlannedPlugin {
             record.netns = namespace
             record[name] = section
             try answering { () throws(KernelError) in try records.write(record) }
+            kernel.yieldsPorts = { records.isContainer(owner.attachment.containerID, tag: $0) }
             do throws(ApplyFailure) {
                 try kernel.apply(plan)
             } catch {
                 throw CNIError(error, owner)
             }
+            try becomeHeir(owner, of: kernel.yielded, records)
             do throws(CNIError) {
                 let result = try result(request, configuration, plan, lease: lease, &kernel)
                 section.isDone = true
@@ -54,6 +56,18 @@ extension PlannedPlugin {
             }
         } catch {
             throw released(error, request, configuration, &record, records, ipamRan: ipamRan)
+        }
+    }
+
+    /// The holders of ports that this attachment yielded remember it: when one goes, the ports come here.
+    private func becomeHeir(_ owner: Owner, of holders: Set<String>, _ records: AttachmentRecords) throws(CNIError) {
+        for tag in holders.sorted() {
+            try answering { () throws(KernelError) in
+                guard var holder = try records.read(tag: tag), var section = holder[name] else { return }
+                section.notes["heirs"] = .array((section.notes["heirs"]?.array ?? []) + [.string(owner.attachment.tag)])
+                holder[name] = section
+                try records.write(holder)
+            }
         }
     }
 

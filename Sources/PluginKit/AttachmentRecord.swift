@@ -128,6 +128,9 @@ public struct AttachmentRecords: Sendable {
         try read(file: path(attachment))
     }
 
+    /// The record of the attachment with that tag.
+    public func read(tag: String) throws(KernelError) -> AttachmentRecord? { try read(file: "\(state.attachments)/\(tag).json") }
+
     private func read(file: String) throws(KernelError) -> AttachmentRecord? {
         guard let bytes = try ignoring(.noSuchFile, do: { () throws(KernelError) in try Files.read(file) }) else { return nil }
         do {
@@ -166,5 +169,14 @@ public struct AttachmentRecords: Sendable {
             if let record = try read(file: "\(state.attachments)/\(name)") { records.append(record) }
         }
         return records
+    }
+
+    /// Is the attachment with that tag one of this container? What cannot be read is not.
+    func isContainer(_ containerID: String, tag: String) -> Bool {
+        do throws(KernelError) {
+            return try read(tag: tag)?.attachment.containerID == containerID
+        } catch {
+            return false
+        }
     }
 }

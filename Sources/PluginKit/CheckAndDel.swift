@@ -17,7 +17,10 @@ extension PlannedPlugin {
         } catch {
             throw CNIError(.invalidNamespace, "failed to open netns \"\(namespace)\": \(error)")
         }
-        let record = try answering { () throws(KernelError) in try AttachmentRecords(request.state).read(request.attachment) }
+        let records = AttachmentRecords(request.state)
+        let containerID = request.containerID
+        kernel.yieldsPorts = { records.isContainer(containerID, tag: $0) }
+        let record = try answering { () throws(KernelError) in try records.read(request.attachment) }
         let observations = try observe(request, configuration, &kernel)
         let plan = planToCheck(
             request, try plan(request, configuration, lease: previous, observations), record)
@@ -42,8 +45,9 @@ extension PlannedPlugin {
         }
         let section = record?[name]
         try restore(request, section, &kernel)
+        let heirs = try answering { () throws(KernelError) in try self.heirs(section, records) }
         do throws(Failures) {
-            try kernel.sweep(owner, keys: section?.keys)
+            try kernel.sweep(owner, keys: section?.keys, heirs: heirs)
         } catch {
             // The address stays held: it must not be given away while stale rules lead to it.
             throw CNIError(code: .internal, error)
@@ -58,6 +62,15 @@ extension PlannedPlugin {
             }
         }
         if let type = request.configuration.root.ipamType, ipamIsOurs { _ = try call(type, .del, request) }
+    }
+
+    private func heirs(_ section: AttachmentRecord.Section?, _ records: AttachmentRecords) throws(KernelError) -> [Plan] {
+        var plans: [Plan] = []
+        for tag in (section?.notes["heirs"]?.array ?? []).compactMap(\.string) {
+            guard let heir = try records.read(tag: tag), let own = heir[name] else { continue }
+            if let plan = inheritance(own, Owner(plugin: name, attachment: heir.attachment)) { plans.append(plan) }
+        }
+        return plans
     }
 
     /// Whether the plugin delegates at all.

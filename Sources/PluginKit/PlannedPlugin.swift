@@ -37,6 +37,8 @@ public protocol PlannedPlugin: Plugin {
     ) throws(CNIError) -> CNIResult
     /// Before the tagged objects go: what has no tag, from the record.
     func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(CNIError)
+    /// From an heir's section: what it takes over when the one that it yielded ports to goes.
+    func inheritance(_ section: AttachmentRecord.Section, _ owner: Owner) -> Plan?
     /// After they are gone.
     func afterRemoval(_ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(KernelError)
     /// The plan as it must hold at CHECK, after later plugins have had their say.
@@ -53,6 +55,7 @@ extension PlannedPlugin {
         _ request: Request, _ configuration: Configuration, _ plan: Plan, lease: CNIResult, _ kernel: inout LinuxKernel
     ) throws(CNIError) -> CNIResult { lease }
     public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(CNIError) {}
+    public func inheritance(_ section: AttachmentRecord.Section, _ owner: Owner) -> Plan? { nil }
     public func afterRemoval(_ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(KernelError) {}
     public func planToCheck(_ request: Request, _ plan: Plan, _ record: AttachmentRecord?) -> Plan { plan }
     public func readiness(_ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel) throws(CNIError) {}

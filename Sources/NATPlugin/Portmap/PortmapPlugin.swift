@@ -89,7 +89,7 @@ public struct PortmapPlugin: PlannedPlugin {
         var ports: [JSON] = []
         for case .portForward(let forward) in plan.owned {
             ports.append([
-                "published": .string(forward.published), "target": .string("\(forward.target)"),
+                "published": .string(forward.published), "hostIP": forward.hostAddress.map { .string("\($0)") } ?? .null, "target": .string("\(forward.target)"),
                 "port": .integer(Int64(forward.targetPort)), "first": .integer(Int64(forward.hostPorts.lowerBound)),
                 "last": .integer(Int64(forward.hostPorts.upperBound)), "protocol": .string(forward.proto.rawValue),
             ])
@@ -110,6 +110,11 @@ public struct PortmapPlugin: PlannedPlugin {
         }
         if !forwards.isEmpty { ForeignFirewall.warn(name, &kernel) }
         return lease
+    }
+
+    public func inheritance(_ section: AttachmentRecord.Section, _ owner: Owner) -> Plan? {
+        let forwards = (section.notes["ports"]?.array ?? []).compactMap(PortForward.init(note:))
+        return Plan(owner: owner, namespace: nil, owned: forwards.map { .portForward($0) })
     }
 
     public func afterRemoval(_ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(KernelError) {
@@ -137,6 +142,7 @@ extension PortForward {
             let last = note["last"]?.integer.flatMap({ UInt16(exactly: $0) }), first <= last,
             let port = note["port"]?.integer.flatMap({ UInt16(exactly: $0) })
         else { return nil }
-        self.init(hostAddress: nil, proto: proto, hostPorts: first...last, target: target, targetPort: port)
+        let host = note["hostIP"]?.string.flatMap { IPAddress($0) }
+        self.init(hostAddress: host, proto: proto, hostPorts: first...last, target: target, targetPort: port)
     }
 }

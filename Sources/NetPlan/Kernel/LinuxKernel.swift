@@ -12,6 +12,10 @@ public struct LinuxKernel: ~Copyable, Kernel {
     let state: StateDirectory
     /// Removal of links and closing of sockets may go on in a child after we return (docs/adr/0005-del.md).
     let detaches: Bool
+    /// Whether a port that the attachment with this tag publishes may stay there: the container's own, on another network.
+    public var yieldsPorts: (String) -> Bool = { _ in false }
+    /// Whom the last plan left ports to.
+    public internal(set) var yielded: Set<String> = []
     private var indexes: [Place: [String: Int32]] = [:]
     private var waiting: [NetlinkRequest] = []
 
@@ -126,6 +130,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
             } catch {
                 throw ApplyFailure(.kernel(error))
             }
+            yielded = []
             try commit(netfilter, owner: plan.owner)
         } catch {
             waiting = []

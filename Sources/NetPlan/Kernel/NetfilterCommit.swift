@@ -30,7 +30,10 @@ extension LinuxKernel {
     }
 
     private mutating func attempt(_ changes: NetfilterChanges, owner: Owner) throws(KernelError) -> ApplyFailure.Cause? {
-        if let refusal = try portConflict(of: changes.owned, owner: owner) { return refusal }
+        let conflicts = try portConflicts(of: changes.owned)
+        for conflict in conflicts where !mayYield(conflict, owner) { return cause(portWords(conflict.element), conflict.comment, owner) }
+        var changes = changes
+        changes.owned.removeAll { element in conflicts.contains { $0.element == element } }
         let transaction = try missing(changes)
         do throws(KernelError) {
             try withNetfilter { (socket) throws(KernelError) in try socket.commit(transaction) }
@@ -39,6 +42,15 @@ extension LinuxKernel {
             return refusal
         }
         return nil
+    }
+
+    /// One container on two networks publishes its ports once: they lead to the first of its addresses.
+    private mutating func mayYield(_ conflict: PortConflict, _ owner: Owner) -> Bool {
+        guard let tag = conflict.comment.flatMap(Owner.tag(inComment:)), tag != owner.attachment.tag, yieldsPorts(tag) else {
+            return false
+        }
+        yielded.insert(tag)
+        return true
     }
 
     /// The table and chains that are not there yet, and the elements.
@@ -109,6 +121,7 @@ extension LinuxKernel {
                 found.append(Finding(object, expected: command, found: "no such element"))
                 continue
             }
+            if isOwned, let tag = seen.comment.flatMap(Owner.tag(inComment:)), tag != owner.attachment.tag, yieldsPorts(tag) { continue }
             if !seen.matches(element) {
                 found.append(Finding(object, expected: command, found: seen.chain.map { "jump \($0)" } ?? "other data: \(hex(seen.data, digits: 64))"))
             } else if isOwned, seen.comment?.hasPrefix(owner.commentPrefix) != true {

@@ -27,9 +27,16 @@ private struct PortClaim {
     }
 }
 
+/// A port that is to be published and the comment of the element that has it.
+struct PortConflict {
+    let element: NftElement
+    let comment: String?
+}
+
 extension LinuxKernel {
-    /// Who holds a port that is to be published, found before anything is changed. Nil: nobody.
-    mutating func portConflict(of elements: [NftElement], owner: Owner) throws(KernelError) -> ApplyFailure.Cause? {
+    /// Who holds the ports that are to be published, found before anything is changed.
+    mutating func portConflicts(of elements: [NftElement]) throws(KernelError) -> [PortConflict] {
+        var conflicts: [PortConflict] = []
         for family in AddressFamily.allCases {
             let single = [BerthTable.forwardAny(family), BerthTable.forwardAddress(family)]
             let ranges = [BerthTable.rangeAny(family), BerthTable.rangeAddress(family)]
@@ -58,10 +65,10 @@ extension LinuxKernel {
             for element in wanted {
                 guard let mine = PortClaim(element.identity, comment: nil) else { continue }
                 guard let other = claims.first(where: mine.overlaps) else { continue }
-                return cause(portWords(element), other.comment, owner)
+                conflicts.append(PortConflict(element: element, comment: other.comment))
             }
         }
-        return nil
+        return conflicts
     }
 
     /// Who holds one of the elements that the kernel refused as existing.
@@ -75,13 +82,13 @@ extension LinuxKernel {
         return nil
     }
 
-    private func cause(_ what: String, _ comment: String?, _ owner: Owner) -> ApplyFailure.Cause {
+    func cause(_ what: String, _ comment: String?, _ owner: Owner) -> ApplyFailure.Cause {
         if comment?.hasPrefix(owner.commentPrefix) == true { return .attached(what: what) }
         let parts = comment?.split(separator: " ", maxSplits: 2) ?? []
         return .taken(what: what, holder: parts.count == 3 ? String(parts[2]) : comment ?? "somebody unknown")
     }
 
-    private func portWords(_ element: NftElement) -> String {
+    func portWords(_ element: NftElement) -> String {
         var address: String?
         var proto = ""
         var ports: [UInt16] = []

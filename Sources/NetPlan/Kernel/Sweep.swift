@@ -4,9 +4,15 @@ import NetCore
 
 extension LinuxKernel {
     public mutating func sweep(_ owner: Owner, keys: [NftElementKey]?) throws(Failures) {
+        try sweep(owner, keys: keys, heirs: [])
+    }
+
+    /// As `sweep(_:keys:)`; in the same transaction the ports go to `heirs`: the container's attachments to other networks
+    /// that had yielded them.
+    public mutating func sweep(_ owner: Owner, keys: [NftElementKey]?, heirs: [Plan]) throws(Failures) {
         var failures: [KernelError] = []
         do throws(KernelError) {
-            try removeElements(of: owner, keys: keys)
+            try removeElements(of: owner, keys: keys, heirs: heirs.flatMap(\.netfilter.owned))
         } catch {
             failures.append(error)
         }
@@ -51,7 +57,7 @@ extension LinuxKernel {
 
     // MARK: elements
 
-    private mutating func removeElements(of owner: Owner, keys: [NftElementKey]?) throws(KernelError) {
+    private mutating func removeElements(of owner: Owner, keys: [NftElementKey]?, heirs: [NftElement]) throws(KernelError) {
         guard let keys else {
             return try removeElements(of: owner.plugin) { $0.hasPrefix(owner.commentPrefix) }
         }
@@ -64,7 +70,7 @@ extension LinuxKernel {
                 // Somebody else's by now, or nobody's: not ours to delete.
                 if found?.comment?.hasPrefix(owner.commentPrefix) == true { mine.append(key) }
             }
-            try delete(mine)
+            try delete(mine, heirs: heirs.filter { mine.contains($0.identity) })
         }
     }
 
@@ -82,14 +88,15 @@ extension LinuxKernel {
                 }
                 dead += elements.filter { $0.comment.map(isDead) ?? false }.map(\.identity)
             }
-            try delete(dead)
+            try delete(dead, heirs: [])
         }
     }
 
-    private mutating func delete(_ keys: [NftElementKey]) throws(KernelError) {
+    private mutating func delete(_ keys: [NftElementKey], heirs: [NftElement]) throws(KernelError) {
         guard !keys.isEmpty else { return }
         var transaction = NftTransaction(table: BerthTable.name)
         for key in keys { try transaction.delete(key) }
+        for element in heirs { try transaction.add(element, exclusive: true) }
         try withNetfilter { (socket) throws(KernelError) in try socket.commit(transaction) }
         if detaches {
             try withNetfilter { (socket) throws(KernelError) in DetachedChild.keep(socket.descriptor) }
