@@ -40,9 +40,7 @@ public struct HostLocal: Plugin {
     private func allocate(
         _ configuration: HostLocalConfiguration, _ attachment: Attachment
     ) throws(CNIError) -> [Allocator.Allocation] {
-        let store = try answering { () throws(KernelError) in
-            try LeaseStore(dataDirectory: configuration.dataDirectory, network: configuration.network)
-        }
+        let store = try HostLocal.store(configuration)
         // Whoever keeps the lock finds what it listed; a program that does not may take an address in between.
         for _ in 0..<8 {
             let chosen = try choose(configuration, attachment, store)
@@ -60,6 +58,14 @@ public struct HostLocal: Plugin {
             }
         }
         throw CNIError(.tryAgainLater, "another program takes addresses of \(attachment.network) without its lock")
+    }
+
+    private static func store(_ configuration: HostLocalConfiguration) throws(CNIError) -> LeaseStore {
+        do throws(KernelError) {
+            return try LeaseStore(dataDirectory: configuration.dataDirectory, network: configuration.network)
+        } catch {
+            throw CNIError(kernel: error)
+        }
     }
 
     /// One address of each set, nothing taken yet.
@@ -131,11 +137,18 @@ public struct HostLocal: Plugin {
     }
 }
 
-/// What the kernel said as the plugin's answer: code 11 for a lock that another process keeps, else 5.
-func answering<R: ~Copyable>(_ body: () throws(KernelError) -> R) throws(CNIError) -> R {
+/// What the body answers, or what the kernel said as the plugin's answer.
+func answering<R>(_ body: () throws(KernelError) -> R) throws(CNIError) -> R {
     do throws(KernelError) {
         return try body()
     } catch {
-        throw CNIError(code: error.errno == .timedOut ? .tryAgainLater : .inputOutput, error)
+        throw CNIError(kernel: error)
+    }
+}
+
+extension CNIError {
+    /// Code 11 for a lock that another process keeps, else 5.
+    init(kernel error: KernelError) {
+        self.init(code: error.errno == .timedOut ? .tryAgainLater : .inputOutput, error)
     }
 }
