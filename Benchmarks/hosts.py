@@ -42,11 +42,11 @@ nft -f "$FLOOR_NFT"
 
 
 class Operation:
-    """What one run of a chain took: nanoseconds as a whole and by step, peak kilobytes by step, the output."""
+    """What one run of a chain took: nanoseconds as a whole and by step, those on a processor, peak kilobytes by step."""
 
     def __init__(self, line):
-        _, code, self.took, steps, peaks, self.output = line.rstrip("\n").split("\t", 5)
-        self.code, self.took = int(code), int(self.took)
+        _, code, took, cpu, steps, peaks, self.output = line.rstrip("\n").split("\t", 6)
+        self.code, self.took, self.cpu = int(code), int(took), int(cpu) * 1000
         self.steps = [int(n) for n in steps.split(",")]
         self.peaks = [int(n) for n in peaks.split(",")]
 

@@ -8,7 +8,8 @@
 //   op                                               ends a chain
 //   run                                              one chain at once, several all at the same time
 // and answers a `run` with a line for each chain and one for the whole:
-//   op EXIT-CODE NANOSECONDS STEP-NANOSECONDS,... STEP-PEAK-KILOBYTES,... OUTPUT
+//   op EXIT-CODE NANOSECONDS CPU-MICROSECONDS STEP-NANOSECONDS,... STEP-PEAK-KILOBYTES,... OUTPUT
+// (the processor time is that of the plugins and of whatever they exec and wait for)
 //   all NANOSECONDS
 #define _GNU_SOURCE
 #include <errno.h>
@@ -51,7 +52,7 @@ static long long nanoseconds(void) {
 }
 
 // Spawns one plugin, gives it its input and reads its output to the end; returns its exit code.
-static int run_step(struct Step *step, char *output, long *peak) {
+static int run_step(struct Step *step, char *output, long *peak, long long *cpu) {
     int input_pipe[2], output_pipe[2], status;
     struct rusage usage;
     pid_t pid;
@@ -88,21 +89,22 @@ static int run_step(struct Step *step, char *output, long *peak) {
     close(output_pipe[0]);
     if (wait4(pid, &status, 0, &usage) < 0) fail("wait4");
     *peak = usage.ru_maxrss;
+    *cpu += (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static void run_chain(struct Chain *chain, FILE *reply) {
     static char output[OUTPUT_SIZE];
-    long long at[MAXIMUM_STEPS + 1];
+    long long at[MAXIMUM_STEPS + 1], cpu = 0;
     long peaks[MAXIMUM_STEPS];
     int code = 0, done = 0;
     output[0] = 0;
     at[0] = nanoseconds();
     while (done < chain->count && code == 0) {
-        code = run_step(&chain->steps[done], output, &peaks[done]);
+        code = run_step(&chain->steps[done], output, &peaks[done], &cpu);
         at[++done] = nanoseconds();
     }
-    fprintf(reply, "op\t%d\t%lld\t", code, at[done] - at[0]);
+    fprintf(reply, "op\t%d\t%lld\t%lld\t", code, at[done] - at[0], cpu);
     for (int i = 0; i < done; i++) fprintf(reply, "%s%lld", i ? "," : "", at[i + 1] - at[i]);
     for (int i = 0; i < done; i++) fprintf(reply, "%s%ld", i ? "," : "\t", peaks[i]);
     for (char *c = output; *c; c++)

@@ -116,7 +116,8 @@ def state():
     """What a container's network leaves on this host, by kind, as sorted lines."""
     files = [os.path.join(folder, name) for top in ("/var/lib/cni", "/run/berth", "/run/netns")
              for folder, _, names in os.walk(top) for name in names]
-    ignored = re.compile(r"/lock$|/last_reserved_ip\.\d+$|^/run/netns/outside$|\.lock$|^/run/berth/locks/")
+    # What stays by design: locks, host-local's cursors and the fingerprint of its index, the outside machine.
+    ignored = re.compile(r"/lock$|\.lock$|^/run/berth/locks/|/last_reserved_ip\.\d+$|/\.berth/\.[^/]+$|^/run/netns/outside$")
     routes = run("ip", "route") + "\n" + run("ip", "-6", "route")
     return {
         "links": links(),
