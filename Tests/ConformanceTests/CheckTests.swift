@@ -48,9 +48,9 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
             inside: "ip link delete eth0", "ip link add eth0 type bridge"),
         Sabotage("IPv4 address removed", 0, naming: "10.22.0.2", inside: "ip address delete 10.22.0.2/24 dev eth0"),
         Sabotage("IPv6 address removed", 0, naming: "fd22::2", inside: "ip address delete fd22::2/64 dev eth0"),
-        Sabotage("IPv4 route removed", 0, naming: "0.0.0.0/0", inside: "ip route delete default"),
-        Sabotage("IPv6 route removed", 0, naming: "::/0", inside: "ip -6 route delete default"),
-        Sabotage("route by another gateway", 0, naming: "0.0.0.0/0", inside: "ip route replace default via 10.22.0.99"),
+        Sabotage("IPv4 route removed", 0, naming: "default", inside: "ip route delete default"),
+        Sabotage("IPv6 route removed", 0, naming: "default", inside: "ip -6 route delete default"),
+        Sabotage("route by another gateway", 0, naming: "default", inside: "ip route replace default via 10.22.0.99"),
         Sabotage("host end taken out of the bridge", 0, naming: "HOSTEND", host: "ip link set HOSTEND nomaster"),
         Sabotage("host end down", 0, naming: "HOSTEND", host: "ip link set HOSTEND down"),
         Sabotage("host end's MTU changed", 0, naming: "HOSTEND", host: "ip link set HOSTEND mtu 1280"),
@@ -63,17 +63,17 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
         Sabotage("IPv6 gateway address removed", 0, naming: "fd22::1", host: "ip address delete fd22::1/64 dev cni0"),
         Sabotage("IPv4 forwarding off", 0, naming: "forward", host: "sysctl -qw net.ipv4.ip_forward=0"),
         Sabotage("IPv6 forwarding off", 0, naming: "forward", host: "sysctl -qw net.ipv6.conf.all.forwarding=0"),
-        Sabotage("masquerade element deleted", 0, naming: "masquerade") { host, _ in
+        Sabotage("masquerade element deleted", 0, naming: "10.22.0.2") { host, _ in
             try host.deleteElements(ownedBy: "bridge")
         },
-        Sabotage("table deleted, seen by bridge", 0, naming: "masquerade", host: "nft delete table inet berth"),
+        Sabotage("table deleted, seen by bridge", 0, naming: "inet berth", host: "nft delete table inet berth"),
         Sabotage("lease deleted", 0, naming: "10.22.0.2", host: "rm /var/lib/cni/networks/net1/10.22.0.2"),
         Sabotage("lease given to another", 0, naming: "10.22.0.2") { _, _ in
             try Files.replace("/var/lib/cni/networks/net1/10.22.0.2", with: Array("stranger\r\neth0".utf8))
         },
         Sabotage("port's element deleted", 1, naming: "8080") { host, _ in try host.deleteElements(ownedBy: "portmap")
         },
-        Sabotage("table deleted, seen by portmap", 1, naming: "8080", host: "nft delete table inet berth"),
+        Sabotage("table deleted, seen by portmap", 1, naming: "inet berth", host: "nft delete table inet berth"),
         Sabotage(
             "route_localnet off", 1, naming: "route_localnet", host: "sysctl -qw net.ipv4.conf.cni0.route_localnet=0"),
         Sabotage("the rules of the NAT chains flushed", 1, naming: "chain") { host, _ in try host.flushChains(of: "nat")
@@ -84,7 +84,7 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
         Sabotage("the rules of the filter chains flushed", 2, naming: "chain") { host, _ in
             try host.flushChains(of: "filter")
         },
-        Sabotage("table deleted, seen by firewall", 2, naming: "10.22.0.2", host: "nft delete table inet berth"),
+        Sabotage("table deleted, seen by firewall", 2, naming: "inet berth", host: "nft delete table inet berth"),
         Sabotage("sysctl changed", 3, naming: "arp_filter", inside: "sysctl -qw net.ipv4.conf.eth0.arp_filter=0"),
         Sabotage("tuning's MTU changed", 3, naming: "eth0", inside: "ip link set eth0 mtu 1290"),
         Sabotage("tuning's MAC changed", 3, naming: "eth0", inside: "ip link set eth0 address c2:00:00:00:00:78"),

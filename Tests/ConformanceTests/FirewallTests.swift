@@ -171,11 +171,11 @@ struct FirewallTests {
             try host.makeUplink()
             var first = try host.attach(.bridged(), "c1")
             var previous = first.result.object!
-            previous["interfaces"] = .array(Array(previous["interfaces"]!.array!.dropFirst(2)))
+            previous["interfaces"] = .array(Array(previous["interfaces"]!.array!.dropFirst(1)))
             previous["ips"] = .array(
                 previous["ips"]!.array!.map { one in
                     var one = one.object!
-                    one["interface"] = 0
+                    one["interface"] = 1
                     return .object(one)
                 })
             let firewall = Attached(

@@ -97,7 +97,7 @@ struct InputTests {
                             Call(plugin, command, configuration))
                     }
                 }
-                for version in ["banana", "1", "1.x.0", "-1.0.0"] {
+                for version in ["banana", "1.x.0", "-1.0.0", "1..0"] {
                     var configuration = plugin.configuration
                     configuration["cniVersion"] = .string(version)
                     try host.expectError(6, naming: [version], Call(plugin, "ADD", configuration), "version \(version)")

@@ -84,28 +84,27 @@ struct KillSubject {
     /// part of the operation.
     func systemCalls(of command: String, _ host: PrivateHost) throws -> [SystemCall] {
         if command == "DEL" { try host.expectSuccess(call("ADD", "listed")) }
-        let trace = "\(host.scratch)/trace"
+        let folder = "\(host.scratch)/trace"
+        try host.must("rm -rf \(folder)")
+        try Files.makeDirectories(folder)
         let call = call(command, "listed")
         let outcome = try host.run(
-            ["strace", "-f", "-o", trace, plugin.path], environment: call.variables, input: call.input)
+            ["strace", "-ff", "-o", "\(folder)/of", plugin.path], environment: call.variables, input: call.input)
         guard outcome.exitCode == 0 else { throw CommandFailed(outcome) }
         if command == "ADD" { try host.expectSuccess(self.call("DEL", "listed")) }
-        var first: Substring?
         var counts: [String: Int] = [:]
         var calls: [SystemCall] = []
-        for line in String(decoding: try Files.read(trace), as: UTF8.self).split(separator: "\n") {
-            let words = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-            guard words.count == 2, let end = words[1].firstIndex(of: "("), !words[1].hasPrefix("<...") else {
-                continue
+        for file in try Files.names(in: folder) {
+            // One file a process; the one that was executed is ours.
+            let lines = String(decoding: try Files.read("\(folder)/\(file)"), as: UTF8.self).split(separator: "\n")
+            guard lines.first?.hasPrefix("execve(") == true else { continue }
+            for line in lines.dropFirst() {
+                guard let end = line.firstIndex(of: "("), let first = line.utf8.first, (0x61...0x7a).contains(first)
+                else { continue }
+                let name = String(line[..<end])
+                counts[name, default: 0] += 1
+                calls.append(SystemCall(name: name, occurrence: counts[name]!))
             }
-            first = first ?? words[0]
-            let name = String(words[1][..<end])
-            guard words[0] == first,
-                name.utf8.allSatisfy({ $0 == 0x5f || (0x30...0x39).contains($0) || (0x61...0x7a).contains($0) })
-            else { continue }
-            counts[name, default: 0] += 1
-            // The kill before execve is strace's own beginning: nothing of the plugin has run.
-            if name != "execve" { calls.append(SystemCall(name: name, occurrence: counts[name]!)) }
         }
         return calls
     }

@@ -176,10 +176,15 @@ extension PrivateHost {
         return try settledState()
     }
 
-    /// The state without what is shared for good: host-local's cursor and lock files (cni.md 2.3), locks of ours.
+    /// The state without what is shared for good: empty folders, locks, host-local's cursors and the digest of what its
+    /// index was made from (cni.md 2.3).
     func settledState() throws -> HostState {
-        try state().without([
-            "file /run/berth/locks", "file /run/berth/lock",
-        ]).matching { !$0.contains("/last_reserved_ip.") && !$0.contains("/lock = ") }
+        try state().matching { line in
+            guard line.hasPrefix("file ") else { return true }
+            let isShared =
+                line.hasSuffix("/") || line.hasPrefix("file /run/berth/locks/") || line.contains("/last_reserved_ip.")
+                || line.contains("/lock = ") || line.contains("/.berth/.")
+            return !isShared
+        }
     }
 }

@@ -170,9 +170,9 @@ extension PrivateHost {
     func expectUnchanged(
         _ what: String = "the host", file: String = #fileID, line: Int = #line, _ body: () throws -> Void
     ) throws {
-        let before = try state()
+        let before = try settledState()
         try body()
-        let difference = try state().difference(from: before)
+        let difference = try settledState().difference(from: before)
         expect(difference.isEmpty, "\(what) changed:\n\(difference)", file: file, line: line)
     }
 }

@@ -52,7 +52,9 @@ struct TuningTests {
                 let answer = try host.call(Call(.tuning, "ADD", configuration))
                 host.expect([2, 5, 7].contains(answer.code ?? 0), "\(answer)")
                 host.expect(
-                    sysctls.keys.contains { answer.sentence.contains($0) }, "the sysctl is not named: \(answer)")
+                    sysctls.keys.contains { key in
+                        [key, key.replacing(".", with: "/")].contains { answer.sentence.contains($0) }
+                    }, "the sysctl is not named: \(answer)")
             }
         }
     }

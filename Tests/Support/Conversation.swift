@@ -24,10 +24,11 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
 extension PrivateHost {
     /// Says a word from namespace `client` to `target` while namespace `server` listens at `listener`, and back again.
     /// Gives the client as the server saw it; nil when no answer came. A namespace nil is the host itself. All sockets
-    /// belong to this thread: a socket stays in the namespace that it was opened in.
+    /// belong to this thread: a socket stays in the namespace that it was opened in. A datagram is sent again every
+    /// `resend` milliseconds, for a link's first packets may be lost; 0 sends it once.
     public func converse(
         _ transport: Transport, from client: String?, source: Endpoint? = nil, to target: Endpoint,
-        at server: String?, listening listener: Endpoint, milliseconds: Int32 = 1000
+        at server: String?, listening listener: Endpoint, milliseconds: Int32 = 3000, resend: Int32 = 100
     ) throws -> Endpoint? {
         let listening = try within(server) { () throws -> Socket in
             let socket = try Socket(transport, listener.address.family)
@@ -41,8 +42,8 @@ extension PrivateHost {
         }
         switch transport {
         case .tcp: return try tcp(calling, target, listening, milliseconds)
-        case .udp: return try udp(calling, target, listening, milliseconds)
-        case .sctp: return try sctp(calling, target, listening, listener.port, milliseconds)
+        case .udp: return udp(calling, target, listening, milliseconds, resend)
+        case .sctp: return sctp(calling, target, listening, listener.port, milliseconds, resend)
         }
     }
 
@@ -89,11 +90,15 @@ extension PrivateHost {
         return seen
     }
 
-    private func udp(_ calling: Socket, _ target: Endpoint, _ listening: Socket, _ milliseconds: Int32) throws
-        -> Endpoint?
-    {
+    private func udp(
+        _ calling: Socket, _ target: Endpoint, _ listening: Socket, _ milliseconds: Int32, _ resend: Int32
+    ) -> Endpoint? {
         // Connected: an answer from another address than the one called is no answer.
-        guard calling.connect(target), calling.send("ping"), listening.wait(POLLIN, milliseconds) else { return nil }
+        guard calling.connect(target) else { return nil }
+        let deadline = Deadline(milliseconds)
+        repeat {
+            _ = calling.send("ping")
+        } while !listening.wait(POLLIN, deadline.left(atMost: resend)) && deadline.left() > 0
         guard let (bytes, seen) = listening.receive(), bytes == Array("ping".utf8), listening.send("pong", to: seen)
         else { return nil }
         guard calling.wait(POLLIN, milliseconds), calling.receive()?.0 == Array("pong".utf8) else { return nil }
@@ -102,27 +107,29 @@ extension PrivateHost {
 
     /// An INIT chunk arrives at the listener's port; the INIT ACK comes back from the port that was called.
     private func sctp(
-        _ calling: Socket, _ target: Endpoint, _ listening: Socket, _ port: UInt16, _ milliseconds: Int32
-    ) throws -> Endpoint? {
+        _ calling: Socket, _ target: Endpoint, _ listening: Socket, _ port: UInt16, _ milliseconds: Int32,
+        _ resend: Int32
+    ) -> Endpoint? {
         let callerPort: UInt16 = 40_000 + UInt16.random(in: 0..<20_000)
         let tag = UInt32.random(in: 1 ... .max)
-        guard
-            calling.send(
-                SCTP.initiation(1, from: callerPort, to: target.port, verification: 0, tag: tag),
-                to: Endpoint(target.address, 0))
-        else { return nil }
-        let deadline = RunningChild.now() + Double(milliseconds) / 1000
+        let first = SCTP.initiation(1, from: callerPort, to: target.port, verification: 0, tag: tag)
+        let deadline = Deadline(milliseconds)
         var seen: Endpoint?
-        while seen == nil, listening.wait(POLLIN, Int32(max(0, (deadline - RunningChild.now()) * 1000))) {
-            guard let (bytes, from) = listening.receive() else { break }
-            let packet = SCTP.payload(bytes, target.address.family)
-            guard let ports = SCTP.ports(packet), ports.destination == port, SCTP.tag(packet) == tag else { continue }
-            seen = Endpoint(from.address, ports.source)
-        }
+        repeat {
+            _ = calling.send(first, to: Endpoint(target.address, 0))
+            while seen == nil, listening.wait(POLLIN, deadline.left(atMost: resend)) {
+                guard let (bytes, from) = listening.receive() else { break }
+                let packet = SCTP.payload(bytes, target.address.family)
+                guard let ports = SCTP.ports(packet), ports.destination == port, SCTP.tag(packet) == tag else {
+                    continue
+                }
+                seen = Endpoint(from.address, ports.source)
+            }
+        } while seen == nil && deadline.left() > 0
         guard let seen else { return nil }
         let answer = SCTP.initiation(2, from: port, to: seen.port, verification: tag, tag: .random(in: 1 ... .max))
         guard listening.send(answer, to: Endpoint(seen.address, 0)) else { return nil }
-        while calling.wait(POLLIN, Int32(max(0, (deadline - RunningChild.now()) * 1000))) {
+        while calling.wait(POLLIN, deadline.left()) {
             guard let (bytes, from) = calling.receive() else { break }
             let packet = SCTP.payload(bytes, target.address.family)
             guard let ports = SCTP.ports(packet) else { continue }
@@ -131,5 +138,16 @@ extension PrivateHost {
             }
         }
         return nil
+    }
+}
+
+/// A point in time that waiting must not pass.
+struct Deadline {
+    private let end: Double
+    init(_ milliseconds: Int32) { end = RunningChild.now() + Double(milliseconds) / 1000 }
+    /// Milliseconds until then, never negative; a limit of 0 is none.
+    func left(atMost limit: Int32 = 0) -> Int32 {
+        let left = Int32(max(0, (end - RunningChild.now()) * 1000))
+        return limit > 0 ? min(left, limit) : left
     }
 }

@@ -30,7 +30,7 @@ extension PrivateHost {
         var lines = try must("ip -d -o link show").split(separator: "\n").map { HostState.link(String($0)) }
         lines += try must("ip -o address show").split(separator: "\n").compactMap { HostState.address(String($0)) }
         for family in ["-4", "-6"] {
-            lines += try must("ip \(family) route show table all").split(separator: "\n").map {
+            lines += try must("ip \(family) route show table all").split(separator: "\n").compactMap {
                 HostState.route(family, String($0))
             }
             lines += try must("ip \(family) rule show").split(separator: "\n").map { "rule \(family) \($0)" }
@@ -69,7 +69,9 @@ extension HostState {
         return "address \(words[1]) \(kept.joined(separator: " "))"
     }
 
-    fileprivate static func route(_ family: String, _ line: String) -> String {
+    fileprivate static func route(_ family: String, _ line: String) -> String? {
+        // The kernel's own companions of an address come a second after it, once it is known to be the only one.
+        if line.contains(" table local proto kernel "), family == "-6" { return nil }
         let words = line.split(separator: " ").filter { !["linkdown", "dead"].contains($0) }
         return "route \(family) \(words.joined(separator: " "))"
     }
