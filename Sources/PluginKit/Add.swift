@@ -26,23 +26,26 @@ extension PlannedPlugin {
             if let type = ipam(configuration) {
                 // A delegate that fails is told to DEL (P-33); our own takes nothing when it fails, and a DEL could hurt
                 // another's lease of the same name (P-40).
-                ipamRan = try !delegate(request).isInProcess(type)
+                ipamRan = try delegate(request).isExecuted(type)
                 lease = try call(type, .add, request) ?? CNIResult()
                 ipamRan = true
             }
             let plan = try plan(request, configuration, lease: lease, observations)
-            var section = AttachmentRecord.Section(since: Int64(time(nil)))
+            var section = AttachmentRecord.Section(since: AttachmentRecord.Section.now)
             section.keys = plan.netfilter.owned.map(\.identity)
             section.notes = notes(configuration, plan, observations)
             section.configuration = request.configuration.json
             record.netns = namespace
             record[name] = section
+            // What does nothing has nothing to remember.
+            let isEmpty = plan.resources.isEmpty
+            if isEmpty { return try result(request, configuration, plan, lease: lease, &kernel) }
             try answering { () throws(KernelError) in try records.write(record) }
             kernel.yieldsPorts = { records.isContainer(owner.attachment.containerID, tag: $0) }
             do throws(ApplyFailure) {
                 try kernel.apply(plan)
             } catch {
-                throw CNIError(error, owner)
+                throw restored(explained(CNIError(error, owner), request, records), request, section, &kernel)
             }
             try becomeHeir(owner, of: kernel.yielded, records)
             do throws(CNIError) {
@@ -52,7 +55,7 @@ extension PlannedPlugin {
                 try answering { () throws(KernelError) in try records.write(record) }
                 return result
             } catch {
-                throw undone(error, owner, section, &kernel)
+                throw undone(restored(error, request, section, &kernel), owner, section, &kernel)
             }
         } catch {
             throw released(error, request, configuration, &record, records, ipamRan: ipamRan)
@@ -86,6 +89,18 @@ extension PlannedPlugin {
         let state = section.isDone ? "already attached" : "half attached by an ADD that did not end"
         throw CNIError(
             .interfaceExists, "\(owner.attachment) is \(state) by \(name)", details: "DEL it before the next ADD")
+    }
+
+    /// Takes back what is a change of something that stood before.
+    private func restored(
+        _ error: CNIError, _ request: Request, _ section: AttachmentRecord.Section, _ kernel: inout LinuxKernel
+    ) -> CNIError {
+        do throws(CNIError) {
+            try restore(request, section, &kernel)
+            return error
+        } catch let failure {
+            return CNIError(.rollbackIncomplete, error.message, details: "left behind: \(failure.message)")
+        }
     }
 
     /// Takes back a plan that holds, after a later step failed.

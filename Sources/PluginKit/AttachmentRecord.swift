@@ -13,7 +13,7 @@ public struct AttachmentRecord: Hashable, Sendable {
     public struct Section: Hashable, Sendable {
         /// Written before the first effect, and done when the ADD has succeeded.
         public var isDone = false
-        /// Seconds since 1970.
+        /// Nanoseconds since 1970.
         public var since: Int64
         public var keys: [NftElementKey] = []
         /// Values to be restored, addresses, ports: whatever the plugin needs.
@@ -74,6 +74,13 @@ public struct AttachmentRecord: Hashable, Sendable {
 }
 
 extension AttachmentRecord.Section {
+    /// Nanoseconds since 1970.
+    static var now: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
     var json: JSON {
         [
             "state": .string(isDone ? "done" : "pending"), "since": .integer(since),

@@ -12,7 +12,7 @@ extension PlannedPlugin {
         guard let list = configuration.validAttachments else {
             throw CNIError(.invalidConfiguration, "\"cni.dev/valid-attachments\" is missing: GC does not guess what may go")
         }
-        let started = Int64(time(nil))
+        let started = AttachmentRecord.Section.now
         var problems: [String] = []
         // Exclusive: an ADD in progress is waited for, and what began after us is not ours to judge (P-59).
         let lock = try request.networkLock(.exclusive)
@@ -78,7 +78,7 @@ extension PlannedPlugin {
         guard let findings else {
             guard let first = harmed.first else { return }
             throw CNIError(
-                .limitedConnectivity, "the nftables table inet \(BerthTable.name) is gone, and with it the rules of \(harmed.count) attachments",
+                .limitedConnectivity, "the nftables table inet \(BerthTable.name) is gone, and with it the rules of \(harmed.count) attachment\(harmed.count == 1 ? "" : "s")",
                 details: "first of them: \(first.attachment); something flushed the ruleset")
         }
         guard let first = findings.first else { return }

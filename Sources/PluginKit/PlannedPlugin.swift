@@ -37,6 +37,8 @@ public protocol PlannedPlugin: Plugin {
     ) throws(CNIError) -> CNIResult
     /// Before the tagged objects go: what has no tag, from the record.
     func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(CNIError)
+    /// What it can add to an error from the records: whose a thing is that stands in the way.
+    func explained(_ error: CNIError, _ request: Request, _ records: AttachmentRecords) -> CNIError
     /// From an heir's section: what it takes over when the one that it yielded ports to goes.
     func inheritance(_ section: AttachmentRecord.Section, _ owner: Owner) -> Plan?
     /// After they are gone.
@@ -55,6 +57,7 @@ extension PlannedPlugin {
         _ request: Request, _ configuration: Configuration, _ plan: Plan, lease: CNIResult, _ kernel: inout LinuxKernel
     ) throws(CNIError) -> CNIResult { lease }
     public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(CNIError) {}
+    public func explained(_ error: CNIError, _ request: Request, _ records: AttachmentRecords) -> CNIError { error }
     public func inheritance(_ section: AttachmentRecord.Section, _ owner: Owner) -> Plan? { nil }
     public func afterRemoval(_ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(KernelError) {}
     public func planToCheck(_ request: Request, _ plan: Plan, _ record: AttachmentRecord?) -> Plan { plan }

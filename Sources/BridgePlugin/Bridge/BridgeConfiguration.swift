@@ -89,20 +89,20 @@ public struct BridgeConfiguration: Sendable {
 
     /// Keys that are known and not built yet: never silence.
     private static func refuseUnsupported(_ root: ConfigurationObject) throws(CNIError) {
-        if let vlan = try root.integer("vlan", in: 0...4094), vlan != 0 { throw root.unsupported("vlan", "VLANs are not supported yet") }
-        if let trunk = root.value("vlanTrunk"), trunk.array?.isEmpty != true { throw root.unsupported("vlanTrunk", "VLANs are not supported yet") }
+        if let vlan = try root.integer("vlan", in: 0...4094), vlan != 0 { throw root.unsupported("vlan", "asks for VLANs, which are not supported yet") }
+        if let trunk = root.value("vlanTrunk"), trunk.array?.isEmpty != true { throw root.unsupported("vlanTrunk", "asks for VLANs, which are not supported yet") }
         for (key, sentence) in [
-            ("preserveDefaultVlan", "VLANs are not supported yet"),
-            ("macspoofchk", "MAC address checking is not supported yet"),
-            ("portIsolation", "port isolation is not supported yet; the firewall plugin's \"ingressPolicy\": \"isolated\" is"),
-            ("disableContainerInterface", "leaving the container's interface down is not supported yet"),
+            ("preserveDefaultVlan", "asks for VLANs, which are not supported yet"),
+            ("macspoofchk", "asks for a check of MAC addresses, which is not supported yet"),
+            ("portIsolation", "asks for port isolation, which is not supported yet; the firewall plugin's \"ingressPolicy\": \"isolated\" is"),
+            ("disableContainerInterface", "asks to leave the container's interface down, which is not supported yet"),
         ] where try root.bool(key) {
             throw root.unsupported(key, sentence)
         }
         if let backend = try root.string("ipMasqBackend") {
             switch backend {
             case "nftables", "auto": break
-            case "iptables": throw root.unsupported("ipMasqBackend", "the iptables backend is not supported yet; leave the key out or use \"nftables\"")
+            case "iptables": throw root.unsupported("ipMasqBackend", "asks for a backend that is not supported yet; leave the key out or use \"nftables\"")
             default: throw root.error("ipMasqBackend", "is not one of auto, nftables, iptables")
             }
         }

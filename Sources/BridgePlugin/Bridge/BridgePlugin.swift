@@ -36,6 +36,22 @@ public struct BridgePlugin: PlannedPlugin {
             details: "DEL it before the next ADD")
     }
 
+    /// Which network's the bridge's other address is (cni.md 2.1, forceAddress).
+    public func explained(_ error: CNIError, _ request: Request, _ records: AttachmentRecords) -> CNIError {
+        guard error.code == CNIErrorCode.addressInUse.rawValue else { return error }
+        let bridge = request.configuration.json["bridge"]?.string ?? "cni0"
+        var error = error
+        do throws(KernelError) {
+            let others = try records.all().filter {
+                $0.attachment.network != request.configuration.name && $0[name]?.notes["bridge"]?.string == bridge
+            }
+            if let other = others.first { error.message += "; network \"\(other.attachment.network)\" uses the bridge" }
+        } catch {
+            // Without records the error is less telling, no other.
+        }
+        return error
+    }
+
     public func notes(_ configuration: BridgeConfiguration, _ plan: Plan, _ observations: BridgeObservations) -> JSONObject {
         var addresses: [JSON] = []
         for case .address(let address) in plan.owned { addresses.append(.string("\(address.prefix)")) }
@@ -141,7 +157,7 @@ public struct BridgePlugin: PlannedPlugin {
         let link = try answering { () throws(KernelError) in try kernel.link(bridge, .host) }
         guard let link else {
             guard let first = records.first else { return }
-            throw CNIError(.limitedConnectivity, "bridge \(bridge) is gone, and with it the network of \(records.count) attachments", details: "first of them: \(first.attachment)")
+            throw CNIError(.limitedConnectivity, "bridge \(bridge) is gone, and with it the network of \(records.count) attachment\(records.count == 1 ? "" : "s")", details: "first of them: \(first.attachment)")
         }
         guard link.kind == "bridge" else {
             throw CNIError(.notAvailable, "link \(bridge) exists and is no bridge but \(link.kind ?? "a device")")

@@ -30,11 +30,20 @@ public struct TuningPlugin: PlannedPlugin {
         _ request: Request, _ configuration: TuningConfiguration, _ kernel: inout LinuxKernel
     ) throws(CNIError) -> TuningObservations {
         let interface = request.attachment.interface
+        // CHECK tells what is missing by itself.
+        if request.command == .check { return try lookAtHostEnd(request, configuration, &kernel) }
+        var sysctls: [(path: String, value: String)] = []
+        for (path, _) in configuration.sysctls {
+            guard let value = try answering({ () throws(KernelError) in try kernel.sysctl(path, .container) }) else {
+                let name = String(path.map { $0 == "/" ? "." : $0 == "." ? "/" : $0 })
+                throw CNIError(.invalidConfiguration, "\"sysctl\": \"\(name)\" is no parameter of the container's kernel")
+            }
+            sysctls.append((path, value))
+        }
+        let sysctlsBefore = sysctls
         return try answering { () throws(KernelError) in
             var seen = TuningObservations()
-            for (path, _) in configuration.sysctls {
-                if let value = try kernel.sysctl(path, .container) { seen.sysctlsBefore.append((path, value)) }
-            }
+            seen.sysctlsBefore = sysctlsBefore
             guard !settings(interface, configuration).isEmpty else { return seen }
             guard let link = try kernel.link(interface, .container) else {
                 throw KernelError("tune link \(interface)", .noSuchDevice, "the container has no such link")
@@ -51,6 +60,19 @@ public struct TuningPlugin: PlannedPlugin {
                 seen.hostEnd = LinkName(end.name)
                 seen.hostMTU = end.mtu
             }
+            return seen
+        }
+    }
+
+    private func lookAtHostEnd(
+        _ request: Request, _ configuration: TuningConfiguration, _ kernel: inout LinuxKernel
+    ) throws(CNIError) -> TuningObservations {
+        try answering { () throws(KernelError) in
+            var seen = TuningObservations()
+            guard configuration.mtu != nil, let link = try kernel.link(request.attachment.interface, .container),
+                link.kind == "veth", let end = try hostEnd(of: link, request, &kernel)
+            else { return seen }
+            seen.hostEnd = LinkName(end.name)
             return seen
         }
     }

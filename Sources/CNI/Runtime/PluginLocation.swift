@@ -49,9 +49,10 @@ extension PluginCaller {
         return builtIn(type).map { .builtIn($0, file: nil) }
     }
 
-    /// Whether the type would run in this process. Throws code 7 for a type that is no file name.
-    public func isInProcess(_ type: String) throws(CNIError) -> Bool {
-        if case .builtIn? = try locate(type) { true } else { false }
+    /// Whether the type would be executed: it is found, and is none of this program's. Throws code 7 for a type that is
+    /// no file name.
+    public func isExecuted(_ type: String) throws(CNIError) -> Bool {
+        if case .file? = try locate(type) { true } else { false }
     }
 
     /// Throws code 7 unless the type names a file in a directory.

@@ -38,6 +38,8 @@ public struct FirewallObservations: Sendable {
     var bridge: LinkName?
     /// The container's port of that bridge.
     var port: LinkName?
+    /// Frames between ports of a bridge pass the IP rules too (br_netfilter).
+    var filtersFrames = false
 }
 
 /// `firewall`: who may reach the container (cni.md 2.6, N-8).
@@ -46,8 +48,6 @@ public struct FirewallPlugin: PlannedPlugin {
     public let isChained = true
     public let entersContainer = false
     public let builtIn: @Sendable (String) -> (any Plugin)? = { _ in nil }
-    /// As the reference: the plugin came with 0.4.0.
-    public var supportedVersions: [SpecVersion] { SpecVersion.allCases.filter { $0 >= .v0_4_0 } }
 
     public init() {}
 
@@ -58,10 +58,14 @@ public struct FirewallPlugin: PlannedPlugin {
     public func observe(
         _ request: Request, _ configuration: FirewallConfiguration, _ kernel: inout LinuxKernel
     ) throws(CNIError) -> FirewallObservations {
-        guard configuration.policy != .open else { return FirewallObservations() }
         let names = (request.configuration.previousResult?.interfaces ?? []).filter { $0.sandbox?.isEmpty ?? true }.map(\.name)
         return try answering { () throws(KernelError) in
             var seen = FirewallObservations()
+            if configuration.policy == .isolated {
+                let v4 = try kernel.sysctl("net/bridge/bridge-nf-call-iptables", .host)
+                let v6 = try kernel.sysctl("net/bridge/bridge-nf-call-ip6tables", .host)
+                seen.filtersFrames = v4 == "1" && v6 == "1"
+            }
             for text in names {
                 guard let name = LinkName(text), let link = try kernel.link(name, .host) else { continue }
                 if let master = link.master {
@@ -81,6 +85,9 @@ public struct FirewallPlugin: PlannedPlugin {
         var plan = Plan(owner: Owner(plugin: name, attachment: request.attachment), namespace: request.netns)
         let bridge = observations.bridge ?? assumedBridge(lease)
         plan.shared.append(.adminChain(AdminChain(name: configuration.adminChain)))
+        if let bridge, configuration.policy == .open {
+            plan.shared.append(.isolation(Isolation(bridge: bridge, policy: .open)))
+        }
         if configuration.policy != .open {
             guard let bridge else {
                 throw CNIError(
@@ -88,8 +95,9 @@ public struct FirewallPlugin: PlannedPlugin {
                     details: "put the firewall plugin behind the bridge plugin, or leave ingressPolicy out")
             }
             plan.shared.append(.isolation(Isolation(bridge: bridge, policy: configuration.policy)))
-            // Between ports of one bridge frames pass without the IP rules, unless br_netfilter is on: the port stops them.
-            if configuration.policy == .isolated, let port = observations.port {
+            // Between ports of one bridge frames pass without the IP rules: the port stops them. With br_netfilter the rules
+            // do, and an isolated port would stop what goes to a published port, too.
+            if configuration.policy == .isolated, !observations.filtersFrames, let port = observations.port {
                 plan.owned.append(.bridgePort(BridgePort(link: port, isolated: true)))
             }
         }

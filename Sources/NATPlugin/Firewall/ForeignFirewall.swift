@@ -7,15 +7,13 @@ import PluginKit
 /// Other people's rules that drop forwarded packets (cni.md N-6, N-8): an accept of ours does not end their chains, so
 /// it is said, and never edited.
 enum ForeignFirewall {
-    /// A sentence for each; looks at well-known tables by name, never lists the ruleset.
+    /// A sentence for each.
     static func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [String] {
         var found: [String] = []
-        for (family, name) in [(NFPROTO_IPV4, "ip"), (NFPROTO_IPV6, "ip6")] {
-            if try kernel.policy(ofChain: "FORWARD", table: "filter", family: Int32(family)) == NF_DROP {
-                found.append(
-                    "chain FORWARD of table \(name) filter has policy drop (Docker or ufw set it): forwarded packets need an accept there too, "
-                        + "for Docker in DOCKER-USER: iptables -I DOCKER-USER -j ACCEPT")
-            }
+        for chain in try kernel.droppingForwardChains() {
+            let advice = chain.hasSuffix("filter FORWARD") ? "; where Docker set it: iptables -I DOCKER-USER -j ACCEPT" : ""
+            found.append(
+                "chain \(chain) has policy drop: forwarded packets need an accept there too, ours does not end its verdict\(advice)")
         }
         if try kernel.hasChain("filter_FORWARD", table: "firewalld", family: Int32(NFPROTO_INET)) {
             found.append(

@@ -6,6 +6,8 @@ import NetPlan
 /// A port mapping as a runtime asks for it.
 public struct PortMapping: Hashable, Sendable {
     public let hostAddress: IPAddress?
+    /// "0.0.0.0" or "::": any address, of that family alone. Nil: both families, or the address's own.
+    public let family: AddressFamily?
     public let proto: TransportProtocol
     public let hostPorts: ClosedRange<UInt16>
     public let containerPort: UInt16
@@ -39,11 +41,11 @@ public struct PortmapConfiguration: Sendable {
         }
         for key in ["conditionsV4", "conditionsV6"] {
             if let conditions = try root.strings(key), !conditions.isEmpty {
-                throw root.unsupported(key, "further conditions are not supported yet; \"hostIP\" of a mapping limits where it answers")
+                throw root.unsupported(key, "asks for further conditions, which are not supported yet; \"hostIP\" of a mapping limits where it answers")
             }
         }
         try refuseForeignBackend(root)
-        if try root.bool("localhostRelay") { throw root.unsupported("localhostRelay", "the relay for ::1 is not supported yet") }
+        if try root.bool("localhostRelay") { throw root.unsupported("localhostRelay", "asks for a relay for ::1, which is not supported yet") }
         switch try root.string("hostSockets") {
         case nil, "warn": refusesHostSockets = false
         case "refuse": refusesHostSockets = true
@@ -77,12 +79,13 @@ public struct PortmapConfiguration: Sendable {
             throw object.error("protocol", "is not one of tcp, udp, sctp")
         }
         var address = try object.address("hostIP")
+        let family = address?.family
         if address?.isUnspecified == true { address = nil }
         if let address, address.family == .v6, address.isLoopback {
-            throw object.unsupported("hostIP", "publishing at ::1 needs a relay, which is not supported yet; no kernel routes from ::1 to a container")
+            throw object.unsupported("hostIP", "needs a relay, which is not supported yet; no kernel routes from ::1 to a container")
         }
         return PortMapping(
-            hostAddress: address, proto: proto, hostPorts: UInt16(host)...UInt16(host + count - 1), containerPort: UInt16(container))
+            hostAddress: address, family: family, proto: proto, hostPorts: UInt16(host)...UInt16(host + count - 1), containerPort: UInt16(container))
     }
 }
 
@@ -91,7 +94,7 @@ func refuseForeignBackend(_ root: ConfigurationObject) throws(CNIError) {
     switch try root.string("backend") {
     case nil, "auto", "nftables": return
     case "iptables", "firewalld":
-        throw root.unsupported("backend", "this backend is not supported yet; leave the key out or use \"nftables\"")
+        throw root.unsupported("backend", "asks for a backend that is not supported yet; leave the key out or use \"nftables\"")
     default: throw root.error("backend", "is not one of auto, nftables, iptables, firewalld")
     }
 }
@@ -99,6 +102,7 @@ func refuseForeignBackend(_ root: ConfigurationObject) throws(CNIError) {
 extension PortMapping {
     func overlaps(_ other: PortMapping) -> Bool {
         proto == other.proto && hostPorts.overlaps(other.hostPorts)
+            && (family == nil || other.family == nil || family == other.family)
             && (hostAddress == nil || other.hostAddress == nil || hostAddress == other.hostAddress)
     }
 }

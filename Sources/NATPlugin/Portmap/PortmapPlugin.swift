@@ -65,7 +65,7 @@ public struct PortmapPlugin: PlannedPlugin {
         guard !configuration.mappings.isEmpty else { return plan }
         let targets = targets(request, lease)
         for target in targets {
-            let forwards = configuration.mappings.filter { $0.hostAddress == nil || $0.hostAddress?.family == target.family }
+            let forwards = configuration.mappings.filter { $0.family == nil || $0.family == target.family }
             guard !forwards.isEmpty else { continue }
             if configuration.everySource {
                 plan.owned.append(.hairpin(Hairpin(target: target, everySource: true)))

@@ -65,6 +65,17 @@ public struct NftTransaction: Sendable {
             })
     }
 
+    /// The chain is removed with its rules; the transaction fails with EBUSY when something else refers to it.
+    public mutating func delete(chain: String) throws(KernelError) {
+        try flush()
+        deletes = true
+        requests.append(
+            try NftMessage.make("delete chain \(chain)", NFT_MSG_DELCHAIN, 0) { [table] in
+                $0.put(Int(NFTA_CHAIN_TABLE.rawValue), table)
+                $0.put(Int(NFTA_CHAIN_NAME.rawValue), chain)
+            })
+    }
+
     private mutating func flush() throws(KernelError) {
         guard let first = pendingElements.first else { return }
         let elements = pendingElements
@@ -143,12 +154,27 @@ extension NetlinkSocket {
         }
     }
 
-    /// A base chain's policy (NF_ACCEPT or NF_DROP) in any family's table; nil without such a chain or policy.
-    public mutating func policy(ofChain chain: String, table: String, family: Int32) throws(KernelError) -> Int32? {
-        let request = try chainRequest(chain, table: table, family: family)
+    /// Base chains of any table that drop what they do not accept, at one hook of the IP families: "ip filter FORWARD".
+    public mutating func droppingChains(hook: UInt32) throws(KernelError) -> [String] {
+        let request = try NftMessage.make("list base chains", NFT_MSG_GETCHAIN, NLM_F_DUMP, family: Int32(NFPROTO_UNSPEC))
+        let families = [UInt8(NFPROTO_INET): "inet", UInt8(NFPROTO_IPV4): "ip", UInt8(NFPROTO_IPV6): "ip6"]
+        return try ask(request).compactMap { reply in
+            let attributes = reply.attributes(after: 4)
+            guard let family = reply.payload.first.flatMap({ families[$0] }),
+                attributes[type: Int(NFTA_CHAIN_POLICY.rawValue)]?.bigEndian32 == UInt32(NF_DROP),
+                let at = attributes[type: Int(NFTA_CHAIN_HOOK.rawValue)]?.nested[type: Int(NFTA_HOOK_HOOKNUM.rawValue)],
+                at.bigEndian32 == hook, let table = attributes[type: Int(NFTA_CHAIN_TABLE.rawValue)]?.text,
+                let name = attributes[type: Int(NFTA_CHAIN_NAME.rawValue)]?.text
+            else { return nil }
+            return "\(family) \(table) \(name)"
+        }
+    }
+
+    /// How many rules and elements refer to a chain, its own rules included; nil when it is not there.
+    public mutating func uses(ofChain chain: String, table: String) throws(KernelError) -> Int? {
+        let request = try chainRequest(chain, table: table, family: Int32(NFPROTO_INET))
         let replies = try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) }
-        return replies?.first?.attributes(after: 4)[type: Int(NFTA_CHAIN_POLICY.rawValue)]?.bigEndian32
-            .map { Int32(bitPattern: $0) }
+        return replies?.first?.attributes(after: 4)[type: Int(NFTA_CHAIN_USE.rawValue)]?.bigEndian32.map { Int($0) }
     }
 
     /// The element with exactly that key; nil when it, its set or the table is not there.

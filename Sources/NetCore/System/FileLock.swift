@@ -11,7 +11,7 @@ public struct FileLock: ~Copyable {
     public init(_ path: String, _ mode: Mode, seconds: Int = 30, permissions: UInt32 = 0o600) throws(KernelError) {
         let file = try OwnedDescriptor(open: path, O_RDONLY | O_CREAT, mode: permissions)
         let operation = (mode == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB
-        // Short naps, growing to 5 ms: a lock is held for a millisecond, and a bounded wait needs no signal handler.
+        // Short naps, growing to 1 ms: a lock is held for a millisecond, and a bounded wait needs no signal handler.
         var waited = 0
         var nap: UInt32 = 50
         while flock(file.number, operation) != 0 {
@@ -22,7 +22,7 @@ public struct FileLock: ~Copyable {
             }
             usleep(nap)
             waited += Int(nap)
-            nap = min(nap * 2, 5000)
+            nap = min(nap * 2, 1000)
         }
         self.file = file
     }

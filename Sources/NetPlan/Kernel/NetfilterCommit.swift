@@ -89,6 +89,12 @@ extension LinuxKernel {
             if let found { try transaction.delete(found.identity) }
             try transaction.add(element, exclusive: false)
         }
+        if stands {
+            for key in changes.absent {
+                let found = try withNetfilter { (socket) throws(KernelError) in try socket.element(key, table: table) }
+                if found != nil { try transaction.delete(key) }
+            }
+        }
         for element in changes.owned { try transaction.add(element, exclusive: true) }
         return transaction
     }
@@ -113,6 +119,10 @@ extension LinuxKernel {
             if !calls.contains(NetfilterChanges.call(chain).comment) {
                 found.append(Finding("nftables chain \(BerthTable.admin)", expected: "calls \(chain)", found: "no such rule"))
             }
+        }
+        for key in changes.absent {
+            guard try withNetfilter({ (socket) throws(KernelError) in try socket.element(key, table: table) }) != nil else { continue }
+            found.append(Finding("nftables element of \(key.set)", expected: "absent", found: "present: the bridge has another policy"))
         }
         for (element, isOwned) in changes.owned.map({ ($0, true) }) + changes.shared.map({ ($0, false) }) {
             let command = element.command(table: table)
@@ -158,9 +168,11 @@ extension LinuxKernel {
 }
 
 extension LinuxKernel {
-    /// A foreign base chain's policy; nil without such a chain.
-    public mutating func policy(ofChain chain: String, table: String, family: Int32) throws(KernelError) -> Int32? {
-        try withNetfilter { (socket) throws(KernelError) in try socket.policy(ofChain: chain, table: table, family: family) }
+    /// Foreign base chains that drop forwarded packets which they do not accept, such as "ip filter FORWARD".
+    public mutating func droppingForwardChains() throws(KernelError) -> [String] {
+        try withNetfilter { (socket) throws(KernelError) in
+            try socket.droppingChains(hook: UInt32(NF_INET_FORWARD.rawValue))
+        }
     }
 
     /// Is there a foreign chain of that name?

@@ -64,13 +64,14 @@ extension LinuxKernel {
         guard !keys.isEmpty else { return }
         let state = state
         try state.withNetfilterLock { () throws(KernelError) in
-            var mine: [NftElementKey] = []
+            var mine: [NftElementFound] = []
             for key in keys {
                 let found = try withNetfilter { (socket) throws(KernelError) in try socket.element(key, table: BerthTable.name) }
                 // Somebody else's by now, or nobody's: not ours to delete.
-                if found?.comment?.hasPrefix(owner.commentPrefix) == true { mine.append(key) }
+                if let found, found.comment?.hasPrefix(owner.commentPrefix) == true { mine.append(found) }
             }
-            try delete(mine, heirs: heirs.filter { mine.contains($0.identity) })
+            let keys = mine.map(\.identity)
+            try delete(mine, heirs: heirs.filter { keys.contains($0.identity) })
         }
     }
 
@@ -81,26 +82,43 @@ extension LinuxKernel {
         let state = state
         try state.withNetfilterLock { () throws(KernelError) in
             guard try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(BerthTable.name) }) else { return }
-            var dead: [NftElementKey] = []
+            var dead: [NftElementFound] = []
             for set in sets {
                 let elements = try withNetfilter { (socket) throws(KernelError) in
                     try socket.elements(ofSet: set.name, table: BerthTable.name)
                 }
-                dead += elements.filter { $0.comment.map(isDead) ?? false }.map(\.identity)
+                dead += elements.filter { $0.comment.map(isDead) ?? false }
             }
             try delete(dead, heirs: [])
         }
     }
 
-    private mutating func delete(_ keys: [NftElementKey], heirs: [NftElement]) throws(KernelError) {
-        guard !keys.isEmpty else { return }
+    private mutating func delete(_ elements: [NftElementFound], heirs: [NftElement]) throws(KernelError) {
+        guard !elements.isEmpty else { return }
         var transaction = NftTransaction(table: BerthTable.name)
-        for key in keys { try transaction.delete(key) }
+        for element in elements { try transaction.delete(element.identity) }
+        for chain in try unused(after: elements) { try transaction.delete(chain: chain) }
         for element in heirs { try transaction.add(element, exclusive: true) }
         try withNetfilter { (socket) throws(KernelError) in try socket.commit(transaction) }
         if detaches {
             try withNetfilter { (socket) throws(KernelError) in DetachedChild.keep(socket.descriptor) }
         }
+    }
+
+    /// The chains of a network or subnet to which only these elements lead: they go with them.
+    private mutating func unused(after elements: [NftElementFound]) throws(KernelError) -> [String] {
+        var references: [String: Int] = [:]
+        for chain in elements.compactMap(\.chain) where !BerthTable.chains.contains(where: { $0.name == chain }) {
+            references[chain, default: 0] += 1
+        }
+        var unused: [String] = []
+        for (chain, count) in references.sorted(by: { $0.key < $1.key }) {
+            let table = BerthTable.name
+            let uses = try withNetfilter { (socket) throws(KernelError) in try socket.uses(ofChain: chain, table: table) }
+            let rules = try withNetfilter { (socket) throws(KernelError) in try socket.ruleComments(ofChain: chain, table: table) }
+            if uses == rules.count + count { unused.append(chain) }
+        }
+        return unused
     }
 
     // MARK: links

@@ -103,6 +103,9 @@ public enum BerthTable {
                 [.translated, .addressIn(.destination, .v4, published(.v4)), .accept],
                 [.translated, .addressIn(.destination, .v6, published(.v6)), .accept],
                 [.incomingMap(policies)],
+                // Containers of networks without a policy of their own.
+                [.addressIn(.source, .v4, members(.v4)), .outgoingIn(closed), .drop],
+                [.addressIn(.source, .v6, members(.v6)), .outgoingIn(closed), .drop],
                 [.addressIn(.source, .v4, members(.v4)), .accept], [.addressIn(.source, .v6, members(.v6)), .accept])),
         NftChain("input", .input("filter", 0), rules: rules([.incomingMap(strict)])),
         NftChain(

@@ -7,23 +7,28 @@ public struct NetfilterChanges: Hashable, Sendable {
     public var owned: [NftElement] = []
     /// Chains that the constant chain `admin` calls.
     public var adminChains: [String] = []
+    /// Elements that several share and that must not be.
+    public var absent: [NftElementKey] = []
     public var shared: [NftElement] = []
 
     public init(
-        chains: [NftChain] = [], owned: [NftElement] = [], shared: [NftElement] = [], adminChains: [String] = []
+        chains: [NftChain] = [], owned: [NftElement] = [], shared: [NftElement] = [], adminChains: [String] = [],
+        absent: [NftElementKey] = []
     ) {
+        self.absent = absent
         self.chains = chains
         self.adminChains = adminChains
         self.owned = owned
         self.shared = shared
     }
 
-    public var isEmpty: Bool { chains.isEmpty && owned.isEmpty && shared.isEmpty && adminChains.isEmpty }
+    public var isEmpty: Bool { chains.isEmpty && owned.isEmpty && shared.isEmpty && adminChains.isEmpty && absent.isEmpty }
 
     mutating func add(_ other: NetfilterChanges) {
         for chain in other.chains where !chains.contains(chain) { chains.append(chain) }
         owned += other.owned
         adminChains += other.adminChains
+        absent += other.absent
         for element in other.shared where !shared.contains(element) { shared.append(element) }
     }
 

@@ -26,6 +26,7 @@ public struct Bridge: Hashable, Sendable {
         [
             "ip link show \(name) >/dev/null 2>&1 || ip link add \(name) address \(mac)\(mtu.map { " mtu \($0)" } ?? "") type bridge",
             shell.sysctl(.host, "net/ipv6/conf/\(name)/accept_ra", "0"),
+            shell.sysctl(.host, "net/ipv6/conf/\(name)/accept_dad", "0"),
             "ip link set \(name)\(promiscuous ? " promisc on" : "") up",
         ]
     }
@@ -43,6 +44,8 @@ public struct Bridge: Hashable, Sendable {
         }
         kernel.remember(link, .host)
         try kernel.set(SysctlSetting(.host, "net/ipv6/conf/\(name)/accept_ra", "0", optional: true))
+        // Nobody else has the bridge's own addresses; while the kernel made sure, it would ask for no IPv6 neighbour.
+        if !link.isUp { try kernel.set(SysctlSetting(.host, "net/ipv6/conf/\(name)/accept_dad", "0", optional: true)) }
         guard !link.isUp || (promiscuous && !link.isPromiscuous) else { return }
         var changes = LinkRequest.Changes()
         changes.up = true

@@ -53,18 +53,19 @@ public struct Isolation: Hashable, Sendable {
     }
 
     func netfilter() -> NetfilterChanges {
-        guard policy != .open else { return NetfilterChanges() }
         let name = bridge.description
-        let own = NftRule(.outgoing(name), policy == .isolated ? .drop : .comeBack)
+        let own = NftRule(.outgoing(name), policy == .isolated ? .drop : .accept)
         let chain = BerthTable.immutableChain("from_\(name)", [own, NftRule(.outgoingIn(BerthTable.closed), .drop)])
-        var elements = [
-            NftElement(BerthTable.policies, [.name(name)], .jump(chain.name), comment: nil),
-            NftElement(BerthTable.closed, [.name(name)], comment: nil),
-        ]
-        if policy == .strict {
-            elements.append(NftElement(BerthTable.strict, [.name(name)], .jump(BerthTable.strictChain), comment: nil))
+        let policies = NftElement(BerthTable.policies, [.name(name)], .jump(chain.name), comment: nil)
+        let closed = NftElement(BerthTable.closed, [.name(name)], comment: nil)
+        let strict = NftElement(BerthTable.strict, [.name(name)], .jump(BerthTable.strictChain), comment: nil)
+        // The last ADD's policy holds: what an earlier one left of a stricter policy goes.
+        switch policy {
+        case .open: return NetfilterChanges(absent: [policies, closed, strict].map(\.identity))
+        case .sameBridge, .isolated:
+            return NetfilterChanges(chains: [chain], shared: [policies, closed], absent: [strict.identity])
+        case .strict: return NetfilterChanges(chains: [chain], shared: [policies, closed, strict])
         }
-        return NetfilterChanges(chains: [chain], shared: elements)
     }
 }
 
