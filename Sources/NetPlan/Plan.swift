@@ -114,21 +114,3 @@ public struct Finding: Hashable, Sendable, CustomStringConvertible {
     }
     public var description: String { "\(object): expected \(expected), found \(found)" }
 }
-
-/// Writes commands for the host or, by nsenter, for the container.
-public struct ShellWriter: Sendable {
-    public let namespace: String
-
-    public init(namespace: String) { self.namespace = namespace }
-
-    func ip(_ place: Place, _ arguments: String) -> String { at(place, "ip \(arguments)") }
-
-    func at(_ place: Place, _ command: String) -> String {
-        place == .host ? command : "nsenter --net='\(namespace)' \(command)"
-    }
-
-    func sysctl(_ place: Place, _ path: String, _ value: String) -> String {
-        let write = "echo \(value) > /proc/sys/\(path)"
-        return place == .host ? write : "nsenter --net='\(namespace)' sh -c '\(write)'"
-    }
-}

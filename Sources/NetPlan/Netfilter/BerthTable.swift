@@ -116,6 +116,12 @@ public enum BerthTable {
                 [.proto(58, name: "ipv6-icmp"), .accept], [.drop])),
     ]
 
+    /// All of the table that is the same on every host, as `nft -f` takes it where there is none yet.
+    static var commands: [String] {
+        ["add table inet \(name)"] + sets.map { $0.command(table: name) } + constants.map { $0.command(table: name) }
+            + chains.map { $0.command(table: name) } + chains.flatMap { $0.ruleCommands(table: name) }
+    }
+
     /// A chain of rules that never change: its name carries their digest.
     static func immutableChain(_ stem: String, _ rules: [NftRule]) -> NftChain {
         let digest = hex(Digest.sha256(rules.map(\.description).joined(separator: "\n")), digits: 8)

@@ -36,15 +36,30 @@ public struct NetfilterChanges: Hashable, Sendable {
     static func call(_ chain: String) -> NftRule { NftRule(.jump(chain), comment: "calls \(chain)") }
 
     /// As `nft -f` takes it, on a host without our table.
-    public var commands: [String] {
+    public var commands: [String] { BerthTable.commands + additions + adminChains.map(NetfilterChanges.callCommand) }
+
+    /// As `nft -f` takes it, on a host with our table and as often as it is given: a chain that never changes is emptied
+    /// and filled again in one transaction. Without the calls of the administrators' chains.
+    private var additions: [String] {
         let table = BerthTable.name
-        let all = BerthTable.chains + chains
-        return ["add table inet \(table)"] + BerthTable.sets.map { $0.command(table: table) }
-            + BerthTable.constants.map { $0.command(table: table) }
-            + all.map { $0.command(table: table) } + all.flatMap { $0.ruleCommands(table: table) }
-            + adminChains.flatMap { chain in
-                ["add chain inet \(table) \(chain)", "add rule inet \(table) \(BerthTable.admin) \(NetfilterChanges.call(chain))"]
-            }
-            + (shared + owned).map { $0.command(table: table) }
+        return chains.flatMap { chain in
+            [chain.command(table: table), "flush chain inet \(table) \(chain.name)"] + chain.ruleCommands(table: table)
+        } + adminChains.map { "add chain inet \(table) \($0)" } + (shared + owned).map { $0.command(table: table) }
+    }
+
+    private static func callCommand(_ chain: String) -> String {
+        "add rule inet \(BerthTable.name) \(BerthTable.admin) \(call(chain))"
+    }
+
+    /// Lines of a shell script that bring it about on any host: our table where there is none yet, then the additions.
+    public var shellCommands: [String] {
+        guard !isEmpty else { return [] }
+        let table = BerthTable.name
+        let calls = adminChains.map { chain in
+            "nft list chain inet \(table) \(BerthTable.admin) | grep -qF 'calls \(chain)' || "
+                + "nft \(ShellWriter.word(NetfilterChanges.callCommand(chain)))"
+        }
+        return ["nft list table inet \(table) >/dev/null 2>&1 || nft -f - <<'EOF'"] + BerthTable.commands + ["EOF"]
+            + ["nft -f - <<'EOF'"] + additions + ["EOF"] + calls
     }
 }

@@ -23,11 +23,12 @@ public struct Bridge: Hashable, Sendable {
     }
 
     func commands(_ shell: ShellWriter) -> [String] {
-        [
-            "ip link show \(name) >/dev/null 2>&1 || ip link add \(name) address \(mac)\(mtu.map { " mtu \($0)" } ?? "") type bridge",
-            shell.sysctl(.host, "net/ipv6/conf/\(name)/accept_ra", "0"),
-            shell.sysctl(.host, "net/ipv6/conf/\(name)/accept_dad", "0"),
-            "ip link set \(name)\(promiscuous ? " promisc on" : "") up",
+        let word = ShellWriter.word(name)
+        return [
+            "ip link show \(word) >/dev/null 2>&1 || ip link add \(word) address \(mac)\(mtu.map { " mtu \($0)" } ?? "") type bridge",
+            shell.sysctl(.host, "net/ipv6/conf/\(name)/accept_ra", "0", optional: true),
+            shell.sysctl(.host, "net/ipv6/conf/\(name)/accept_dad", "0", optional: true),
+            "ip link set \(word)\(promiscuous ? " promisc on" : "") up",
         ]
     }
 

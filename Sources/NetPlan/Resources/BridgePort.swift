@@ -20,7 +20,7 @@ public struct BridgePort: Hashable, Sendable {
     var words: String { "port \(link): " + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(separator: ", ") }
 
     func commands(_ shell: ShellWriter) -> [String] {
-        ["ip link set \(link) type bridge_slave " + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(separator: " ")]
+        ["ip link set \(ShellWriter.word(link)) type bridge_slave " + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(separator: " ")]
     }
 
     func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {

@@ -11,7 +11,7 @@ public struct ForgottenNeighbour: Hashable, Sendable {
     }
 
     var words: String { "the host forgets who had \(address) before" }
-    func commands(_ shell: ShellWriter) -> [String] { ["ip neigh del \(address) dev \(link) 2>/dev/null || true"] }
+    func commands(_ shell: ShellWriter) -> [String] { ["ip neigh del \(address) dev \(ShellWriter.word(link)) 2>/dev/null || true"] }
 
     func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {
         let request = try NeighbourRequest.forget(address, on: try kernel.requireIndex(link, .host), named: link.description)

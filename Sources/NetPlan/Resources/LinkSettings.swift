@@ -27,7 +27,7 @@ public struct LinkSettings: Hashable, Sendable {
     }
 
     var words: String { "\(link)\(place == .container ? " in the container" : "") has \(arguments)" }
-    func commands(_ shell: ShellWriter) -> [String] { [shell.ip(place, "link set \(link) \(arguments)")] }
+    func commands(_ shell: ShellWriter) -> [String] { [shell.ip(place, "link set \(ShellWriter.word(link)) \(arguments)")] }
 
     /// Throws what the kernel refused.
     public func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {

@@ -11,7 +11,7 @@ public struct LinkUp: Hashable, Sendable {
     }
 
     var words: String { "\(link)\(place == .container ? " in the container" : "") is up" }
-    func commands(_ shell: ShellWriter) -> [String] { [shell.ip(place, "link set \(link) up")] }
+    func commands(_ shell: ShellWriter) -> [String] { [shell.ip(place, "link set \(ShellWriter.word(link)) up")] }
 
     func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {
         var changes = LinkRequest.Changes()

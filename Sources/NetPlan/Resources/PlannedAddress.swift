@@ -29,9 +29,12 @@ public struct PlannedAddress: Hashable, Sendable {
     func commands(_ shell: ShellWriter) -> [String] {
         let broadcast = prefix.family == .v4 && prefix.length < 31 ? " brd \(prefix.last)" : ""
         let nodad = prefix.family == .v6 && skippingDetection ? " nodad" : ""
-        let add = shell.ip(place, "address add \(prefix)\(broadcast) dev \(link)\(nodad)")
+        let name = ShellWriter.word(link)
+        var add = shell.ip(place, "address add \(prefix)\(broadcast) dev \(name)\(nodad)")
+        guard place == .host else { return [add] }
+        if replacing { add = "{ ip -\(prefix.family.rawValue) address flush dev \(name) scope global; \(add); }" }
         // Shared ones may stand already.
-        return [place == .host ? "ip address show dev \(link) | grep -qF ' \(prefix) ' || \(add)" : add]
+        return ["ip address show dev \(name) | grep -qF ' \(prefix) ' || \(add)"]
     }
 
     func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {

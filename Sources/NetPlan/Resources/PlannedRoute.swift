@@ -12,7 +12,7 @@ public struct PlannedRoute: Hashable, Sendable {
     }
 
     /// As `ip route` takes it.
-    private var arguments: String {
+    private func arguments(_ link: String) -> String {
         var text = route.isDefault ? "default" : "\(route.destination.network)"
         if let gateway = route.gateway { text += " via \(gateway)" }
         text += " dev \(link)"
@@ -24,9 +24,11 @@ public struct PlannedRoute: Hashable, Sendable {
         return text
     }
 
+    private var arguments: String { arguments(link.description) }
+
     var words: String { "in the container, route \(arguments)" }
     func commands(_ shell: ShellWriter) -> [String] {
-        [shell.ip(.container, "\(route.destination.family == .v6 ? "-6 " : "")route append \(arguments)")]
+        [shell.ip(.container, "\(route.destination.family == .v6 ? "-6 " : "")route append \(arguments(ShellWriter.word(link)))")]
     }
 
     func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {

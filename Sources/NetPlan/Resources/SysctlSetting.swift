@@ -17,7 +17,7 @@ public struct SysctlSetting: Hashable, Sendable {
     }
 
     var words: String { "\(path) is \(value)\(place == .container ? " in the container" : "")" }
-    func commands(_ shell: ShellWriter) -> [String] { [shell.sysctl(place, path, value)] }
+    func commands(_ shell: ShellWriter) -> [String] { [shell.sysctl(place, path, value, optional: optional)] }
 
     func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [Finding] {
         guard let found = try kernel.sysctl(path, place) else {

@@ -29,11 +29,11 @@ public struct VethPair: Hashable, Sendable {
     func commands(_ shell: ShellWriter) -> [String] {
         let size = mtu.map { " mtu \($0)" } ?? ""
         return [
-            "ip link add \(host)\(size) numtxqueues 1 numrxqueues 1 type veth peer name \(container)"
-                + "\(containerMAC.map { " address \($0)" } ?? "")\(size) numtxqueues 1 numrxqueues 1 netns '\(shell.namespace)'",
-            "ip link set \(host) alias '\(alias)'",
-            shell.sysctl(.host, "net/ipv6/conf/\(host)/accept_ra", "0"),
-            master.map { "ip link set \(host) master \($0)" },
+            "ip link add \(host)\(size) numtxqueues 1 numrxqueues 1 type veth peer name \(ShellWriter.word(container))"
+                + "\(containerMAC.map { " address \($0)" } ?? "")\(size) numtxqueues 1 numrxqueues 1 netns \(ShellWriter.word(shell.namespace))",
+            "ip link set \(host) alias \(ShellWriter.word(alias))",
+            shell.sysctl(.host, "net/ipv6/conf/\(host)/accept_ra", "0", optional: true),
+            master.map { "ip link set \(host) master \(ShellWriter.word($0))" },
             "ip link set \(host) up",
         ].compactMap { $0 }
     }
