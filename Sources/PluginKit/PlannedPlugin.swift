@@ -27,6 +27,8 @@ public protocol PlannedPlugin: Plugin {
     func observe(_ request: Request, _ configuration: Configuration, _ kernel: inout LinuxKernel) throws(CNIError) -> Observations
     /// What is assumed where nobody may look (`berth plan`).
     var assumptions: Observations { get }
+    /// As above, after a chain whose assumed result the request carries.
+    func assumptions(_ request: Request) -> Observations
     /// `lease` is the delegate's answer, or the previous plugin's result for a chained one.
     func plan(_ request: Request, _ configuration: Configuration, lease: CNIResult, _ observations: Observations) throws(CNIError) -> Plan
     /// What the record keeps besides: addresses and ports to list, values to restore.
@@ -51,6 +53,7 @@ public protocol PlannedPlugin: Plugin {
 
 extension PlannedPlugin {
     public func ipam(_ configuration: Configuration) -> String? { nil }
+    public func assumptions(_ request: Request) -> Observations { assumptions }
     public func requireAbsent(_ attachment: Attachment, _ kernel: inout LinuxKernel) throws(CNIError) {}
     public func notes(_ configuration: Configuration, _ plan: Plan, _ observations: Observations) -> JSONObject { [:] }
     public func result(

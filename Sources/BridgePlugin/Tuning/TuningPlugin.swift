@@ -25,6 +25,12 @@ public struct TuningPlugin: PlannedPlugin {
 
     public func configuration(_ request: Request) throws(CNIError) -> TuningConfiguration { try TuningConfiguration(request) }
     public var assumptions: TuningObservations { TuningObservations() }
+    /// The other end of the cable is our own host end.
+    public func assumptions(_ request: Request) -> TuningObservations {
+        let end = request.attachment.hostInterface
+        let isOurs = request.configuration.previousResult?.interfaces.contains { $0.name == end.description } ?? false
+        return TuningObservations(hostEnd: isOurs ? end : nil)
+    }
 
     public func observe(
         _ request: Request, _ configuration: TuningConfiguration, _ kernel: inout LinuxKernel

@@ -29,12 +29,14 @@ public struct AttachmentParameters: Hashable, Sendable {
 }
 
 /// The configuration that one plugin of a list gets on its standard input (cni.md R-4).
-struct ChainRequest {
-    let list: NetworkConfigurationList
+public struct ChainRequest {
+    public let list: NetworkConfigurationList
+
+    public init(list: NetworkConfigurationList) { self.list = list }
 
     /// For ADD, CHECK and DEL: name and version of the list, the previous result, and the capability arguments that the
     /// plugin declares. The declaration itself is the runtime's business and stays out.
-    func attachment(
+    public func attachment(
         _ plugin: JSONObject, capabilities: JSONObject, previousResult: CNIResult?
     ) throws(CNIError) -> JSONObject {
         var request = common(plugin)

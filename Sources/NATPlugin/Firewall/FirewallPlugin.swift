@@ -53,6 +53,12 @@ public struct FirewallPlugin: PlannedPlugin {
 
     public func configuration(_ request: Request) throws(CNIError) -> FirewallConfiguration { try FirewallConfiguration(request) }
     public var assumptions: FirewallObservations { FirewallObservations() }
+    /// Our own host end is a port of the bridge.
+    public func assumptions(_ request: Request) -> FirewallObservations {
+        let end = request.attachment.hostInterface
+        let isOurs = request.configuration.previousResult?.interfaces.contains { $0.name == end.description } ?? false
+        return FirewallObservations(port: isOurs ? end : nil)
+    }
 
     /// The bridge is found by the host end's master, not by its place in the result.
     public func observe(

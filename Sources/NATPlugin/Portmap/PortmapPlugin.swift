@@ -22,6 +22,13 @@ public struct PortmapPlugin: PlannedPlugin {
 
     public func configuration(_ request: Request) throws(CNIError) -> PortmapConfiguration { try PortmapConfiguration(request) }
     public var assumptions: PortmapObservations { PortmapObservations() }
+    /// A bridge in the result is what leads to the container.
+    public func assumptions(_ request: Request) -> PortmapObservations {
+        guard let lease = request.configuration.previousResult, targets(request, lease).contains(where: { $0.family == .v4 }),
+            let bridge = lease.interfaces.first(where: { $0.sandbox?.isEmpty ?? true })
+        else { return assumptions }
+        return PortmapObservations(localLinks: [bridge.name].compactMap(LinkName.init))
+    }
 
     public func observe(
         _ request: Request, _ configuration: PortmapConfiguration, _ kernel: inout LinuxKernel

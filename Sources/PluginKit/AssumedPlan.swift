@@ -1,0 +1,75 @@
+import CNI
+import NetCore
+import NetPlan
+
+/// What an ADD of one plugin would do, told without a look at the host and without privilege.
+public struct AssumedPlan: Hashable, Sendable {
+    public let plan: Plan
+    /// What the next plugin of the chain would be given, without what only the kernel knows (the cable's MAC addresses).
+    public let result: CNIResult
+}
+
+extension PlannedPlugin {
+    /// `addresses` gives what the IPAM plugin of that type would answer. Throws as ADD does for the configuration.
+    public func assumed(
+        _ request: Request, addresses: (_ ipam: String) throws(CNIError) -> CNIResult
+    ) throws(CNIError) -> AssumedPlan {
+        let configuration = try configuration(request)
+        var lease = try lease(request)
+        if let type = ipam(configuration) { lease = try addresses(type) }
+        let plan = try plan(request, configuration, lease: lease, assumptions(request))
+        return AssumedPlan(plan: plan, result: CNIResult(assuming: plan, lease: lease, netns: request.netns))
+    }
+}
+
+extension CNIResult {
+    /// The lease with the interfaces, routes and changes of the plan: what an ADD would answer (cni.md P-36).
+    init(assuming plan: Plan, lease: CNIResult, netns: String?) {
+        self = lease
+        var made: [Interface] = []
+        var routes: [RouteConfiguration] = []
+        for resource in plan.resources {
+            switch resource {
+            case .bridge(let bridge):
+                made.append(Interface(name: bridge.name.description, mac: bridge.mac.description, mtu: bridge.mtu))
+            case .vethPair(let pair):
+                made.append(Interface(name: pair.host.description, mtu: pair.mtu))
+                made.append(
+                    Interface(
+                        name: pair.container.description, mac: pair.containerMAC?.description, mtu: pair.mtu,
+                        sandbox: netns))
+            case .route(let it):
+                let route = it.route
+                routes.append(
+                    RouteConfiguration(
+                        destination: route.destination, gateway: route.gateway, mtu: route.mtu, advmss: route.advmss,
+                        priority: route.priority, table: route.table, scope: route.scope))
+            case .linkSettings(let settings): change(settings)
+            default: break
+            }
+        }
+        guard !made.isEmpty else { return }
+        interfaces = made
+        self.routes = routes
+        for index in ips.indices {
+            ips[index].interface = made.count - 1
+            ips[index].gateway = ips[index].gateway ?? CNIResult.gateway(of: ips[index].address, plan)
+        }
+    }
+
+    /// The bridge's own address in the subnet.
+    private static func gateway(of prefix: IPPrefix, _ plan: Plan) -> IPAddress? {
+        for case .address(let address) in plan.shared where address.prefix.network == prefix.network {
+            return address.prefix.address
+        }
+        return nil
+    }
+
+    private mutating func change(_ settings: LinkSettings) {
+        for index in interfaces.indices where interfaces[index].name == settings.link.description {
+            guard (interfaces[index].sandbox?.isEmpty ?? true) == (settings.place == .host) else { continue }
+            if let mac = settings.mac { interfaces[index].mac = mac.description }
+            if let mtu = settings.mtu { interfaces[index].mtu = mtu }
+        }
+    }
+}
