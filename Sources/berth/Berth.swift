@@ -1,1 +1,61 @@
-@main struct Berth { static func main() {} }
+import Glibc
+
+#if Daemon
+    import ArgumentParser
+    import CNI
+    import Inspect
+#endif
+
+/// The command line for people. `berth cni` becomes berth-cni before anything else is looked at.
+@main struct Berth {
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments.first == "cni" { RuntimeProgram.exec(Array(arguments.dropFirst())) }
+        #if Daemon
+            BerthCommand.begin(arguments)
+        #else
+            StandardError.write(
+                "berth: built without its commands (trait Daemon); berth cni and berth-core work: swift build --product berth\n"
+            )
+            exit(1)
+        #endif
+    }
+}
+
+enum StandardError {
+    static func write(_ text: String) { _ = Glibc.write(STDERR_FILENO, text, text.utf8.count) }
+}
+
+#if Daemon
+    struct BerthCommand: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "berth", abstract: "A container's network, made by CNI plugins and told in plain words.",
+            discussion: """
+                berth cni add|check|del|gc|status|validate …  runs a network's plugins (berth cni --help).
+                Errors stand on standard error, with exit code 1; 2 is for a command line that cannot be read.
+                """,
+            subcommands: [PlanCommand.self, ListCommand.self, NetnsCommand.self])
+
+        /// Reads the arguments, runs what they ask for, ends the process.
+        static func begin(_ arguments: [String]) -> Never {
+            do {
+                var command = try BerthCommand.parseAsRoot(arguments)
+                try command.run()
+                Glibc.exit(0)
+            } catch let error as InspectError {
+                StandardError.write(error.description)
+                Glibc.exit(1)
+            } catch let error as CNIError {
+                StandardError.write(InspectError(error).description)
+                Glibc.exit(1)
+            } catch {
+                guard BerthCommand.exitCode(for: error) != .success else {
+                    print(BerthCommand.fullMessage(for: error))
+                    Glibc.exit(0)
+                }
+                StandardError.write("\(BerthCommand.fullMessage(for: error))\n")
+                Glibc.exit(2)
+            }
+        }
+    }
+#endif

@@ -1,0 +1,123 @@
+public import JSON
+public import NetCore
+import NetPlan
+public import PluginKit
+
+/// The attachments of this host, as their records tell them.
+public struct AttachmentList: Sendable {
+    public let entries: [Entry]
+
+    /// One attachment.
+    public struct Entry: Hashable, Sendable {
+        public let attachment: Attachment
+        public let netns: String?
+        /// "10.88.0.2/16"
+        public let addresses: [String]
+        public let ports: [Port]
+        public let bridge: String?
+        /// The cable's end on the host.
+        public let hostInterface: String?
+        /// Its traffic leaves with the host's address.
+        public let isMasqueraded: Bool
+        /// False while an ADD runs, or after one that did not end.
+        public let isDone: Bool
+        public let plugins: [String]
+    }
+
+    /// A published port: "0.0.0.0:8080/tcp" and where it leads.
+    public struct Port: Hashable, Sendable {
+        public let published: String
+        public let target: String
+        public let port: Int
+    }
+
+    public init(_ records: [AttachmentRecord]) {
+        entries = records.map(Entry.init).sorted { $0.sortKey.lexicographicallyPrecedes($1.sortKey) }
+    }
+
+    /// Reads the records below the state directory, of one network or of all. Throws E-PRIVILEGE for one who may not.
+    public init(of state: StateDirectory, network: String? = nil) throws(InspectError) {
+        do throws(KernelError) {
+            self.init(try AttachmentRecords(state).all(network: network))
+        } catch {
+            throw InspectError(error)
+        }
+    }
+}
+
+extension AttachmentList.Entry {
+    init(_ record: AttachmentRecord) {
+        attachment = record.attachment
+        netns = record.netns
+        let bridgeSection = record["bridge"]
+        addresses = (bridgeSection?.notes["addresses"]?.array ?? []).compactMap(\.string)
+        bridge = bridgeSection?.notes["bridge"]?.string
+        hostInterface = bridgeSection?.notes["hostInterface"]?.string
+        isMasqueraded = bridgeSection?.configuration["ipMasq"]?.bool ?? false
+        ports = (record["portmap"]?.notes["ports"]?.array ?? []).compactMap { note in
+            guard let published = note["published"]?.string, let target = note["target"]?.string,
+                let port = note["port"]?.integer
+            else { return nil }
+            return AttachmentList.Port(published: published, target: target, port: Int(port))
+        }
+        isDone = record.sections.allSatisfy(\.section.isDone)
+        plugins = record.sections.map(\.plugin)
+    }
+
+    fileprivate var sortKey: [String] {
+        [attachment.network, attachment.containerID, attachment.interface.description]
+    }
+
+    /// As engines shorten the ids that they make.
+    var shortID: String {
+        let id = attachment.containerID
+        return id.count > 20 && id.allSatisfy(\.isHexDigit) ? String(id.prefix(12)) : id
+    }
+}
+
+extension AttachmentList {
+    /// One line an attachment under a line of titles; a sentence when there is none.
+    public var table: String {
+        guard !entries.isEmpty else { return "no attachments\n" }
+        var rows = [["NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "PORTS", "LINK", "STATE"]]
+        rows += entries.map { entry in
+            [
+                entry.attachment.network, entry.shortID, entry.attachment.interface.description,
+                entry.addresses.joined(separator: ","),
+                entry.ports.map { "\($0.published)->\($0.port)" }.joined(separator: ","),
+                entry.hostInterface ?? "", entry.isDone ? "done" : "pending",
+            ].map { $0.isEmpty ? "-" : $0.visible }
+        }
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            zip(row, widths).enumerated().map { index, cell in
+                index == row.count - 1 ? cell.0 : cell.0 + String(repeating: " ", count: cell.1 - cell.0.count)
+            }.joined(separator: "  ") + "\n"
+        }.joined()
+    }
+
+    /// For programs; its keys are a promise (docs/cli.md).
+    public var json: JSON {
+        .array(
+            entries.map { entry in
+                var object: JSONObject = [
+                    "network": .string(entry.attachment.network), "containerID": .string(entry.attachment.containerID),
+                    "ifname": .string(entry.attachment.interface.description),
+                ]
+                if let netns = entry.netns { object["netns"] = .string(netns) }
+                object["addresses"] = .array(entry.addresses.map { .string($0) })
+                object["ports"] = .array(
+                    entry.ports.map {
+                        [
+                            "published": .string($0.published), "target": .string($0.target),
+                            "port": .integer(Int64($0.port)),
+                        ]
+                    })
+                if let bridge = entry.bridge { object["bridge"] = .string(bridge) }
+                if let link = entry.hostInterface { object["hostInterface"] = .string(link) }
+                object["plugins"] = .array(entry.plugins.map { .string($0) })
+                object["state"] = .string(entry.isDone ? "done" : "pending")
+                return .object(object)
+            })
+    }
+}
