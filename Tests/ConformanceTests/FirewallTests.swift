@@ -24,13 +24,14 @@ struct FirewallTests {
                 try host.must("ip route add fd\(subnet)::/64 via 2001:db8::1")
             }
         }
+        // How a host filters frames is decided before its containers come.
+        for file in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
+            try host.must("tee /proc/sys/net/bridge/\(file)", input: bridgeNetfilter ? "1" : "0")
+        }
         let network = FirewallTests.network(keys)
         let first = try host.attach(network, "c1", ports: Ports.tcp8080)
         _ = try host.attach(network, "c2")
         _ = try host.attach(FirewallTests.network([:], name: "net2", bridge: "cni1", subnet: 33), "c3")
-        for file in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
-            try host.must("tee /proc/sys/net/bridge/\(file)", input: bridgeNetfilter ? "1" : "0")
-        }
         return first
     }
 
@@ -184,7 +185,8 @@ struct FirewallTests {
             guard answer.succeeded else { throw PluginFailed(answer: answer) }
             first.result = answer.json ?? [:]
             _ = try host.attach(.bridged(), "c2")
-            _ = try host.attach(.bridged(name: "net2", bridge: "cni1", v4: "10.33.0.0/24", v6: "fd33::/64"), "c3")
+            _ = try host.attach(
+                .bridged(TestNetwork.firewall, name: "net2", bridge: "cni1", v4: "10.33.0.0/24", v6: "fd33::/64"), "c3")
             host.expect(try FirewallTests.reaches(host, "c2", first, .v4), is: true, "the neighbour reaches it")
             host.expect(try FirewallTests.reaches(host, "c3", first, .v4), is: false, "the other network reaches it")
         }
