@@ -1,5 +1,5 @@
-/// A network link's name as the kernel accepts it: 1 to 15 bytes, not "." or "..", no "/", ":" or white space
-/// (dev_valid_name in the kernel; cni.md P-7).
+/// A network link's name as the kernel accepts it: 1 to 15 bytes, not "." or "..", no "/", ":", "%" or white
+/// space (dev_valid_name and dev_prep_valid_name in the kernel; cni.md P-7).
 public struct LinkName: Hashable, Sendable, CustomStringConvertible {
     public let description: String
 
@@ -18,6 +18,8 @@ public struct LinkName: Hashable, Sendable, CustomStringConvertible {
         if bytes.contains(where: { $0 == 0x2f || $0 == 0x3a || $0 == 0x20 || (0x09...0x0d).contains($0) || $0 == 0xa0 || $0 == 0 }) {
             return "contains a /, a : or white space"
         }
+        // "br%d" would make br0, br1, … and never be found by its own name.
+        if bytes.contains(0x25) { return "contains a %, for which the kernel puts a number" }
         return nil
     }
 }
