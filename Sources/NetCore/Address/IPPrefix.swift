@@ -11,13 +11,15 @@ public struct IPPrefix: Hashable, Comparable, Sendable, CustomStringConvertible 
         self.length = length
     }
 
-    /// "address/length" (RFC 4632, RFC 4291 2.3); nil for anything else, an address without a length too.
+    /// "address/length" (RFC 4632, RFC 4291 2.3); nil for anything else, an address without a length too, and an
+    /// IPv4-mapped one, whose length would count IPv6's bits.
     public init?(_ text: String) {
         guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
         let digits = text.utf8[text.utf8.index(after: slash)...]
         guard let address = IPAddress(String(text[..<slash])),
             (1...3).contains(digits.count), digits.allSatisfy({ (0x30...0x39).contains($0) }),
-            let length = Int(String(digits) ?? ""), length <= address.family.bits
+            let length = Int(String(digits) ?? ""), length <= address.family.bits,
+            address.family == .v6 || !text.utf8.contains(UInt8(ascii: ":"))
         else { return nil }
         self.init(address, length: length)
     }
