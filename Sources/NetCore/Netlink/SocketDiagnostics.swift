@@ -21,7 +21,8 @@ public struct ListeningSocket: Hashable, Sendable {
     /// Would it answer at `other` (nil: at any address)?
     public func receives(at other: IPAddress?) -> Bool {
         guard let other else { return true }
-        return address.isUnspecified || address == other
+        // "::" takes IPv4 too, unless IPV6_V6ONLY is set, which is not told; "0.0.0.0" never takes IPv6.
+        return address == other || address.isUnspecified && (address.family == .v6 || other.family == .v4)
     }
 
     /// "812 nginx", found by walking /proc: milliseconds, so only once a conflict is known. Nil when it may not be seen.
