@@ -64,7 +64,7 @@ public struct TuningConfiguration: Sendable {
         var found: [(String, String)] = []
         for (key, value) in object.json {
             guard let text = value.string else { throw object.error(key, "must be a string") }
-            let name = request.interface.map { key.replacingIFNAME(with: $0.description, slashes: key.contains("/")) } ?? key
+            let name = request.interface.map { key.replacingIFNAME(with: $0.description, slashes: Sysctl.separator(of: key) == "/") } ?? key
             guard let path = Sysctl.path(name) else {
                 throw object.error(key, "is not below net/: only parameters of the container's network may be set")
             }

@@ -19,7 +19,8 @@ public struct NetworkNamespace: ~Copyable {
     /// Opens a namespace file (`/run/netns/x`, `/proc/812/ns/net`). Throws ENOENT and friends, and EINVAL when the
     /// file is no network namespace.
     public init(open path: String) throws(KernelError) {
-        let descriptor = try OwnedDescriptor(open: path, O_RDONLY)
+        // A pipe of that name must not make us wait for a writer.
+        let descriptor = try OwnedDescriptor(open: path, O_RDONLY | O_NONBLOCK)
         guard berth_is_netns(descriptor.number) == 1 else {
             throw KernelError("open network namespace \(path)", .invalidArgument, "the file is not a network namespace")
         }

@@ -3,17 +3,22 @@ import Glibc
 
 /// Kernel parameters of the calling thread's network namespace (`/proc/sys/net`, man 5 proc).
 public enum Sysctl {
-    /// "net/ipv4/ip_forward", or with dots; nil when the name leaves /proc/sys/net or has an empty or ".." part.
+    /// "net/ipv4/ip_forward" for this name or the one with dots; nil when the name leaves /proc/sys/net or has an empty
+    /// or ".." part.
     public static func path(_ name: String) -> String? {
-        let separator: Character = name.contains("/") ? "/" : "."
-        let parts = name.split(separator: separator, omittingEmptySubsequences: false)
+        let separator = separator(of: name)
+        // With dots a link's own dots are written as slashes (man 8 sysctl): swap them.
+        let parts = name.split(separator: separator, omittingEmptySubsequences: false).map { part in
+            separator == "/" ? String(part) : String(part.map { $0 == "/" ? "." : $0 })
+        }
         guard parts.count >= 2, parts[0] == "net", !name.utf8.contains(0),
             parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." })
         else { return nil }
-        // With dots a link's own dots are written as slashes (man 8 sysctl): swap them.
-        let swapped = separator == "/" ? parts.map(String.init) : parts.map { String($0.map { $0 == "/" ? "." : $0 }) }
-        return swapped.joined(separator: "/")
+        return parts.joined(separator: "/")
     }
+
+    /// The first of "." and "/" separates; the other is then part of a name (man 8 sysctl).
+    public static func separator(of name: String) -> Character { name.first { $0 == "." || $0 == "/" } ?? "." }
 
     /// The value without the final newline. Throws what the kernel said.
     public static func read(_ path: String) throws(KernelError) -> String {
