@@ -9,6 +9,8 @@ public struct NftTransaction: Sendable {
     /// Elements of one set are sent a hundred to a message: a message each would be slower, one for all may not fit.
     private var pendingElements: [NftElement] = []
     private var pendingFlags: Int32 = 0
+    /// The elements of a request, by its place: which of them was refused is told by its offset.
+    private var elements: [Int: [NftElement]] = [:]
     /// Something is deleted: closing the socket afterwards waits for the kernel's grace period.
     public private(set) var deletes = false
 
@@ -79,6 +81,7 @@ public struct NftTransaction: Sendable {
     private mutating func flush() throws(KernelError) {
         guard let first = pendingElements.first else { return }
         let elements = pendingElements
+        self.elements[requests.count] = elements
         requests.append(
             try NftMessage.make(
                 "add to \(first.set.name): \(first.command(table: table))", NFT_MSG_NEWSETELEM, pendingFlags,
@@ -96,6 +99,17 @@ public struct NftTransaction: Sendable {
     mutating func finish() throws(KernelError) -> [NetlinkRequest] {
         try flush()
         return requests
+    }
+
+    /// What the kernel refused, in the request at `index`: `offset` is the refused attribute's in its bytes.
+    func operation(_ index: Int, offset: Int?) -> String {
+        let request = requests[index]
+        guard let offset, let elements = elements[index], offset < request.bytes.count else { return request.operation }
+        let parts = Attribute.list(request.bytes.dropFirst(20)).last?.nested ?? []
+        guard let place = parts.lastIndex(where: { $0.payload.startIndex <= offset + 4 }), elements.indices.contains(place) else {
+            return request.operation
+        }
+        return "add to \(elements[place].set.name): \(elements[place].command(table: table))"
     }
 }
 
@@ -121,7 +135,11 @@ extension NetlinkSocket {
             for reply in try receive(requests[last].operation) where reply.type == NLMSG_ERROR {
                 let index = Int(reply.sequence &- first)
                 guard requests.indices.contains(index) else { continue }
-                if refusal == nil { refusal = NetlinkSocket.failure(reply, requests[index].operation) }
+                if refusal == nil {
+                    let isChange = index > 0 && index <= last
+                    let operation = isChange ? transaction.operation(index - 1, offset: NetlinkSocket.offset(reply)) : requests[index].operation
+                    refusal = NetlinkSocket.failure(reply, operation)
+                }
                 if index == 0 || index >= last {
                     if let refusal { throw refusal }
                     return
@@ -187,7 +205,8 @@ extension NetlinkSocket {
             }
         }
         let replies = try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) }
-        return replies?.flatMap(NftElementFound.list).first
+        // An interval map answers with the range that the key lies in.
+        return replies?.flatMap(NftElementFound.list).first { $0.identity == element }
     }
 
     /// Every element of a set; empty when it or the table is not there. Time grows with the set.

@@ -150,4 +150,10 @@ public struct NetlinkSocket: ~Copyable {
         }
         return KernelError(operation, Errno(number == .min ? EPROTO : abs(number)), words)
     }
+
+    /// Where in our message the attribute stands that the kernel refused; nil when it does not say.
+    static func offset(_ reply: NetlinkReply) -> Int? {
+        guard reply.flags & Int(NLM_F_ACK_TLVS) != 0 else { return nil }
+        return reply.attributes(after: 20)[type: Int(NLMSGERR_ATTR_OFFS.rawValue)]?.u32.map { Int($0) }
+    }
 }
