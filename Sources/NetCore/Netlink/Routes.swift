@@ -84,7 +84,8 @@ extension NetlinkSocket {
         header.rtm_family = family.constant
         header.rtm_table = table
         let request = try NetlinkRequest("list routes", type: RTM_GETROUTE, flags: NLM_F_DUMP, header: header)
-        return try ask(request).compactMap(Route.init)
+        // The kernel makes a table with its first route.
+        return try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) }?.compactMap(Route.init) ?? []
     }
 }
 
