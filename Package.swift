@@ -10,7 +10,7 @@ let core: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as
 let staticLink: [LinkerSetting] = [
     .unsafeFlags(
         [
-            "-static-executable", "-use-ld=lld", "-Xclang-linker", "-static-pie", "-Xlinker", "-z", "-Xlinker", "now",
+            "-static-executable", "-use-ld=lld", "-Xclang-linker", "-no-pie", "-Xlinker", "-z", "-Xlinker", "now",
             "-Xlinker", "--gc-sections", "-Xlinker", "-s",
         ], .when(configuration: .release))
 ]

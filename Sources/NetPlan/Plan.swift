@@ -87,6 +87,14 @@ public enum Resource: Hashable, Sendable {
         }
     }
 
+    /// Is it made by the nftables transaction alone?
+    public var isNetfilter: Bool {
+        switch self {
+        case .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: true
+        default: false
+        }
+    }
+
     /// What the resource needs of our nftables table.
     func netfilter(owner: Owner) -> NetfilterChanges {
         switch self {

@@ -35,11 +35,14 @@ extension PlannedPlugin {
             section.keys = plan.netfilter.owned.map(\.identity)
             section.notes = notes(configuration, plan, observations)
             section.configuration = request.configuration.json
+            section.configuration["prevResult"] = nil
+            // What is one netfilter transaction is there or not: it needs no second mark.
+            section.isDone = plan.owned.allSatisfy(\.isNetfilter)
             record.netns = namespace
+            if record.result == nil { record.result = request.configuration.json["prevResult"] }
             record[name] = section
             // What does nothing has nothing to remember.
-            let isEmpty = plan.resources.isEmpty
-            if isEmpty { return try result(request, configuration, plan, lease: lease, &kernel) }
+            if plan.resources.isEmpty { return try result(request, configuration, plan, lease: lease, &kernel) }
             try answering { () throws(KernelError) in try records.write(record) }
             kernel.yieldsPorts = { records.isContainer(owner.attachment.containerID, tag: $0) }
             do throws(ApplyFailure) {
@@ -50,8 +53,10 @@ extension PlannedPlugin {
             try becomeHeir(owner, of: kernel.yielded, records)
             do throws(CNIError) {
                 let result = try result(request, configuration, plan, lease: lease, &kernel)
+                guard !section.isDone else { return result }
                 section.isDone = true
                 record[name] = section
+                if !isChained { record.result = try result.json(version: .latest) }
                 try answering { () throws(KernelError) in try records.write(record) }
                 return result
             } catch {

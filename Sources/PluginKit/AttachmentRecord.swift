@@ -8,6 +8,8 @@ import NetPlan
 public struct AttachmentRecord: Hashable, Sendable {
     public let attachment: Attachment
     public var netns: String?
+    /// The last plugin's result: with it and a section's configuration a repair can apply a plan again.
+    public var result: JSON?
     public var sections: [(plugin: String, section: Section)]
 
     public struct Section: Hashable, Sendable {
@@ -18,7 +20,7 @@ public struct AttachmentRecord: Hashable, Sendable {
         public var keys: [NftElementKey] = []
         /// Values to be restored, addresses, ports: whatever the plugin needs.
         public var notes: JSONObject = [:]
-        /// The configuration that ADD was called with: what a repair applies again.
+        /// The configuration that ADD was called with, without the previous result: what a repair applies again.
         public var configuration: JSONObject = [:]
 
         public init(since: Int64) { self.since = since }
@@ -54,6 +56,7 @@ public struct AttachmentRecord: Hashable, Sendable {
             "ifname": .string(attachment.interface.description),
         ]
         if let netns { object["netns"] = .string(netns) }
+        if let result { object["result"] = result }
         object["plugins"] = .object(plugins)
         return .object(object)
     }
@@ -65,6 +68,7 @@ public struct AttachmentRecord: Hashable, Sendable {
         else { return nil }
         attachment = Attachment(network: network, containerID: id, interface: interface)
         netns = json["netns"]?.string
+        result = json["result"]
         sections = []
         for (plugin, value) in plugins {
             guard let section = Section(value) else { return nil }

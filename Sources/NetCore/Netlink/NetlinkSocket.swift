@@ -18,9 +18,9 @@ public struct NetlinkSocket: ~Copyable {
         descriptor = nl_socket_get_fd(opened)
     }
 
-    /// Opens the socket in another namespace.
-    public init(_ family: Int32, in namespace: borrowing NetworkNamespace) throws(KernelError) {
-        let opened = try namespace.inside { () throws(KernelError) in try NetlinkSocket.connected(family) }
+    /// Opens the socket in another namespace; `home` is the calling thread's own.
+    public init(_ family: Int32, in namespace: borrowing NetworkNamespace, home: Int32) throws(KernelError) {
+        let opened = try namespace.inside(home: home) { () throws(KernelError) in try NetlinkSocket.connected(family) }
         socket = opened
         descriptor = nl_socket_get_fd(opened)
     }

@@ -51,10 +51,15 @@ public struct NetworkNamespace: ~Copyable {
     /// Runs `body` with the calling thread inside the namespace, and comes back. When the way back fails the process
     /// ends: going on in a stranger's namespace would be worse.
     public func inside<R>(_ body: () throws(KernelError) -> R) throws(KernelError) -> R {
-        let home = try NetworkNamespace.current()
+        let home = try OwnedDescriptor(open: "/proc/thread-self/ns/net", O_RDONLY)
+        return try inside(home: home.number, body)
+    }
+
+    /// As `inside(_:)`, for who comes often: `home` is the calling thread's own namespace, opened before.
+    public func inside<R>(home: Int32, _ body: () throws(KernelError) -> R) throws(KernelError) -> R {
         try check("enter network namespace \(path)") { berth_setns(descriptor.number, berth_clone_newnet()) }
         defer {
-            if berth_setns(home.descriptor.number, berth_clone_newnet()) != 0 {
+            if berth_setns(home, berth_clone_newnet()) != 0 {
                 fatalError("cannot leave network namespace \(path): \(Errno.current)")
             }
         }

@@ -8,6 +8,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
     public var host: NetlinkSocket
     private var container: NetlinkSocket?
     private var namespace: NetworkNamespace?
+    /// The way back from there.
+    private let home: OwnedDescriptor?
+    private let homeNumber: Int32
     var netfilter: NetlinkSocket?
     let state: StateDirectory
     /// Removal of links and closing of sockets may go on in a child after we return (docs/adr/0005-del.md).
@@ -23,16 +26,23 @@ public struct LinuxKernel: ~Copyable, Kernel {
     public init(namespace path: String? = nil, state: StateDirectory, detaches: Bool = false) throws(KernelError) {
         var namespace: NetworkNamespace?
         var container: NetlinkSocket?
+        var home: OwnedDescriptor?
+        var homeNumber: Int32 = -1
         if let path {
             let opened = try NetworkNamespace(open: path)
-            container = try NetlinkSocket(NETLINK_ROUTE, in: opened)
+            let own = try OwnedDescriptor(open: "/proc/thread-self/ns/net", O_RDONLY)
+            container = try NetlinkSocket(NETLINK_ROUTE, in: opened, home: own.number)
             namespace = consume opened
+            homeNumber = own.number
+            home = consume own
         }
         host = try NetlinkSocket(NETLINK_ROUTE)
         self.state = state
         self.detaches = detaches
         self.namespace = namespace
         self.container = container
+        self.home = home
+        self.homeNumber = homeNumber
     }
 
     // MARK: two places
@@ -40,7 +50,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
     /// Runs `body` where `place` is.
     mutating func at<R>(_ place: Place, _ body: () throws(KernelError) -> R) throws(KernelError) -> R {
         guard place == .container else { return try body() }
-        return try withNamespace { (namespace) throws(KernelError) in try namespace.inside(body) }
+        let back = homeNumber
+        return try withNamespace { (namespace) throws(KernelError) in try namespace.inside(home: back, body) }
     }
 
     mutating func withNamespaceDescriptor<R>(_ body: (Int32) throws(KernelError) -> R) throws(KernelError) -> R {

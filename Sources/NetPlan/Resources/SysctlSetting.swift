@@ -34,12 +34,15 @@ public struct SysctlSetting: Hashable, Sendable {
 extension LinuxKernel {
     /// The parameter has that value; written only when it differs.
     public mutating func set(_ setting: SysctlSetting) throws(KernelError) {
-        guard let found = try sysctl(setting.path, setting.place) else {
-            if setting.optional { return }
-            throw KernelError("set sysctl \(setting.path) to \(setting.value)", .noSuchFile, "this kernel has no such parameter")
+        try at(setting.place) { () throws(KernelError) in
+            let found = try ignoring(.noSuchFile) { () throws(KernelError) in try Sysctl.read(setting.path) }
+            guard let found else {
+                if setting.optional { return }
+                throw KernelError("set sysctl \(setting.path) to \(setting.value)", .noSuchFile, "this kernel has no such parameter")
+            }
+            guard SysctlSetting.words(found) != SysctlSetting.words(setting.value) else { return }
+            try Sysctl.write(setting.path, setting.value)
         }
-        guard SysctlSetting.words(found) != SysctlSetting.words(setting.value) else { return }
-        try at(setting.place) { () throws(KernelError) in try Sysctl.write(setting.path, setting.value) }
     }
 
     /// The parameter's value; nil when the kernel has no such parameter.
