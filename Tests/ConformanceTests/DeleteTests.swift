@@ -56,11 +56,14 @@ struct DeleteTests {
             "ip link delete HOSTEND", "nft delete table inet berth", "rm -rf /run/berth",
             "rm -rf /var/lib/cni/networks",
             "ip link delete cni0", "rm -rf /run/berth /run/cni /var/lib/cni",
+            "for f in /run/berth/attachments/*; do echo garbage > $f; done",
+            "for f in /run/berth/attachments/*; do : > $f; done",
         ])
     func missing(_ command: String) throws {
         try PrivateHost.run { host in
             let attached = try host.attach(.everything, "c1", ports: Ports.tcp8080)
-            try host.must(command.replacing("HOSTEND", with: attached.hostEnd!))
+            let outcome = try host.run(["sh", "-c", command.replacing("HOSTEND", with: attached.hostEnd!)])
+            guard outcome.exitCode == 0 else { throw CommandFailed(outcome) }
             try host.detach(attached)
             try host.detach(attached)
             let state = try host.state().lines
@@ -157,6 +160,9 @@ struct DeleteTests {
             "mkdir -p /var/lib/cni/networks/net1 && chmod 0 /var/lib/cni/networks/net1 && mount -o remount,ro /var/lib",
             "ip link add cni9 type veth peer name cni8",
             "ip -n c1 link add eth0 type bridge",
+            "ip link add veth451fbda28a8 type bridge",
+            "mount -o remount,ro /run",
+            "nft delete table inet berth; nft add table inet berth; nft add set inet berth masq4 '{ type ether_addr; }'",
             "for i in $(seq 2 254); do printf 'x%s\\r\\neth0' $i > /var/lib/cni/networks/net1/10.22.0.$i; done",
         ])
     func obstacles(_ obstacle: String) throws {
@@ -175,6 +181,20 @@ struct DeleteTests {
             host.expect(try state().difference(from: before), is: "", "the host")
             host.expect(
                 try host.inside("c1") { try host.state(folders: []) }.difference(from: inside), is: "", "the container")
+        }
+    }
+
+    @Test("P-53 C-1 a stranger's link under the name of our host end is left alone")
+    func strangersLink() throws {
+        try PrivateHost.run { host in
+            let name = Attachment(network: "net1", containerID: "c1", interface: LinkName("eth0")!).hostInterface
+            try host.must("ip link add \(name) type bridge")
+            try host.makeNamespace("c1")
+            for previous: JSON? in [nil, PreviousResult.plain] {
+                let attached = Attached(network: .everything, id: "c1", namespace: "c1", result: previous ?? [:])
+                try host.detach(attached, losing: previous == nil ? .previousResult : [])
+                host.expect(try host.link("\(name)")["ifname"], is: .string("\(name)"), "the stranger's link")
+            }
         }
     }
 

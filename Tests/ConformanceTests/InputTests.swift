@@ -207,28 +207,66 @@ struct InputTests {
         try PrivateHost.run { host in
             var random = Reproducible(seed: 7)
             try host.expectUnchanged {
-                for round in 0..<60 {
-                    // Without CNI_NETNS nothing can succeed, whatever the damaged bytes still mean.
-                    var call = Call(plugin, ["ADD", "CHECK"].randomElement(using: &random)!)
+                for round in 0..<80 {
+                    // ADD without a namespace and CHECK without prevResult cannot succeed, whatever the bytes still mean.
+                    let commands = plugin == .hostLocal ? ["CHECK"] : ["ADD", "CHECK"]
+                    let mayFail = round % 4 != 0
+                    var call = Call(plugin, (mayFail ? commands : ["DEL", "STATUS"]).randomElement(using: &random)!)
                     call.netns = "/run/netns/none"
-                    call.input = valid
-                    for _ in 0...Int.random(in: 0..<4, using: &random) {
-                        let place = Int.random(in: 0..<call.input.count, using: &random)
-                        switch Int.random(in: 0..<3, using: &random) {
-                        case 0: call.input[place] = UInt8.random(in: 0...255, using: &random)
-                        case 1: call.input.insert(UInt8.random(in: 0...255, using: &random), at: place)
-                        default:
-                            call.input.removeLast(min(Int.random(in: 1..<20, using: &random), call.input.count - 1))
-                        }
-                    }
-                    guard plugin != .hostLocal else {
-                        call.command = "CHECK"
-                        continue
-                    }
+                    call.input = InputTests.damaged(valid, &random)
                     let answer = try host.call(call)
-                    host.expect(
-                        answer.code.map(answer.isError) == true, "round \(round): \(call.input.debugText): \(answer)")
+                    let isFine = answer.code.map(answer.isError) == true || !mayFail && answer.succeeded
+                    host.expect(isFine, "round \(round): \(call.input.debugText): \(answer)")
                 }
+            }
+        }
+    }
+
+    /// The bytes with one to four of them changed, doubled or cut off.
+    static func damaged(_ bytes: [UInt8], _ random: inout Reproducible) -> [UInt8] {
+        var bytes = bytes
+        for _ in 0...Int.random(in: 0..<4, using: &random) {
+            let place = Int.random(in: 0..<bytes.count, using: &random)
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
+            case 1: bytes.insert(UInt8.random(in: 0...255, using: &random), at: place)
+            default: bytes.removeLast(min(Int.random(in: 1..<20, using: &random), bytes.count - 1))
+            }
+        }
+        return bytes
+    }
+
+    @Test("P-10 closed standard input is an error of code 5 or 6, and none for VERSION", arguments: PluginType.allCases)
+    func closedInput(_ plugin: PluginType) throws {
+        try PrivateHost.run { host in
+            try host.requirePlugins()
+            func answer(_ command: String) throws -> Answer {
+                Answer(
+                    try host.run(
+                        ["sh", "-c", "exec \"$0\" <&-", plugin.path], environment: Call(plugin, command).variables))
+            }
+            for command in InputTests.commands {
+                let answer = try answer(command)
+                host.expect([5, 6].contains(answer.code ?? 0) && answer.outcome.exitCode == 1, "\(command): \(answer)")
+            }
+            host.expect(try answer("VERSION").json?["cniVersion"], is: "1.1.0", "VERSION")
+        }
+    }
+
+    @Test(
+        "variables that are no UTF-8 are an error with its code, never a crash",
+        arguments: ["CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS"],
+        [PluginType.bridge, .portmap])
+    func strangeVariables(_ name: String, _ plugin: PluginType) throws {
+        try PrivateHost.run { host in
+            try host.requirePlugins()
+            let call = Call(plugin)
+            try host.expectUnchanged {
+                let answer = Answer(
+                    try host.run(
+                        ["sh", "-c", "export \(name)=$(printf 'c\\377\\300'); exec \"$0\"", plugin.path],
+                        environment: call.variables, input: call.input))
+                host.expect(answer.code.map(answer.isError) == true, "\(answer)")
             }
         }
     }

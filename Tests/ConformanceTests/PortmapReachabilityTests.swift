@@ -80,6 +80,38 @@ struct PortmapReachabilityTests {
         }
     }
 
+    @Test("everybody reaches it where the host filters by reverse path", arguments: ["1", "2"])
+    func reversePathFilter(_ mode: String) throws {
+        try PrivateHost.run { host in
+            for link in ["all", "default"] {
+                try host.must("tee /proc/sys/net/ipv4/conf/\(link)/rp_filter", input: mode)
+            }
+            let published = try PortmapReachabilityTests.setUp(host)
+            for (client, address) in [
+                ("outside", "192.0.2.1"), (nil, "192.0.2.1"), (nil, "127.0.0.1"), ("c1", "192.0.2.1"),
+                ("c2", "192.0.2.1"),
+            ] {
+                for transport in Transport.allCases {
+                    let seen = try host.converse(
+                        transport, from: client, to: Endpoint(address, 8080), at: "c1",
+                        listening: Endpoint(published.address(.v4)!, 80))
+                    host.expect(seen != nil, "\(client ?? "the host") does not reach \(address) by \(transport)")
+                }
+            }
+        }
+    }
+
+    @Test("N-5 a port for ::1, which no rule can serve, is never taken in silence")
+    func sixLocalhost() throws {
+        try PrivateHost.run { host in
+            let plain = try host.attach(.bridged(), "c1")
+            var told = Attached(network: TestNetwork([TestNetwork.portmap]), id: "c1", namespace: "c1")
+            told.runtimeConfig["portMappings"] = Ports.one(.tcp, 8080, 80, hostIP: "::1")
+            let answer = try host.call(told.call(0, "ADD", previous: plain.result))
+            host.expect((answer.sentence + answer.outcome.errorOutput).contains("::1"), "no word of ::1: \(answer)")
+        }
+    }
+
     @Test("from a container of another network, which keeps its address", arguments: AddressFamily.allCases)
     func otherNetwork(_ family: AddressFamily) throws {
         try PrivateHost.run { host in
