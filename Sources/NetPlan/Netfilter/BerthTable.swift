@@ -122,6 +122,11 @@ public enum BerthTable {
             + chains.map { $0.command(table: name) } + chains.flatMap { $0.ruleCommands(table: name) }
     }
 
+    /// Lines of a shell script that make it where there is none yet.
+    public static var shellCommands: [String] {
+        ["nft list table inet \(name) >/dev/null 2>&1 || nft -f - <<'EOF'"] + commands + ["EOF"]
+    }
+
     /// A chain of rules that never change: its name carries their digest.
     static func immutableChain(_ stem: String, _ rules: [NftRule]) -> NftChain {
         let digest = hex(Digest.sha256(rules.map(\.description).joined(separator: "\n")), digits: 8)

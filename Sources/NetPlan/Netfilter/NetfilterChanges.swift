@@ -51,7 +51,7 @@ public struct NetfilterChanges: Hashable, Sendable {
         "add rule inet \(BerthTable.name) \(BerthTable.admin) \(call(chain))"
     }
 
-    /// Lines of a shell script that bring it about on any host: our table where there is none yet, then the additions.
+    /// Lines of a shell script that bring it about on a host with our table (`BerthTable.shellCommands`).
     public var shellCommands: [String] {
         guard !isEmpty else { return [] }
         let table = BerthTable.name
@@ -59,7 +59,6 @@ public struct NetfilterChanges: Hashable, Sendable {
             "nft list chain inet \(table) \(BerthTable.admin) | grep -qF 'calls \(chain)' || "
                 + "nft \(ShellWriter.word(NetfilterChanges.callCommand(chain)))"
         }
-        return ["nft list table inet \(table) >/dev/null 2>&1 || nft -f - <<'EOF'"] + BerthTable.commands + ["EOF"]
-            + ["nft -f - <<'EOF'"] + additions + ["EOF"] + calls
+        return ["nft -f - <<'EOF'"] + additions + ["EOF"] + calls
     }
 }
