@@ -34,7 +34,7 @@ enum StandardError {
                 berth cni add|check|del|gc|status|validate …  runs a network's plugins (berth cni --help).
                 Errors stand on standard error, with exit code 1; 2 is for a command line that cannot be read.
                 """,
-            subcommands: [PlanCommand.self, ListCommand.self, NetnsCommand.self])
+            subcommands: [PlanCommand.self, ListCommand.self, GraphCommand.self, NetnsCommand.self])
 
         /// Reads the arguments, runs what they ask for, ends the process.
         static func begin(_ arguments: [String]) -> Never {

@@ -120,7 +120,7 @@ private struct ListPlanner {
             if let ipam { say(ipam, of: assumed.result) }
             for case .vethPair(let pair) in assumed.plan.owned where pair.mtu == nil {
                 assumptions.append(
-                    "a host without a default route, whose link's MTU \(pair.host) and \(pair.container) would have")
+                    "a host without a default route; with one, the cable has the MTU of its link")
             }
             result = assumed.result
             return ListPlan.Member(type: type, plan: assumed.plan)

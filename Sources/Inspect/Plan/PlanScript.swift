@@ -11,6 +11,7 @@ extension ListPlan {
         ]
         lines += assumptions.map { "# assumed: \($0)" }
         lines += ["set -e"]
+        var hasTable = false
         for member in members {
             guard let plan = member.plan else {
                 lines += ["", "# \(member.type): it is not ours, what it does is not known"]
@@ -22,7 +23,10 @@ extension ListPlan {
                 if !commands.isEmpty { lines += ["", "# \(member.type): \(title)"] + commands }
             }
             let rules = plan.netfilter.shellCommands
-            if !rules.isEmpty { lines += ["", "# \(member.type): nftables"] + rules }
+            guard !rules.isEmpty else { continue }
+            if !hasTable { lines += ["", "# berth's table, the same on every host"] + BerthTable.shellCommands }
+            hasTable = true
+            lines += ["", "# \(member.type): nftables"] + rules
         }
         return lines.map { "\($0.visible)\n" }.joined()
     }
