@@ -31,7 +31,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
     ],
     targets: [
-        .systemLibrary(name: "CLibnl", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
+        .systemLibrary(
+            name: "CLibnl", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
         .systemLibrary(name: "CDigest", pkgConfig: "libmd", providers: [.apt(["libmd-dev"])]),
         .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
         .target(name: "CKernel", dependencies: ["CLibnl"], cSettings: [.unsafeFlags(["-fstack-protector-strong"])]),
@@ -55,19 +56,23 @@ let package = Package(
             name: "berth",
             dependencies: [
                 "Inspect", "MiniRuntime", "CNI",
-                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
+                .product(
+                    name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .target(name: "TestSupport", dependencies: ["NetCore", "JSON"], path: "Tests/Support", swiftSettings: core),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: core),
         .testTarget(name: "NetCoreTests", dependencies: ["NetCore", "TestSupport"], swiftSettings: core),
-        .testTarget(name: "NetPlanTests", dependencies: ["NetPlan", "BridgePlugin", "NATPlugin", "TestSupport"], swiftSettings: core),
+        .testTarget(
+            name: "NetPlanTests", dependencies: ["NetPlan", "BridgePlugin", "NATPlugin", "TestSupport"],
+            swiftSettings: core),
         .testTarget(name: "CNITests", dependencies: ["CNI", "TestSupport"], swiftSettings: core),
         .testTarget(name: "IPAMTests", dependencies: ["IPAM", "TestSupport"], swiftSettings: core),
         .testTarget(name: "BridgePluginTests", dependencies: ["BridgePlugin", "TestSupport"], swiftSettings: core),
         .testTarget(name: "NATPluginTests", dependencies: ["NATPlugin", "TestSupport"], swiftSettings: core),
         .testTarget(name: "MiniRuntimeTests", dependencies: ["MiniRuntime", "TestSupport"], swiftSettings: core),
         .testTarget(name: "InspectTests", dependencies: ["Inspect", "TestSupport"], swiftSettings: core),
-        .testTarget(name: "ConformanceTests", dependencies: ["CNI", "JSON", "NetCore", "TestSupport"], swiftSettings: core),
+        .testTarget(
+            name: "ConformanceTests", dependencies: ["CNI", "JSON", "NetCore", "TestSupport"], swiftSettings: core),
     ]
 )

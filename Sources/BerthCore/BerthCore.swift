@@ -44,13 +44,16 @@ enum Registry {
             print(Registry.names.joined(separator: "\n"))
             return 0
         case "cni":
-            return RuntimeCommand.run(arguments: Array(arguments.dropFirst()), environment: .process) { Registry.plugin($0) }
+            return RuntimeCommand.run(arguments: Array(arguments.dropFirst()), environment: .process) {
+                Registry.plugin($0)
+            }
         case let type?:
             // For a try by hand: berth-core bridge, with the environment that a runtime would set.
             if let plugin = Registry.plugin(type) { return PluginProcess.run(plugin, environment: .process) }
             fallthrough
         default:
-            let help = "berth-core is called by the name of a CNI plugin (\(Registry.names.joined(separator: ", "))) or as berth-cni; --plugins lists them\n"
+            let help =
+                "berth-core is called by the name of a CNI plugin (\(Registry.names.joined(separator: ", "))) or as berth-cni; --plugins lists them\n"
             write(2, help, help.utf8.count)
             return 2
         }

@@ -67,5 +67,6 @@ public struct Owner: Hashable, Sendable, CustomStringConvertible {
 /// The first `digits` hexadecimal digits of a digest.
 public func hex(_ digest: [UInt8], digits: Int) -> String {
     let alphabet = Array("0123456789abcdef".utf8)
-    return String(decoding: digest.flatMap { [alphabet[Int($0 >> 4)], alphabet[Int($0 & 15)]] }.prefix(digits), as: UTF8.self)
+    return String(
+        decoding: digest.flatMap { [alphabet[Int($0 >> 4)], alphabet[Int($0 & 15)]] }.prefix(digits), as: UTF8.self)
 }

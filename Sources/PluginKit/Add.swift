@@ -83,13 +83,17 @@ extension PlannedPlugin {
         do throws(KernelError) {
             return try LinuxKernel(namespace: entersContainer ? namespace : nil, state: request.state)
         } catch {
-            guard error.operation.hasPrefix("open") && error.operation.contains(namespace) else { throw CNIError(refused: error) }
+            guard error.operation.hasPrefix("open") && error.operation.contains(namespace) else {
+                throw CNIError(refused: error)
+            }
             throw CNIError(.invalidNamespace, "failed to open netns \"\(namespace)\": \(error)")
         }
     }
 
     /// A second ADD of the same attachment is refused before anything of the first is touched (P-40).
-    private func requireDetached(_ owner: Owner, _ record: AttachmentRecord, _ kernel: inout LinuxKernel) throws(CNIError) {
+    private func requireDetached(_ owner: Owner, _ record: AttachmentRecord, _ kernel: inout LinuxKernel)
+        throws(CNIError)
+    {
         guard let section = record[name] else { return try requireAbsent(owner.attachment, &kernel) }
         let state = section.isDone ? "already attached" : "half attached by an ADD that did not end"
         throw CNIError(
@@ -144,7 +148,8 @@ extension PlannedPlugin {
         guard !left.isEmpty else { return error }
         return CNIError(
             .rollbackIncomplete, error.message,
-            details: ([error.details].compactMap { $0 } + ["left behind: " + left.joined(separator: "; ")]).joined(separator: "; "))
+            details: ([error.details].compactMap { $0 } + ["left behind: " + left.joined(separator: "; ")]).joined(
+                separator: "; "))
     }
 
     func call(_ type: String, _ command: Command, _ request: Request) throws(CNIError) -> CNIResult? {

@@ -22,7 +22,9 @@ extension CNIError {
         switch error.errno {
         case .timedOut, .tryAgain: self.init(.tryAgainLater, error.description)
         case .notPermitted, .accessDenied:
-            self.init(.internal, error.description, details: "berth needs root, or CAP_NET_ADMIN in the host's and container's namespaces")
+            self.init(
+                .internal, error.description,
+                details: "berth needs root, or CAP_NET_ADMIN in the host's and container's namespaces")
         case .noSuchDevice: self.init(.linkMissing, error.description)
         default: self.init(.internal, error.description)
         }
@@ -45,10 +47,14 @@ extension CNIError {
                     .portConflict, "\(what) is already published by \(who)",
                     details: "choose another host port, bind one host address, or remove that container")
             } else {
-                self.init(.addressInUse, "\(what) is already held by \(who)", details: "two networks give out the same addresses")
+                self.init(
+                    .addressInUse, "\(what) is already held by \(who)",
+                    details: "two networks give out the same addresses")
             }
         case .attached(let what):
-            self.init(.interfaceExists, "\(owner.attachment) is already attached: \(what)", details: "DEL it before the next ADD")
+            self.init(
+                .interfaceExists, "\(owner.attachment) is already attached: \(what)",
+                details: "DEL it before the next ADD")
         }
         guard !failure.leftBehind.isEmpty else { return }
         code = CNIErrorCode.rollbackIncomplete.rawValue
@@ -61,7 +67,8 @@ extension CNIError {
             ["object": .string($0.object), "expected": .string($0.expected), "found": .string($0.found)]
         }
         self.init(
-            .driftFound, "the host differs from what was set up: \(findings[0])\(findings.count > 1 ? ", and \(findings.count - 1) more" : "")",
+            .driftFound,
+            "the host differs from what was set up: \(findings[0])\(findings.count > 1 ? ", and \(findings.count - 1) more" : "")",
             details: JSON.array(list).text)
     }
 }

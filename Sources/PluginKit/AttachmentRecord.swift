@@ -89,7 +89,10 @@ extension AttachmentRecord.Section {
         [
             "state": .string(isDone ? "done" : "pending"), "since": .integer(since),
             "keys": .array(
-                keys.map { .array([.string($0.set), .string(hexText($0.key))] + ($0.keyEnd.map { [.string(hexText($0))] } ?? [])) }),
+                keys.map {
+                    .array(
+                        [.string($0.set), .string(hexText($0.key))] + ($0.keyEnd.map { [.string(hexText($0))] } ?? []))
+                }),
             "notes": .object(notes), "configuration": .object(configuration),
         ]
     }
@@ -119,7 +122,9 @@ extension AttachmentRecord.Section {
         guard digits.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let byte = UInt8(String(decoding: digits[index...(index + 1)], as: UTF8.self), radix: 16) else { return nil }
+            guard let byte = UInt8(String(decoding: digits[index...(index + 1)], as: UTF8.self), radix: 16) else {
+                return nil
+            }
             bytes.append(byte)
         }
         return bytes
@@ -140,10 +145,14 @@ public struct AttachmentRecords: Sendable {
     }
 
     /// The record of the attachment with that tag.
-    public func read(tag: String) throws(KernelError) -> AttachmentRecord? { try read(file: "\(state.attachments)/\(tag).json") }
+    public func read(tag: String) throws(KernelError) -> AttachmentRecord? {
+        try read(file: "\(state.attachments)/\(tag).json")
+    }
 
     private func read(file: String) throws(KernelError) -> AttachmentRecord? {
-        guard let bytes = try ignoring(.noSuchFile, do: { () throws(KernelError) in try Files.read(file) }) else { return nil }
+        guard let bytes = try ignoring(.noSuchFile, do: { () throws(KernelError) in try Files.read(file) }) else {
+            return nil
+        }
         do {
             return AttachmentRecord(try JSON(parsing: bytes))
         } catch {
@@ -158,7 +167,7 @@ public struct AttachmentRecords: Sendable {
         let bytes = record.json.bytes
         do {
             try Files.replace(file, with: bytes, temporary: "\(file).new")
-        } catch where error.errno == .noSuchFile {
+        } catch  where error.errno == .noSuchFile {
             try Files.makeDirectories(state.attachments, mode: 0o700)
             try Files.replace(file, with: bytes, temporary: "\(file).new")
         }

@@ -64,7 +64,8 @@ extension PlannedPlugin {
         if let type = request.configuration.root.ipamType, ipamIsOurs { _ = try call(type, .del, request) }
     }
 
-    private func heirs(_ section: AttachmentRecord.Section?, _ records: AttachmentRecords) throws(KernelError) -> [Plan] {
+    private func heirs(_ section: AttachmentRecord.Section?, _ records: AttachmentRecords) throws(KernelError) -> [Plan]
+    {
         var plans: [Plan] = []
         for tag in (section?.notes["heirs"]?.array ?? []).compactMap(\.string) {
             guard let heir = try records.read(tag: tag), let own = heir[name] else { continue }

@@ -10,7 +10,8 @@ extension PlannedPlugin {
     public func gc(_ request: Request) throws(CNIError) {
         let configuration = request.configuration
         guard let list = configuration.validAttachments else {
-            throw CNIError(.invalidConfiguration, "\"cni.dev/valid-attachments\" is missing: GC does not guess what may go")
+            throw CNIError(
+                .invalidConfiguration, "\"cni.dev/valid-attachments\" is missing: GC does not guess what may go")
         }
         let started = AttachmentRecord.Section.now
         var problems: [String] = []
@@ -20,7 +21,9 @@ extension PlannedPlugin {
         let records = AttachmentRecords(request.state)
         var valid = Set(
             list.compactMap { entry in
-                LinkName(entry.interface).map { Attachment(network: configuration.name, containerID: entry.containerID, interface: $0) }
+                LinkName(entry.interface).map {
+                    Attachment(network: configuration.name, containerID: entry.containerID, interface: $0)
+                }
             })
         let present = try answering { () throws(KernelError) in try records.all(network: configuration.name) }
         for record in present where record.sections.contains(where: { $0.section.since >= started }) {
@@ -72,16 +75,20 @@ extension PlannedPlugin {
         do throws(KernelError) {
             findings = try kernel.tableFindings()
         } catch {
-            throw CNIError(.notAvailable, "nftables cannot be used: \(error)", details: "the kernel needs CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET")
+            throw CNIError(
+                .notAvailable, "nftables cannot be used: \(error)",
+                details: "the kernel needs CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET")
         }
         let harmed = records.filter { !($0[name]?.keys ?? []).isEmpty }
         guard let findings else {
             guard let first = harmed.first else { return }
             throw CNIError(
-                .limitedConnectivity, "the nftables table inet \(BerthTable.name) is gone, and with it the rules of \(harmed.count) attachment\(harmed.count == 1 ? "" : "s")",
+                .limitedConnectivity,
+                "the nftables table inet \(BerthTable.name) is gone, and with it the rules of \(harmed.count) attachment\(harmed.count == 1 ? "" : "s")",
                 details: "first of them: \(first.attachment); something flushed the ruleset")
         }
         guard let first = findings.first else { return }
-        throw CNIError(.limitedConnectivity, "the nftables table inet \(BerthTable.name) was changed by somebody else: \(first)")
+        throw CNIError(
+            .limitedConnectivity, "the nftables table inet \(BerthTable.name) was changed by somebody else: \(first)")
     }
 }

@@ -24,13 +24,15 @@ public protocol PlannedPlugin: Plugin {
     /// Throws code 103 when the kernel holds the attachment already, though no record tells of it.
     func requireAbsent(_ attachment: Attachment, _ kernel: inout LinuxKernel) throws(CNIError)
     /// What it looks up on the host before it plans. Nothing is changed.
-    func observe(_ request: Request, _ configuration: Configuration, _ kernel: inout LinuxKernel) throws(CNIError) -> Observations
+    func observe(_ request: Request, _ configuration: Configuration, _ kernel: inout LinuxKernel) throws(CNIError)
+        -> Observations
     /// What is assumed where nobody may look (`berth plan`).
     var assumptions: Observations { get }
     /// As above, after a chain whose assumed result the request carries.
     func assumptions(_ request: Request) -> Observations
     /// `lease` is the delegate's answer, or the previous plugin's result for a chained one.
-    func plan(_ request: Request, _ configuration: Configuration, lease: CNIResult, _ observations: Observations) throws(CNIError) -> Plan
+    func plan(_ request: Request, _ configuration: Configuration, lease: CNIResult, _ observations: Observations)
+        throws(CNIError) -> Plan
     /// What the record keeps besides: addresses and ports to list, values to restore.
     func notes(_ configuration: Configuration, _ plan: Plan, _ observations: Observations) -> JSONObject
     /// After the plan holds: waits for what takes a moment, warns, and tells the result.
@@ -48,7 +50,8 @@ public protocol PlannedPlugin: Plugin {
     /// The plan as it must hold at CHECK, after later plugins have had their say.
     func planToCheck(_ request: Request, _ plan: Plan, _ record: AttachmentRecord?) -> Plan
     /// Why an ADD could not succeed, or attachments are harmed (P-56).
-    func readiness(_ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel) throws(CNIError)
+    func readiness(_ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel)
+        throws(CNIError)
 }
 
 extension PlannedPlugin {
@@ -59,12 +62,16 @@ extension PlannedPlugin {
     public func result(
         _ request: Request, _ configuration: Configuration, _ plan: Plan, lease: CNIResult, _ kernel: inout LinuxKernel
     ) throws(CNIError) -> CNIResult { lease }
-    public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(CNIError) {}
+    public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel)
+        throws(CNIError)
+    {}
     public func explained(_ error: CNIError, _ request: Request, _ records: AttachmentRecords) -> CNIError { error }
     public func inheritance(_ section: AttachmentRecord.Section, _ owner: Owner) -> Plan? { nil }
     public func afterRemoval(_ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(KernelError) {}
     public func planToCheck(_ request: Request, _ plan: Plan, _ record: AttachmentRecord?) -> Plan { plan }
-    public func readiness(_ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel) throws(CNIError) {}
+    public func readiness(
+        _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+    ) throws(CNIError) {}
 
     func owner(_ request: Request) -> Owner { Owner(plugin: name, attachment: request.attachment) }
 

@@ -8,8 +8,8 @@ import Testing
 @Suite("Netlink objects, as read")
 struct ReplyTests {
     static let linkHeader =
-        Wire.number(0, 4) + Wire.number(7, 4) + Wire.number(IFF_UP_BIT | 0x100, 4) + Wire.number(0, 4)
-    static let IFF_UP_BIT = 1
+        Wire.number(0, 4) + Wire.number(7, 4) + Wire.number(upBit | 0x100, 4) + Wire.number(0, 4)
+    static let upBit = 1
     static let link =
         linkHeader + Wire.attribute(3, Array("veth0\0".utf8)) + Wire.attribute(1, [2, 0, 0, 0, 0, 9])
         + Wire.attribute(4, Wire.number(1400, 4))

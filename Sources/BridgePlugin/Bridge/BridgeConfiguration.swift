@@ -38,14 +38,17 @@ public struct BridgeConfiguration: Sendable {
         masquerade = try root.bool("ipMasq")
         masqueradeFullyRandom = try root.bool("fullyRandom")
         masqueradeTranslations = try BridgeConfiguration.list(root, "snatTo", "an address", IPAddress.init)
-        masqueradeExceptions = try BridgeConfiguration.list(root, "noMasqTo", "a network as address/length", IPPrefix.init)
+        masqueradeExceptions = try BridgeConfiguration.list(
+            root, "noMasqTo", "a network as address/length", IPPrefix.init)
         let size = try root.integer("mtu", in: 0...65535) ?? 0
         if size != 0, size < 68 { throw root.error("mtu", "is too small: IPv4 needs 68 bytes, IPv6 1280") }
         mtu = size == 0 ? nil : size
         hairpin = try root.bool("hairpinMode")
         promiscuous = try root.bool("promiscMode")
         if hairpin, promiscuous {
-            throw root.unsupported("promiscMode", "cannot be combined with \"hairpinMode\": true: a promiscuous bridge would send packets twice")
+            throw root.unsupported(
+                "promiscMode",
+                "cannot be combined with \"hairpinMode\": true: a promiscuous bridge would send packets twice")
         }
         detectsDuplicates = try root.bool("enabledad")
         mac = try BridgeConfiguration.mac(request)
@@ -67,7 +70,9 @@ public struct BridgeConfiguration: Sendable {
 
     static func ipamType(_ root: ConfigurationObject) throws(CNIError) -> String? {
         guard let ipam = try root.object("ipam"), !ipam.json.isEmpty else { return nil }
-        guard let type = try ipam.string("type") else { throw ipam.error("type", "is missing: name an IPAM plugin, such as \"host-local\"") }
+        guard let type = try ipam.string("type") else {
+            throw ipam.error("type", "is missing: name an IPAM plugin, such as \"host-local\"")
+        }
         return type
     }
 
@@ -77,7 +82,10 @@ public struct BridgeConfiguration: Sendable {
         let sources: [(ConfigurationObject, String)] = [
             (ConfigurationObject(configuration.runtimeConfig, path: "runtimeConfig"), "mac"),
             (ConfigurationObject(configuration.cniArgs, path: "args.cni"), "mac"),
-            (ConfigurationObject(request.arguments["MAC"].map { ["MAC": .string($0)] } ?? [:], path: "CNI_ARGS"), "MAC"),
+            (
+                ConfigurationObject(request.arguments["MAC"].map { ["MAC": .string($0)] } ?? [:], path: "CNI_ARGS"),
+                "MAC"
+            ),
         ]
         for (object, key) in sources {
             guard let mac = try object.mac(key) else { continue }
@@ -89,12 +97,19 @@ public struct BridgeConfiguration: Sendable {
 
     /// Keys that are known and not built yet: never silence.
     private static func refuseUnsupported(_ root: ConfigurationObject) throws(CNIError) {
-        if let vlan = try root.integer("vlan", in: 0...4094), vlan != 0 { throw root.unsupported("vlan", "asks for VLANs, which are not supported yet") }
-        if let trunk = root.value("vlanTrunk"), trunk.array?.isEmpty != true { throw root.unsupported("vlanTrunk", "asks for VLANs, which are not supported yet") }
+        if let vlan = try root.integer("vlan", in: 0...4094), vlan != 0 {
+            throw root.unsupported("vlan", "asks for VLANs, which are not supported yet")
+        }
+        if let trunk = root.value("vlanTrunk"), trunk.array?.isEmpty != true {
+            throw root.unsupported("vlanTrunk", "asks for VLANs, which are not supported yet")
+        }
         for (key, sentence) in [
             ("preserveDefaultVlan", "asks for VLANs, which are not supported yet"),
             ("macspoofchk", "asks for a check of MAC addresses, which is not supported yet"),
-            ("portIsolation", "asks for port isolation, which is not supported yet; the firewall plugin's \"ingressPolicy\": \"isolated\" is"),
+            (
+                "portIsolation",
+                "asks for port isolation, which is not supported yet; the firewall plugin's \"ingressPolicy\": \"isolated\" is"
+            ),
             ("disableContainerInterface", "asks to leave the container's interface down, which is not supported yet"),
         ] where try root.bool(key) {
             throw root.unsupported(key, sentence)
@@ -102,7 +117,10 @@ public struct BridgeConfiguration: Sendable {
         if let backend = try root.string("ipMasqBackend") {
             switch backend {
             case "nftables", "auto": break
-            case "iptables": throw root.unsupported("ipMasqBackend", "asks for a backend that is not supported yet; leave the key out or use \"nftables\"")
+            case "iptables":
+                throw root.unsupported(
+                    "ipMasqBackend",
+                    "asks for a backend that is not supported yet; leave the key out or use \"nftables\"")
             default: throw root.error("ipMasqBackend", "is not one of auto, nftables, iptables")
             }
         }

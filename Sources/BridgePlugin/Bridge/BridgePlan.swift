@@ -21,11 +21,13 @@ extension BridgePlugin {
         let ips = own(lease, interface)
         let families = Set(ips.map(\.address.family))
         var plan = Plan(owner: owner, namespace: request.netns)
-        plan.shared.append(.bridge(Bridge(name: configuration.bridge, mtu: mtu, promiscuous: configuration.promiscuous)))
+        plan.shared.append(
+            .bridge(Bridge(name: configuration.bridge, mtu: mtu, promiscuous: configuration.promiscuous)))
         if configuration.isGateway {
             plan.shared += families.sorted { $0.rawValue < $1.rawValue }.map { .sysctl(BridgePlugin.forwarding($0)) }
             if families.contains(.v6) {
-                plan.shared.append(.sysctl(SysctlSetting(.host, "net/ipv6/conf/\(configuration.bridge)/disable_ipv6", "0")))
+                plan.shared.append(
+                    .sysctl(SysctlSetting(.host, "net/ipv6/conf/\(configuration.bridge)/disable_ipv6", "0")))
             }
             plan.shared += unique(try ips.map { (ip) throws(CNIError) in try gatewayAddress(ip, configuration) })
         }
@@ -34,22 +36,29 @@ extension BridgePlugin {
                 VethPair(
                     host: attachment.hostInterface, container: interface, containerMAC: configuration.mac, mtu: mtu,
                     master: configuration.bridge, alias: owner.alias)))
-        if configuration.hairpin { plan.owned.append(.bridgePort(BridgePort(link: attachment.hostInterface, hairpin: true))) }
+        if configuration.hairpin {
+            plan.owned.append(.bridgePort(BridgePort(link: attachment.hostInterface, hairpin: true)))
+        }
         plan.owned += sysctls(interface, families, configuration).map { .sysctl($0) }
         plan.owned += ips.map {
             .address(
-                PlannedAddress(.container, link: interface, prefix: $0.address, skippingDetection: !configuration.detectsDuplicates))
+                PlannedAddress(
+                    .container, link: interface, prefix: $0.address, skippingDetection: !configuration.detectsDuplicates
+                ))
         }
         plan.owned.append(.linkUp(LinkUp(.container, interface)))
         plan.owned += routes(lease, ips, configuration).map { .route(BridgePlugin.planned($0, ips, interface)) }
-        plan.owned += ips.map { .forgottenNeighbour(ForgottenNeighbour(link: configuration.bridge, address: $0.address.address)) }
+        plan.owned += ips.map {
+            .forgottenNeighbour(ForgottenNeighbour(link: configuration.bridge, address: $0.address.address))
+        }
         if configuration.masquerade {
             plan.owned += ips.map { ip in
                 .masquerade(
                     Masquerade(
                         source: ip.address,
                         translation: configuration.masqueradeTranslations.first { $0.family == ip.address.family },
-                        fullyRandom: configuration.masqueradeFullyRandom, exceptions: configuration.masqueradeExceptions))
+                        fullyRandom: configuration.masqueradeFullyRandom, exceptions: configuration.masqueradeExceptions
+                    ))
             }
         }
         return plan
@@ -59,7 +68,8 @@ extension BridgePlugin {
     private func own(_ lease: CNIResult, _ interface: LinkName) -> [CNIResult.IPConfiguration] {
         lease.ips.filter { ip in
             guard let index = ip.interface, lease.interfaces.indices.contains(index) else { return true }
-            return lease.interfaces[index].name == interface.description && lease.interfaces[index].sandbox?.isEmpty == false
+            return lease.interfaces[index].name == interface.description
+                && lease.interfaces[index].sandbox?.isEmpty == false
         }
     }
 
@@ -68,19 +78,29 @@ extension BridgePlugin {
     }
 
     /// The gateway: IPAM's, else the first address of the subnet.
-    static func gateway(of ip: CNIResult.IPConfiguration) -> IPAddress? { ip.gateway ?? ip.address.first.advanced(by: 1) }
+    static func gateway(of ip: CNIResult.IPConfiguration) -> IPAddress? {
+        ip.gateway ?? ip.address.first.advanced(by: 1)
+    }
 
-    private func gatewayAddress(_ ip: CNIResult.IPConfiguration, _ configuration: BridgeConfiguration) throws(CNIError) -> Resource {
+    private func gatewayAddress(_ ip: CNIResult.IPConfiguration, _ configuration: BridgeConfiguration) throws(CNIError)
+        -> Resource
+    {
         guard let gateway = BridgePlugin.gateway(of: ip), gateway.family == ip.address.family else {
-            throw CNIError(.invalidConfiguration, "IPAM gave \(ip.address) with gateway \(ip.gateway.map(String.init(describing:)) ?? "none"), which does not fit")
+            throw CNIError(
+                .invalidConfiguration,
+                "IPAM gave \(ip.address) with gateway \(ip.gateway.map(String.init(describing:)) ?? "none"), which does not fit"
+            )
         }
         return .address(
             PlannedAddress(
-                .host, link: configuration.bridge, prefix: IPPrefix(gateway, length: ip.address.length), skippingDetection: true,
+                .host, link: configuration.bridge, prefix: IPPrefix(gateway, length: ip.address.length),
+                skippingDetection: true,
                 replacing: configuration.forceAddress, alone: !configuration.forceAddress))
     }
 
-    private func sysctls(_ interface: LinkName, _ families: Set<AddressFamily>, _ configuration: BridgeConfiguration) -> [SysctlSetting] {
+    private func sysctls(_ interface: LinkName, _ families: Set<AddressFamily>, _ configuration: BridgeConfiguration)
+        -> [SysctlSetting]
+    {
         var settings: [SysctlSetting] = []
         if families.contains(.v6) {
             let own = "net/ipv6/conf/\(interface)"
@@ -88,7 +108,8 @@ extension BridgePlugin {
                 SysctlSetting(.container, "net/ipv6/conf/lo/disable_ipv6", "0"),
                 SysctlSetting(.container, "\(own)/disable_ipv6", "0"),
                 SysctlSetting(.container, "\(own)/keep_addr_on_down", "1", optional: true),
-                SysctlSetting(.container, "\(own)/accept_dad", configuration.detectsDuplicates ? "1" : "0", optional: true),
+                SysctlSetting(
+                    .container, "\(own)/accept_dad", configuration.detectsDuplicates ? "1" : "0", optional: true),
                 SysctlSetting(.container, "\(own)/ndisc_notify", "1", optional: true),
             ]
             if configuration.detectsDuplicates {
@@ -101,12 +122,16 @@ extension BridgePlugin {
     }
 
     /// The lease's routes, and with isDefaultGateway a default route per family that has none.
-    func routes(_ lease: CNIResult, _ ips: [CNIResult.IPConfiguration], _ configuration: BridgeConfiguration) -> [CNIResult.RouteConfiguration] {
+    func routes(_ lease: CNIResult, _ ips: [CNIResult.IPConfiguration], _ configuration: BridgeConfiguration)
+        -> [CNIResult.RouteConfiguration]
+    {
         var routes = lease.routes
         guard configuration.isDefaultGateway else { return routes }
         for family in AddressFamily.allCases {
             guard let ip = ips.first(where: { $0.address.family == family }) else { continue }
-            guard !routes.contains(where: { $0.destination.length == 0 && $0.destination.family == family }) else { continue }
+            guard !routes.contains(where: { $0.destination.length == 0 && $0.destination.family == family }) else {
+                continue
+            }
             let everywhere = IPPrefix(IPAddress(family: family, value: 0), length: 0)
             routes.append(CNIResult.RouteConfiguration(destination: everywhere, gateway: BridgePlugin.gateway(of: ip)))
         }
@@ -114,7 +139,9 @@ extension BridgePlugin {
     }
 
     /// A route without a gateway takes the first address's of its family; without that it is of link scope (P-39).
-    static func planned(_ configured: CNIResult.RouteConfiguration, _ ips: [CNIResult.IPConfiguration], _ interface: LinkName) -> PlannedRoute {
+    static func planned(
+        _ configured: CNIResult.RouteConfiguration, _ ips: [CNIResult.IPConfiguration], _ interface: LinkName
+    ) -> PlannedRoute {
         let family = configured.destination.family
         let gateway = configured.gateway ?? ips.first { $0.address.family == family && $0.gateway != nil }?.gateway
         // Scope link and a gateway exclude each other: the destination is then on the link itself.

@@ -16,7 +16,9 @@ public struct BridgePlugin: PlannedPlugin {
     /// `builtIn` gives the IPAM plugins of this program.
     public init(builtIn: @escaping @Sendable (String) -> (any Plugin)? = { _ in nil }) { self.builtIn = builtIn }
 
-    public func configuration(_ request: Request) throws(CNIError) -> BridgeConfiguration { try BridgeConfiguration(request) }
+    public func configuration(_ request: Request) throws(CNIError) -> BridgeConfiguration {
+        try BridgeConfiguration(request)
+    }
     public func ipam(_ configuration: BridgeConfiguration) -> String? { configuration.ipamType }
     public var assumptions: BridgeObservations { BridgeObservations(uplinkMTU: nil) }
 
@@ -52,17 +54,21 @@ public struct BridgePlugin: PlannedPlugin {
         return error
     }
 
-    public func notes(_ configuration: BridgeConfiguration, _ plan: Plan, _ observations: BridgeObservations) -> JSONObject {
+    public func notes(_ configuration: BridgeConfiguration, _ plan: Plan, _ observations: BridgeObservations)
+        -> JSONObject
+    {
         var addresses: [JSON] = []
         for case .address(let address) in plan.owned { addresses.append(.string("\(address.prefix)")) }
         return [
             "bridge": .string(configuration.bridge.description), "addresses": .array(addresses),
-            "hostInterface": .string(plan.owner.attachment.hostInterface.description), "isGateway": .bool(configuration.isGateway),
+            "hostInterface": .string(plan.owner.attachment.hostInterface.description),
+            "isGateway": .bool(configuration.isGateway),
         ]
     }
 
     public func result(
-        _ request: Request, _ configuration: BridgeConfiguration, _ plan: Plan, lease: CNIResult, _ kernel: inout LinuxKernel
+        _ request: Request, _ configuration: BridgeConfiguration, _ plan: Plan, lease: CNIResult,
+        _ kernel: inout LinuxKernel
     ) throws(CNIError) -> CNIResult {
         let attachment = request.attachment
         try waitForPort(attachment.hostInterface, &kernel)
@@ -98,14 +104,18 @@ public struct BridgePlugin: PlannedPlugin {
             let link = try answering { () throws(KernelError) in try kernel.link(port, .host) }
             if link?.portState == 3 { return }
         }
-        throw CNIError(.internal, "bridge port in error state: \(port) does not forward", details: "is spanning tree on, or the port disabled?")
+        throw CNIError(
+            .internal, "bridge port in error state: \(port) does not forward",
+            details: "is spanning tree on, or the port disabled?")
     }
 
     /// IPv6 addresses that are being checked for duplicates: at most five seconds.
     private func waitForAddresses(
         _ interface: LinkName, _ lease: CNIResult, _ configuration: BridgeConfiguration, _ kernel: inout LinuxKernel
     ) throws(CNIError) {
-        guard configuration.detectsDuplicates, lease.ips.contains(where: { $0.address.family == .v6 && $0.gateway != nil }) else { return }
+        guard configuration.detectsDuplicates,
+            lease.ips.contains(where: { $0.address.family == .v6 && $0.gateway != nil })
+        else { return }
         for _ in 0..<100 {
             let addresses = try answering { () throws(KernelError) in
                 guard let link = try kernel.link(interface, .container), link.isUp else { return [LinkAddress]() }
@@ -123,8 +133,13 @@ public struct BridgePlugin: PlannedPlugin {
     private func warnOfAdvertisements(_ plan: Plan, _ kernel: inout LinuxKernel) {
         guard plan.shared.contains(.sysctl(BridgePlugin.forwarding(.v6))) else { return }
         do throws(KernelError) {
-            guard let uplink = try kernel.uplink(.v6), try kernel.sysctl("net/ipv6/conf/\(uplink.name)/accept_ra", .host) == "1" else { return }
-            warn(name, "IPv6 forwarding is on, so \(uplink.name) ignores router advertisements: set net.ipv6.conf.\(uplink.name).accept_ra=2 to keep its default route")
+            guard let uplink = try kernel.uplink(.v6),
+                try kernel.sysctl("net/ipv6/conf/\(uplink.name)/accept_ra", .host) == "1"
+            else { return }
+            warn(
+                name,
+                "IPv6 forwarding is on, so \(uplink.name) ignores router advertisements: set net.ipv6.conf.\(uplink.name).accept_ra=2 to keep its default route"
+            )
         } catch {
             // A warning that cannot be given is no failure.
         }
@@ -132,7 +147,9 @@ public struct BridgePlugin: PlannedPlugin {
 
     public func planToCheck(_ request: Request, _ plan: Plan, _ record: AttachmentRecord?) -> Plan {
         guard let previous = request.configuration.previousResult else { return plan }
-        let container = previous.interfaces.first { $0.name == request.interface?.description && $0.sandbox?.isEmpty == false }
+        let container = previous.interfaces.first {
+            $0.name == request.interface?.description && $0.sandbox?.isEmpty == false
+        }
         let tuned = record?["tuning"]?.notes
         var plan = plan
         plan.owned = plan.owned.map { resource in
@@ -157,7 +174,10 @@ public struct BridgePlugin: PlannedPlugin {
         let link = try answering { () throws(KernelError) in try kernel.link(bridge, .host) }
         guard let link else {
             guard let first = records.first else { return }
-            throw CNIError(.limitedConnectivity, "bridge \(bridge) is gone, and with it the network of \(records.count) attachment\(records.count == 1 ? "" : "s")", details: "first of them: \(first.attachment)")
+            throw CNIError(
+                .limitedConnectivity,
+                "bridge \(bridge) is gone, and with it the network of \(records.count) attachment\(records.count == 1 ? "" : "s")",
+                details: "first of them: \(first.attachment)")
         }
         guard link.kind == "bridge" else {
             throw CNIError(.notAvailable, "link \(bridge) exists and is no bridge but \(link.kind ?? "a device")")
@@ -166,14 +186,19 @@ public struct BridgePlugin: PlannedPlugin {
         let gateways = records.filter { $0[name]?.notes["isGateway"]?.bool == true }
         for family in AddressFamily.allCases {
             let needs = gateways.contains { record in
-                record[name]?.notes["addresses"]?.array?.contains { IPPrefix($0.string ?? "")?.family == family } ?? false
+                record[name]?.notes["addresses"]?.array?.contains { IPPrefix($0.string ?? "")?.family == family }
+                    ?? false
             }
             let setting = BridgePlugin.forwarding(family)
             if needs, try answering({ () throws(KernelError) in try kernel.sysctl(setting.path, .host) }) != "1" {
-                throw CNIError(.limitedConnectivity, "\(setting.path) is off: containers of \(configuration.name) reach nothing beyond their bridge")
+                throw CNIError(
+                    .limitedConnectivity,
+                    "\(setting.path) is off: containers of \(configuration.name) reach nothing beyond their bridge")
             }
         }
         let ports = try answering { () throws(KernelError) in try kernel.host.links(master: link.index).count }
-        if ports >= 1023 { throw CNIError(.notAvailable, "bridge \(bridge) is full: a bridge takes 1,023 ports and has \(ports)") }
+        if ports >= 1023 {
+            throw CNIError(.notAvailable, "bridge \(bridge) is full: a bridge takes 1,023 ports and has \(ports)")
+        }
     }
 }

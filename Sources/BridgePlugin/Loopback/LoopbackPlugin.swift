@@ -20,9 +20,12 @@ public struct LoopbackPlugin: PlannedPlugin {
         return None()
     }
     public var assumptions: None { None() }
-    public func observe(_ request: Request, _ configuration: None, _ kernel: inout LinuxKernel) throws(CNIError) -> None { None() }
+    public func observe(_ request: Request, _ configuration: None, _ kernel: inout LinuxKernel) throws(CNIError) -> None
+    { None() }
 
-    public func plan(_ request: Request, _ configuration: None, lease: CNIResult, _ observations: None) throws(CNIError) -> Plan {
+    public func plan(_ request: Request, _ configuration: None, lease: CNIResult, _ observations: None) throws(CNIError)
+        -> Plan
+    {
         Plan(
             owner: Owner(plugin: name, attachment: request.attachment), namespace: request.netns,
             owned: [.linkUp(LinkUp(.container, LoopbackPlugin.lo))])
@@ -47,7 +50,9 @@ public struct LoopbackPlugin: PlannedPlugin {
     }
 
     /// `lo` is down again, where the namespace still is.
-    public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(CNIError) {
+    public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel)
+        throws(CNIError)
+    {
         guard let netns = request.netns else { return }
         try answering { () throws(KernelError) in
             try LinuxKernel.withContainer(netns, state: request.state) { (kernel) throws(KernelError) in

@@ -55,20 +55,29 @@ public struct TuningConfiguration: Sendable {
     }
 
     /// false is the reference's "leave it as it is".
-    private static func flag(_ arguments: ConfigurationObject, _ root: ConfigurationObject, _ key: String) throws(CNIError) -> Bool? {
+    private static func flag(_ arguments: ConfigurationObject, _ root: ConfigurationObject, _ key: String)
+        throws(CNIError) -> Bool?
+    {
         if arguments.has(key) { return try arguments.bool(key) }
         return try root.bool(key) ? true : nil
     }
 
-    private static func sysctls(_ object: ConfigurationObject, _ request: Request) throws(CNIError) -> [(String, String)] {
+    private static func sysctls(_ object: ConfigurationObject, _ request: Request) throws(CNIError) -> [(
+        String, String
+    )] {
         var found: [(String, String)] = []
         for (key, value) in object.json {
             guard let text = value.string else { throw object.error(key, "must be a string") }
-            let name = request.interface.map { key.replacingIFNAME(with: $0.description, slashes: Sysctl.separator(of: key) == "/") } ?? key
+            let name =
+                request.interface.map {
+                    key.replacingIFNAME(with: $0.description, slashes: Sysctl.separator(of: key) == "/")
+                } ?? key
             guard let path = Sysctl.path(name) else {
                 throw object.error(key, "is not below net/: only parameters of the container's network may be set")
             }
-            guard !text.utf8.contains(0), !text.utf8.contains(0x0a) else { throw object.error(key, "has a value with a line break") }
+            guard !text.utf8.contains(0), !text.utf8.contains(0x0a) else {
+                throw object.error(key, "has a value with a line break")
+            }
             found.append((path, text))
         }
         return found
@@ -80,15 +89,20 @@ public struct TuningConfiguration: Sendable {
         let file = request.environment["BERTH_TUNING_ALLOWLIST"] ?? "/etc/cni/tuning/allowlist.conf"
         let bytes: [UInt8]
         do throws(KernelError) {
-            guard let read = try ignoring(.noSuchFile, do: { () throws(KernelError) in try Files.read(file) }) else { return }
+            guard let read = try ignoring(.noSuchFile, do: { () throws(KernelError) in try Files.read(file) }) else {
+                return
+            }
             bytes = read
         } catch {
             throw CNIError(.inputOutput, error.description)
         }
-        let patterns = String(decoding: bytes, as: UTF8.self).split(separator: "\n").filter { !$0.isEmpty }.map(String.init)
+        let patterns = String(decoding: bytes, as: UTF8.self).split(separator: "\n").filter { !$0.isEmpty }.map(
+            String.init)
         for path in paths {
             guard !patterns.contains(where: { PosixExpression($0)?.matches(path.dotted) ?? false }) else { continue }
-            throw CNIError(.invalidConfiguration, "sysctl \(path.dotted) is not allowed by \(file)", details: "its lines are regular expressions of the names with dots")
+            throw CNIError(
+                .invalidConfiguration, "sysctl \(path.dotted) is not allowed by \(file)",
+                details: "its lines are regular expressions of the names with dots")
         }
     }
 }
@@ -98,8 +112,10 @@ extension String {
     fileprivate func replacingIFNAME(with name: String, slashes: Bool) -> String {
         let separator: Character = slashes ? "/" : "."
         let written = slashes ? name : String(name.map { $0 == "." ? "/" : $0 })
-        return split(separator: separator, omittingEmptySubsequences: false).map { $0 == "IFNAME" ? written : String($0) }
-            .joined(separator: String(separator))
+        return split(separator: separator, omittingEmptySubsequences: false).map {
+            $0 == "IFNAME" ? written : String($0)
+        }
+        .joined(separator: String(separator))
     }
 
     fileprivate var dotted: String { String(map { $0 == "/" ? "." : $0 == "." ? "/" : $0 }) }

@@ -23,7 +23,9 @@ public struct TuningPlugin: PlannedPlugin {
 
     public init() {}
 
-    public func configuration(_ request: Request) throws(CNIError) -> TuningConfiguration { try TuningConfiguration(request) }
+    public func configuration(_ request: Request) throws(CNIError) -> TuningConfiguration {
+        try TuningConfiguration(request)
+    }
     public var assumptions: TuningObservations { TuningObservations() }
     /// The other end of the cable is our own host end.
     public func assumptions(_ request: Request) -> TuningObservations {
@@ -42,7 +44,8 @@ public struct TuningPlugin: PlannedPlugin {
         for (path, _) in configuration.sysctls {
             guard let value = try answering({ () throws(KernelError) in try kernel.sysctl(path, .container) }) else {
                 let name = String(path.map { $0 == "/" ? "." : $0 == "." ? "/" : $0 })
-                throw CNIError(.invalidConfiguration, "\"sysctl\": \"\(name)\" is no parameter of the container's kernel")
+                throw CNIError(
+                    .invalidConfiguration, "\"sysctl\": \"\(name)\" is no parameter of the container's kernel")
             }
             sysctls.append((path, value))
         }
@@ -85,8 +88,10 @@ public struct TuningPlugin: PlannedPlugin {
 
     /// Our own by its name, a foreign plugin's by the peer's index among the host's interfaces of the previous result.
     private func hostEnd(of link: Link, _ request: Request, _ kernel: inout LinuxKernel) throws(KernelError) -> Link? {
-        let names = [request.attachment.hostInterface.description]
-            + (request.configuration.previousResult?.interfaces ?? []).filter { $0.sandbox?.isEmpty ?? true }.map(\.name)
+        let names =
+            [request.attachment.hostInterface.description]
+            + (request.configuration.previousResult?.interfaces ?? []).filter { $0.sandbox?.isEmpty ?? true }.map(
+                \.name)
         for text in names {
             guard let name = LinkName(text), let found = try kernel.link(name, .host) else { continue }
             if found.kind == "veth", found.index == link.peer { return found }
@@ -120,7 +125,9 @@ public struct TuningPlugin: PlannedPlugin {
         return plan
     }
 
-    public func notes(_ configuration: TuningConfiguration, _ plan: Plan, _ observations: TuningObservations) -> JSONObject {
+    public func notes(_ configuration: TuningConfiguration, _ plan: Plan, _ observations: TuningObservations)
+        -> JSONObject
+    {
         var notes: JSONObject = [:]
         if let mtu = configuration.mtu { notes["mtu"] = .integer(Int64(mtu)) }
         if let before = observations.before { notes["before"] = .object(TuningPlugin.json(before)) }
@@ -129,7 +136,8 @@ public struct TuningPlugin: PlannedPlugin {
             notes["hostMTU"] = .integer(Int64(mtu))
         }
         if !observations.sysctlsBefore.isEmpty {
-            notes["sysctlsBefore"] = .object(observations.sysctlsBefore.reduce(into: [:]) { $0[$1.path] = .string($1.value) })
+            notes["sysctlsBefore"] = .object(
+                observations.sysctlsBefore.reduce(into: [:]) { $0[$1.path] = .string($1.value) })
         }
         return notes
     }
@@ -145,7 +153,8 @@ public struct TuningPlugin: PlannedPlugin {
     }
 
     public func result(
-        _ request: Request, _ configuration: TuningConfiguration, _ plan: Plan, lease: CNIResult, _ kernel: inout LinuxKernel
+        _ request: Request, _ configuration: TuningConfiguration, _ plan: Plan, lease: CNIResult,
+        _ kernel: inout LinuxKernel
     ) throws(CNIError) -> CNIResult {
         var result = lease
         for index in result.interfaces.indices {
@@ -154,7 +163,9 @@ public struct TuningPlugin: PlannedPlugin {
                 if let mac = configuration.mac { result.interfaces[index].mac = mac.description }
                 if let mtu = configuration.mtu { result.interfaces[index].mtu = mtu }
             }
-            if !isInner, let mtu = configuration.mtu, plan.owned.contains(where: { $0.sets(mtuOf: result.interfaces[index].name) }) {
+            if !isInner, let mtu = configuration.mtu,
+                plan.owned.contains(where: { $0.sets(mtuOf: result.interfaces[index].name) })
+            {
                 result.interfaces[index].mtu = mtu
             }
         }
@@ -162,10 +173,13 @@ public struct TuningPlugin: PlannedPlugin {
     }
 
     /// The values from before the ADD; only while the link is still there and the record knows them.
-    public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(CNIError) {
+    public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel)
+        throws(CNIError)
+    {
         guard let section, let interface = request.interface else { return }
         try answering { () throws(KernelError) in
-            if let name = section.notes["hostInterface"]?.string.flatMap(LinkName.init), let mtu = section.notes["hostMTU"]?.integer,
+            if let name = section.notes["hostInterface"]?.string.flatMap(LinkName.init),
+                let mtu = section.notes["hostMTU"]?.integer,
                 try kernel.link(name, .host) != nil
             {
                 var settings = LinkSettings(.host, name)
@@ -194,6 +208,10 @@ public struct TuningPlugin: PlannedPlugin {
 
 extension Resource {
     fileprivate func sets(mtuOf name: String) -> Bool {
-        if case .linkSettings(let settings) = self { settings.place == .host && settings.link.description == name } else { false }
+        if case .linkSettings(let settings) = self {
+            settings.place == .host && settings.link.description == name
+        } else {
+            false
+        }
     }
 }

@@ -17,16 +17,21 @@ public struct FirewallConfiguration: Sendable {
         try refuseForeignBackend(root)
         let text = try root.string("ingressPolicy") ?? "open"
         guard let policy = Isolation.Policy(rawValue: text) else {
-            throw root.error("ingressPolicy", "is not one of \(Isolation.Policy.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw root.error(
+                "ingressPolicy", "is not one of \(Isolation.Policy.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         self.policy = policy
         let chain = try root.string("iptablesAdminChainName") ?? "CNI-ADMIN"
         let allowed = chain.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) || byte == 0x2d || byte == 0x5f
+            (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) || byte == 0x2d
+                || byte == 0x5f
         }
         let startsWell = chain.first.map { $0.isLetter || $0 == "_" } ?? false
-        guard allowed, startsWell, chain.utf8.count <= 28, !BerthTable.chains.contains(where: { $0.name == chain }) else {
-            throw root.error("iptablesAdminChainName", "is no name for a chain of yours: letters, digits, - and _, at most 28, beginning with a letter")
+        guard allowed, startsWell, chain.utf8.count <= 28, !BerthTable.chains.contains(where: { $0.name == chain })
+        else {
+            throw root.error(
+                "iptablesAdminChainName",
+                "is no name for a chain of yours: letters, digits, - and _, at most 28, beginning with a letter")
         }
         adminChain = chain
         publishedAcrossNetworks = try root.bool("publishedAcrossNetworks", default: true)
@@ -51,7 +56,9 @@ public struct FirewallPlugin: PlannedPlugin {
 
     public init() {}
 
-    public func configuration(_ request: Request) throws(CNIError) -> FirewallConfiguration { try FirewallConfiguration(request) }
+    public func configuration(_ request: Request) throws(CNIError) -> FirewallConfiguration {
+        try FirewallConfiguration(request)
+    }
     public var assumptions: FirewallObservations { FirewallObservations() }
     /// Our own host end is a port of the bridge.
     public func assumptions(_ request: Request) -> FirewallObservations {
@@ -64,7 +71,8 @@ public struct FirewallPlugin: PlannedPlugin {
     public func observe(
         _ request: Request, _ configuration: FirewallConfiguration, _ kernel: inout LinuxKernel
     ) throws(CNIError) -> FirewallObservations {
-        let names = (request.configuration.previousResult?.interfaces ?? []).filter { $0.sandbox?.isEmpty ?? true }.map(\.name)
+        let names = (request.configuration.previousResult?.interfaces ?? []).filter { $0.sandbox?.isEmpty ?? true }.map(
+            \.name)
         return try answering { () throws(KernelError) in
             var seen = FirewallObservations()
             if configuration.policy == .isolated {
@@ -86,7 +94,8 @@ public struct FirewallPlugin: PlannedPlugin {
     }
 
     public func plan(
-        _ request: Request, _ configuration: FirewallConfiguration, lease: CNIResult, _ observations: FirewallObservations
+        _ request: Request, _ configuration: FirewallConfiguration, lease: CNIResult,
+        _ observations: FirewallObservations
     ) throws(CNIError) -> Plan {
         var plan = Plan(owner: Owner(plugin: name, attachment: request.attachment), namespace: request.netns)
         let bridge = observations.bridge ?? assumedBridge(lease)
@@ -97,7 +106,8 @@ public struct FirewallPlugin: PlannedPlugin {
         if configuration.policy != .open {
             guard let bridge else {
                 throw CNIError(
-                    .invalidConfiguration, "\"ingressPolicy\": \"\(configuration.policy.rawValue)\" needs a bridge, and the container has no port of one",
+                    .invalidConfiguration,
+                    "\"ingressPolicy\": \"\(configuration.policy.rawValue)\" needs a bridge, and the container has no port of one",
                     details: "put the firewall plugin behind the bridge plugin, or leave ingressPolicy out")
             }
             plan.shared.append(.isolation(Isolation(bridge: bridge, policy: configuration.policy)))
@@ -109,7 +119,8 @@ public struct FirewallPlugin: PlannedPlugin {
         }
         plan.owned += lease.ips.map {
             .firewallMember(
-                FirewallMember(address: $0.address.address, publishedAcrossNetworks: configuration.publishedAcrossNetworks))
+                FirewallMember(
+                    address: $0.address.address, publishedAcrossNetworks: configuration.publishedAcrossNetworks))
         }
         return plan
     }
@@ -120,7 +131,8 @@ public struct FirewallPlugin: PlannedPlugin {
     }
 
     public func result(
-        _ request: Request, _ configuration: FirewallConfiguration, _ plan: Plan, lease: CNIResult, _ kernel: inout LinuxKernel
+        _ request: Request, _ configuration: FirewallConfiguration, _ plan: Plan, lease: CNIResult,
+        _ kernel: inout LinuxKernel
     ) throws(CNIError) -> CNIResult {
         ForeignFirewall.warn(name, &kernel)
         return lease

@@ -11,17 +11,21 @@ enum ForeignFirewall {
     static func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [String] {
         var found: [String] = []
         for chain in try kernel.droppingForwardChains() {
-            let advice = chain.hasSuffix("filter FORWARD") ? "; where Docker set it: iptables -I DOCKER-USER -j ACCEPT" : ""
+            let advice =
+                chain.hasSuffix("filter FORWARD") ? "; where Docker set it: iptables -I DOCKER-USER -j ACCEPT" : ""
             found.append(
-                "chain \(chain) has policy drop: forwarded packets need an accept there too, ours does not end its verdict\(advice)")
+                "chain \(chain) has policy drop: forwarded packets need an accept there too, ours does not end its verdict\(advice)"
+            )
         }
         if try kernel.hasChain("filter_FORWARD", table: "firewalld", family: Int32(NFPROTO_INET)) {
             found.append(
-                "firewalld filters forwarded packets: put the bridge into a zone that accepts, firewall-cmd --zone=trusted --add-interface=BRIDGE")
+                "firewalld filters forwarded packets: put the bridge into a zone that accepts, firewall-cmd --zone=trusted --add-interface=BRIDGE"
+            )
         }
         if LegacyTables.forwardDrops() {
             found.append(
-                "iptables (legacy) has policy DROP in its FORWARD chain: forwarded packets need an accept there too, iptables-legacy -P FORWARD ACCEPT or a rule for the bridge")
+                "iptables (legacy) has policy DROP in its FORWARD chain: forwarded packets need an accept there too, iptables-legacy -P FORWARD ACCEPT or a rule for the bridge"
+            )
         }
         return found
     }

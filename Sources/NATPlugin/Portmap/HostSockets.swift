@@ -8,7 +8,9 @@ import PluginKit
 /// traffic. Engines hold published ports themselves, so it is a warning unless the configuration says "refuse".
 enum HostSockets {
     /// Throws code 100 with the program where sockets are refused.
-    static func compare(_ configuration: PortmapConfiguration, kernel: inout LinuxKernel, plugin: String) throws(CNIError) {
+    static func compare(_ configuration: PortmapConfiguration, kernel: inout LinuxKernel, plugin: String)
+        throws(CNIError)
+    {
         var socket: NetlinkSocket
         do throws(KernelError) {
             socket = try NetlinkSocket(NETLINK_SOCK_DIAG)
@@ -27,7 +29,11 @@ enum HostSockets {
                 }
             }
             for mapping in mappings {
-                guard let twin = sockets.first(where: { mapping.hostPorts.contains($0.port) && $0.receives(at: mapping.hostAddress) }) else {
+                guard
+                    let twin = sockets.first(where: {
+                        mapping.hostPorts.contains($0.port) && $0.receives(at: mapping.hostAddress)
+                    })
+                else {
                     continue
                 }
                 let sentence = "port \(mapping.text) is already in use on the host, at \(twin.address)"

@@ -36,16 +36,23 @@ public struct PortmapConfiguration: Sendable {
         everySource = try root.bool("masqAll")
         let bit = try root.integer("markMasqBit", in: 0...31)
         if let chain = try root.string("externalSetMarkChain") {
-            if bit != nil { throw root.error("markMasqBit", "cannot be combined with \"externalSetMarkChain\": \"\(chain)\"") }
+            if bit != nil {
+                throw root.error("markMasqBit", "cannot be combined with \"externalSetMarkChain\": \"\(chain)\"")
+            }
             throw root.unsupported("externalSetMarkChain", "needs the iptables backend, which is not supported yet")
         }
         for key in ["conditionsV4", "conditionsV6"] {
             if let conditions = try root.strings(key), !conditions.isEmpty {
-                throw root.unsupported(key, "asks for further conditions, which are not supported yet; \"hostIP\" of a mapping limits where it answers")
+                throw root.unsupported(
+                    key,
+                    "asks for further conditions, which are not supported yet; \"hostIP\" of a mapping limits where it answers"
+                )
             }
         }
         try refuseForeignBackend(root)
-        if try root.bool("localhostRelay") { throw root.unsupported("localhostRelay", "asks for a relay for ::1, which is not supported yet") }
+        if try root.bool("localhostRelay") {
+            throw root.unsupported("localhostRelay", "asks for a relay for ::1, which is not supported yet")
+        }
         switch try root.string("hostSockets") {
         case nil, "warn": refusesHostSockets = false
         case "refuse": refusesHostSockets = true
@@ -64,7 +71,9 @@ public struct PortmapConfiguration: Sendable {
     }
 
     private static func mapping(_ object: ConfigurationObject) throws(CNIError) -> PortMapping {
-        guard let host = try object.integer("hostPort", in: 1...65535) else { throw object.error("hostPort", "is missing") }
+        guard let host = try object.integer("hostPort", in: 1...65535) else {
+            throw object.error("hostPort", "is missing")
+        }
         guard let container = try object.integer("containerPort", in: 1...65535) else {
             throw object.error("containerPort", "is missing")
         }
@@ -82,10 +91,12 @@ public struct PortmapConfiguration: Sendable {
         let family = address?.family
         if address?.isUnspecified == true { address = nil }
         if let address, address.family == .v6, address.isLoopback {
-            throw object.unsupported("hostIP", "needs a relay, which is not supported yet; no kernel routes from ::1 to a container")
+            throw object.unsupported(
+                "hostIP", "needs a relay, which is not supported yet; no kernel routes from ::1 to a container")
         }
         return PortMapping(
-            hostAddress: address, family: family, proto: proto, hostPorts: UInt16(host)...UInt16(host + count - 1), containerPort: UInt16(container))
+            hostAddress: address, family: family, proto: proto, hostPorts: UInt16(host)...UInt16(host + count - 1),
+            containerPort: UInt16(container))
     }
 }
 
@@ -94,7 +105,8 @@ func refuseForeignBackend(_ root: ConfigurationObject) throws(CNIError) {
     switch try root.string("backend") {
     case nil, "auto", "nftables": return
     case "iptables", "firewalld":
-        throw root.unsupported("backend", "asks for a backend that is not supported yet; leave the key out or use \"nftables\"")
+        throw root.unsupported(
+            "backend", "asks for a backend that is not supported yet; leave the key out or use \"nftables\"")
     default: throw root.error("backend", "is not one of auto, nftables, iptables, firewalld")
     }
 }

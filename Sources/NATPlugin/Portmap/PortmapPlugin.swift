@@ -20,11 +20,14 @@ public struct PortmapPlugin: PlannedPlugin {
 
     public init() {}
 
-    public func configuration(_ request: Request) throws(CNIError) -> PortmapConfiguration { try PortmapConfiguration(request) }
+    public func configuration(_ request: Request) throws(CNIError) -> PortmapConfiguration {
+        try PortmapConfiguration(request)
+    }
     public var assumptions: PortmapObservations { PortmapObservations() }
     /// A bridge in the result is what leads to the container.
     public func assumptions(_ request: Request) -> PortmapObservations {
-        guard let lease = request.configuration.previousResult, targets(request, lease).contains(where: { $0.family == .v4 }),
+        guard let lease = request.configuration.previousResult,
+            targets(request, lease).contains(where: { $0.family == .v4 }),
             let bridge = lease.interfaces.first(where: { $0.sandbox?.isEmpty ?? true })
         else { return assumptions }
         return PortmapObservations(localLinks: [bridge.name].compactMap(LinkName.init))
@@ -36,7 +39,9 @@ public struct PortmapPlugin: PlannedPlugin {
         var seen = PortmapObservations()
         guard !configuration.mappings.isEmpty else { return seen }
         if request.command == .add { try HostSockets.compare(configuration, kernel: &kernel, plugin: name) }
-        guard configuration.translatesSource, let target = targets(request, try lease(request)).first(where: { $0.family == .v4 }) else {
+        guard configuration.translatesSource,
+            let target = targets(request, try lease(request)).first(where: { $0.family == .v4 })
+        else {
             return seen
         }
         try answering { () throws(KernelError) in
@@ -87,16 +92,21 @@ public struct PortmapPlugin: PlannedPlugin {
             }
         }
         if configuration.translatesSource {
-            plan.shared += observations.localLinks.map { .sysctl(SysctlSetting(.host, "net/ipv4/conf/\($0)/route_localnet", "1")) }
+            plan.shared += observations.localLinks.map {
+                .sysctl(SysctlSetting(.host, "net/ipv4/conf/\($0)/route_localnet", "1"))
+            }
         }
         return plan
     }
 
-    public func notes(_ configuration: PortmapConfiguration, _ plan: Plan, _ observations: PortmapObservations) -> JSONObject {
+    public func notes(_ configuration: PortmapConfiguration, _ plan: Plan, _ observations: PortmapObservations)
+        -> JSONObject
+    {
         var ports: [JSON] = []
         for case .portForward(let forward) in plan.owned {
             ports.append([
-                "published": .string(forward.published), "hostIP": forward.hostAddress.map { .string("\($0)") } ?? .null, "target": .string("\(forward.target)"),
+                "published": .string(forward.published),
+                "hostIP": forward.hostAddress.map { .string("\($0)") } ?? .null, "target": .string("\(forward.target)"),
                 "port": .integer(Int64(forward.targetPort)), "first": .integer(Int64(forward.hostPorts.lowerBound)),
                 "last": .integer(Int64(forward.hostPorts.upperBound)), "protocol": .string(forward.proto.rawValue),
             ])
@@ -106,12 +116,15 @@ public struct PortmapPlugin: PlannedPlugin {
 
     /// Flows that conntrack remembers from before the rules would not see them (N-4).
     public func result(
-        _ request: Request, _ configuration: PortmapConfiguration, _ plan: Plan, lease: CNIResult, _ kernel: inout LinuxKernel
+        _ request: Request, _ configuration: PortmapConfiguration, _ plan: Plan, lease: CNIResult,
+        _ kernel: inout LinuxKernel
     ) throws(CNIError) -> CNIResult {
         var forwards: [PortForward] = []
         for case .portForward(let forward) in plan.owned { forwards.append(forward) }
         do throws(KernelError) {
-            try StaleFlows.forget(udp: forwards.filter { $0.proto == .udp }) { flow, forward in flow.reply.source != forward.target }
+            try StaleFlows.forget(udp: forwards.filter { $0.proto == .udp }) { flow, forward in
+                flow.reply.source != forward.target
+            }
         } catch {
             warn(name, "old UDP flows may still go where they went: \(error)")
         }
@@ -125,7 +138,9 @@ public struct PortmapPlugin: PlannedPlugin {
     }
 
     public func afterRemoval(_ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(KernelError) {
-        let forwards = (section?.notes["ports"]?.array ?? []).compactMap(PortForward.init(note:)).filter { $0.proto == .udp }
+        let forwards = (section?.notes["ports"]?.array ?? []).compactMap(PortForward.init(note:)).filter {
+            $0.proto == .udp
+        }
         do throws(KernelError) {
             try StaleFlows.forget(udp: forwards) { flow, forward in flow.reply.source == forward.target }
         } catch {

@@ -6,7 +6,9 @@ import NetPlan
 /// never reach the new container, or reach a dead one for ever.
 enum StaleFlows {
     /// Forgets the flows whose original destination is one of the ports and that are stale. Listed and deleted one by one.
-    static func forget(udp forwards: [PortForward], where isStale: (ConntrackFlow, PortForward) -> Bool) throws(KernelError) {
+    static func forget(udp forwards: [PortForward], where isStale: (ConntrackFlow, PortForward) -> Bool)
+        throws(KernelError)
+    {
         for family in AddressFamily.allCases {
             let own = forwards.filter { $0.family == family }
             guard !own.isEmpty else { continue }

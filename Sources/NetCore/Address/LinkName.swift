@@ -15,7 +15,9 @@ public struct LinkName: Hashable, Sendable, CustomStringConvertible {
         if bytes.isEmpty { return "is empty" }
         if bytes.count > 15 { return "is longer than 15 bytes" }
         if text == "." || text == ".." { return "is . or .." }
-        if bytes.contains(where: { $0 == 0x2f || $0 == 0x3a || $0 == 0x20 || (0x09...0x0d).contains($0) || $0 == 0xa0 || $0 == 0 }) {
+        if bytes.contains(where: {
+            $0 == 0x2f || $0 == 0x3a || $0 == 0x20 || (0x09...0x0d).contains($0) || $0 == 0xa0 || $0 == 0
+        }) {
             return "contains a /, a : or white space"
         }
         // "br%d" would make br0, br1, … and never be found by its own name.

@@ -3,7 +3,10 @@ import Glibc
 
 /// A part of a rule, with nft's words for it and the kernel's expressions (`nft --debug=netlink` prints the latter).
 public enum NftClause: Hashable, Sendable, CustomStringConvertible {
-    public enum Side: String, Hashable, Sendable { case source = "saddr", destination = "daddr" }
+    public enum Side: String, Hashable, Sendable {
+        case source = "saddr"
+        case destination = "daddr"
+    }
 
     case incoming(String, not: Bool = false)
     case outgoing(String, not: Bool = false)

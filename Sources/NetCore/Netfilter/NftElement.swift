@@ -51,7 +51,8 @@ public struct NftElement: Hashable, Sendable {
     /// Begins with the owner's tag (Owner.comment); nil for what several attachments share.
     public let comment: String?
 
-    public init(_ set: NftSet, _ key: [NftField], to keyEnd: [NftField]? = nil, _ data: Data = .none, comment: String?) {
+    public init(_ set: NftSet, _ key: [NftField], to keyEnd: [NftField]? = nil, _ data: Data = .none, comment: String?)
+    {
         self.set = set
         self.key = key
         // An interval set wants an end even for one key.
@@ -86,7 +87,9 @@ public struct NftElement: Hashable, Sendable {
                 $0.put(Int(NFTA_DATA_VALUE.rawValue), bytes: NftField.bytes(fields))
             }
         case .jump(let chain):
-            writer.nest(Int(NFTA_SET_ELEM_DATA.rawValue)) { NftMessage.putVerdict(&$0, Int32(NFT_JUMP.rawValue), chain) }
+            writer.nest(Int(NFTA_SET_ELEM_DATA.rawValue)) {
+                NftMessage.putVerdict(&$0, Int32(NFT_JUMP.rawValue), chain)
+            }
         }
         if let comment { writer.put(Int(NFTA_SET_ELEM_USERDATA.rawValue), bytes: NftMessage.userData(comment)) }
     }
@@ -138,8 +141,11 @@ public struct NftElementFound: Hashable, Sendable {
         let elements = attributes[type: Int(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)]?.nested ?? []
         return elements.map { element in
             let parts = element.nested
-            let value = { (type: Int) in parts[type: type]?.nested[type: Int(NFTA_DATA_VALUE.rawValue)].map { Array($0.payload) } }
-            let verdict = parts[type: Int(NFTA_SET_ELEM_DATA.rawValue)]?.nested[type: Int(NFTA_DATA_VERDICT.rawValue)]?.nested
+            let value = { (type: Int) in
+                parts[type: type]?.nested[type: Int(NFTA_DATA_VALUE.rawValue)].map { Array($0.payload) }
+            }
+            let verdict = parts[type: Int(NFTA_SET_ELEM_DATA.rawValue)]?.nested[type: Int(NFTA_DATA_VERDICT.rawValue)]?
+                .nested
             return NftElementFound(
                 identity: NftElementKey(
                     set: set, key: value(Int(NFTA_SET_ELEM_KEY.rawValue)) ?? [],

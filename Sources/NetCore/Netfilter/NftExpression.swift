@@ -39,7 +39,9 @@ enum NftExpression {
         compare(&writer, NftRegister.word(0), [UInt8(family == .v4 ? NFPROTO_IPV4 : NFPROTO_IPV6)])
     }
 
-    static func address(_ writer: inout AttributeWriter, _ side: NftClause.Side, _ family: AddressFamily, _ register: UInt32) {
+    static func address(
+        _ writer: inout AttributeWriter, _ side: NftClause.Side, _ family: AddressFamily, _ register: UInt32
+    ) {
         let offset = family == .v4 ? (side == .source ? 12 : 16) : (side == .source ? 8 : 24)
         payload(&writer, NFT_PAYLOAD_NETWORK_HEADER, offset, family.bits / 8, register)
     }
@@ -137,7 +139,8 @@ enum NftExpression {
         }
         expression(&writer, "nat") {
             $0.put(Int(NFTA_NAT_TYPE.rawValue), bigEndian: UInt32(NFT_NAT_SNAT.rawValue))
-            $0.put(Int(NFTA_NAT_FAMILY.rawValue), bigEndian: UInt32(address.family == .v4 ? NFPROTO_IPV4 : NFPROTO_IPV6))
+            $0.put(
+                Int(NFTA_NAT_FAMILY.rawValue), bigEndian: UInt32(address.family == .v4 ? NFPROTO_IPV4 : NFPROTO_IPV6))
             $0.put(Int(NFTA_NAT_REG_ADDR_MIN.rawValue), bigEndian: NftRegister.word(0))
         }
     }

@@ -12,7 +12,8 @@ enum NftMessage {
         header.nfgen_family = UInt8(family)
         header.version = UInt8(NFNETLINK_V0)
         return try NetlinkRequest(
-            operation, type: Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(type.rawValue), flags: flags, header: header, room: room, build)
+            operation, type: Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(type.rawValue), flags: flags, header: header,
+            room: room, build)
     }
 
     static func putVerdict(_ writer: inout AttributeWriter, _ code: Int32, _ chain: String?) {

@@ -39,7 +39,8 @@ public struct NftChain: Hashable, Sendable {
     /// `add chain inet berth forward { type filter hook forward priority 0; policy accept; }`
     public func command(table: String) -> String {
         guard let hook else { return "add chain inet \(table) \(name)" }
-        return "add chain inet \(table) \(name) { type \(hook.type) hook \(hook.name) priority \(hook.priority); policy accept; }"
+        return
+            "add chain inet \(table) \(name) { type \(hook.type) hook \(hook.name) priority \(hook.priority); policy accept; }"
     }
     public func ruleCommands(table: String) -> [String] { rules.map { "add rule inet \(table) \(name) \($0)" } }
 

@@ -132,7 +132,9 @@ public struct NftSet: Hashable, Sendable {
                 }
             }
             // nft's own notes on byte order (1 host, 2 network, 0 a concatenation), without which it prints numbers.
-            let order = { (types: [NftType]) -> UInt8 in types.count > 1 ? 0 : types[0] == .ifname || types[0] == .proto ? 1 : 2 }
+            let order = { (types: [NftType]) -> UInt8 in
+                types.count > 1 ? 0 : types[0] == .ifname || types[0] == .proto ? 1 : 2
+            }
             var notes: [UInt8] = [0, 4, order(key), 0, 0, 0]
             if case .fields(let types) = data { notes += [1, 4, order(types), 0, 0, 0] }
             $0.put(Int(NFTA_SET_USERDATA.rawValue), bytes: notes)

@@ -45,7 +45,9 @@ public struct NftTransaction: Sendable {
     /// The element is made new; with `exclusive` the transaction fails with EEXIST when its key stands.
     public mutating func add(_ element: NftElement, exclusive: Bool) throws(KernelError) {
         let flags = exclusive ? NLM_F_CREATE | NLM_F_EXCL : NLM_F_CREATE
-        if let last = pendingElements.last, last.set.name != element.set.name || pendingFlags != flags || pendingElements.count >= 100 {
+        if let last = pendingElements.last,
+            last.set.name != element.set.name || pendingFlags != flags || pendingElements.count >= 100
+        {
             try flush()
         }
         pendingFlags = flags
@@ -106,7 +108,9 @@ public struct NftTransaction: Sendable {
         let request = requests[index]
         guard let offset, let elements = elements[index], offset < request.bytes.count else { return request.operation }
         let parts = Attribute.list(request.bytes.dropFirst(20)).last?.nested ?? []
-        guard let place = parts.lastIndex(where: { $0.payload.startIndex <= offset + 4 }), elements.indices.contains(place) else {
+        guard let place = parts.lastIndex(where: { $0.payload.startIndex <= offset + 4 }),
+            elements.indices.contains(place)
+        else {
             return request.operation
         }
         return "add to \(elements[place].set.name): \(elements[place].command(table: table))"
@@ -122,13 +126,15 @@ extension NetlinkSocket {
         var header = nfgenmsg()
         header.res_id = UInt16(NFNL_SUBSYS_NFTABLES).bigEndian
         requests.insert(
-            try NetlinkRequest("begin the nftables transaction", type: Int(NFNL_MSG_BATCH_BEGIN), flags: 0, header: header), at: 0)
+            try NetlinkRequest(
+                "begin the nftables transaction", type: Int(NFNL_MSG_BATCH_BEGIN), flags: 0, header: header), at: 0)
         // Only the last change asks for an acknowledgement: a thousand would overrun the receive buffer, and a refused
         // change is reported without being asked.
         let last = requests.count - 1
         requests[last].number(0, addingFlags: NLM_F_ACK)
         requests.append(
-            try NetlinkRequest("commit the nftables transaction", type: Int(NFNL_MSG_BATCH_END), flags: 0, header: header))
+            try NetlinkRequest(
+                "commit the nftables transaction", type: Int(NFNL_MSG_BATCH_END), flags: 0, header: header))
         let first = try send(requests, flags: 0)
         var refusal: KernelError?
         while true {
@@ -137,7 +143,10 @@ extension NetlinkSocket {
                 guard requests.indices.contains(index) else { continue }
                 if refusal == nil {
                     let isChange = index > 0 && index <= last
-                    let operation = isChange ? transaction.operation(index - 1, offset: NetlinkSocket.offset(reply)) : requests[index].operation
+                    let operation =
+                        isChange
+                        ? transaction.operation(index - 1, offset: NetlinkSocket.offset(reply))
+                        : requests[index].operation
                     refusal = NetlinkSocket.failure(reply, operation)
                 }
                 if index == 0 || index >= last {
@@ -157,7 +166,9 @@ extension NetlinkSocket {
     }
 
     /// Is there a chain of that name?
-    public mutating func hasChain(_ chain: String, table: String, family: Int32 = Int32(NFPROTO_INET)) throws(KernelError) -> Bool {
+    public mutating func hasChain(_ chain: String, table: String, family: Int32 = Int32(NFPROTO_INET))
+        throws(KernelError) -> Bool
+    {
         try found(try chainRequest(chain, table: table, family: family))
     }
 
@@ -174,7 +185,8 @@ extension NetlinkSocket {
 
     /// Base chains of any table that drop what they do not accept, at one hook of the IP families: "ip filter FORWARD".
     public mutating func droppingChains(hook: UInt32) throws(KernelError) -> [String] {
-        let request = try NftMessage.make("list base chains", NFT_MSG_GETCHAIN, NLM_F_DUMP, family: Int32(NFPROTO_UNSPEC))
+        let request = try NftMessage.make(
+            "list base chains", NFT_MSG_GETCHAIN, NLM_F_DUMP, family: Int32(NFPROTO_UNSPEC))
         let families = [UInt8(NFPROTO_INET): "inet", UInt8(NFPROTO_IPV4): "ip", UInt8(NFPROTO_IPV6): "ip6"]
         return try ask(request).compactMap { reply in
             let attributes = reply.attributes(after: 4)
@@ -215,7 +227,8 @@ extension NetlinkSocket {
             $0.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), table)
             $0.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), set)
         }
-        return try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) }?.flatMap(NftElementFound.list) ?? []
+        return try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) }?.flatMap(NftElementFound.list)
+            ?? []
     }
 
     /// The comments of a chain's rules, in order; nil for a rule without one. Empty when the chain is not there.

@@ -51,7 +51,9 @@ public enum AddressRequest {
     }
 
     /// `ip address delete PREFIX dev …`.
-    public static func delete(_ prefix: IPPrefix, from link: Int32, named name: String) throws(KernelError) -> NetlinkRequest {
+    public static func delete(_ prefix: IPPrefix, from link: Int32, named name: String) throws(KernelError)
+        -> NetlinkRequest
+    {
         try NetlinkRequest(
             "delete address \(prefix) from \(name)", type: RTM_DELADDR, flags: 0, header: header(prefix, link)
         ) {

@@ -70,7 +70,9 @@ public enum LinkRequest {
     }
 
     /// `ip link set NAME …`; by name, so that it can follow the link's creation in the same send.
-    public static func set(_ name: String, _ changes: Changes, _ operation: String) throws(KernelError) -> NetlinkRequest {
+    public static func set(_ name: String, _ changes: Changes, _ operation: String) throws(KernelError)
+        -> NetlinkRequest
+    {
         var header = ifinfomsg()
         for (wanted, flag) in [
             (changes.up, IFF_UP), (changes.promiscuous, IFF_PROMISC), (changes.allMulticast, IFF_ALLMULTI),

@@ -30,7 +30,9 @@ public struct Link: Hashable, Sendable {
     public init?(_ reply: NetlinkReply) {
         guard reply.type == RTM_NEWLINK, let header = reply.header(16) else { return nil }
         let attributes = reply.attributes(after: 16)
-        let word = { (offset: Int) in header.dropFirst(offset).prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) } }
+        let word = { (offset: Int) in
+            header.dropFirst(offset).prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        }
         index = Int32(bitPattern: word(4))
         flags = word(8)
         guard let name = attributes[type: IFLA_IFNAME]?.text else { return nil }
@@ -99,7 +101,9 @@ extension NetlinkSocket {
         let replies = try ignoring(Errno(ENOBUFS)) { () throws(KernelError) in try receive(operation) } ?? []
         // Family 0: a bridge that loses a port tells RTM_DELLINK of family AF_BRIDGE, and the link stands still.
         return replies.filter { $0.type == RTM_DELLINK && $0.payload.first == 0 }.compactMap { reply in
-            reply.header(16).map { Int32(bitPattern: $0.dropFirst(4).prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }) }
+            reply.header(16).map {
+                Int32(bitPattern: $0.dropFirst(4).prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) })
+            }
         }
     }
 }

@@ -20,7 +20,9 @@ public struct NetlinkRequest: Sendable {
             throw KernelError(operation, Errno(EMSGSIZE))
         }
         var fits = withUnsafeBytes(of: header) {
-            $0.isEmpty || nlmsg_append(message, UnsafeMutableRawPointer(mutating: $0.baseAddress!), $0.count, Int32(NLMSG_ALIGNTO)) == 0
+            $0.isEmpty
+                || nlmsg_append(
+                    message, UnsafeMutableRawPointer(mutating: $0.baseAddress!), $0.count, Int32(NLMSG_ALIGNTO)) == 0
         }
         var writer = AttributeWriter(message)
         build(&writer)

@@ -131,10 +131,12 @@ public struct NetlinkSocket: ~Copyable {
         let count: Int
         do throws(KernelError) {
             count = try check(operation) { recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC)) }
-        } catch where error.errno == .tryAgain {
+        } catch  where error.errno == .tryAgain {
             throw KernelError(operation, .timedOut, "the kernel sent no answer")
         }
-        guard count <= buffer.count else { throw KernelError(operation, Errno(EMSGSIZE), "an answer of \(count) bytes") }
+        guard count <= buffer.count else {
+            throw KernelError(operation, Errno(EMSGSIZE), "an answer of \(count) bytes")
+        }
         return NetlinkReply.list(Array(buffer[..<count])[...])
     }
 

@@ -95,7 +95,9 @@ extension NetlinkSocket {
         var header = rtmsg()
         header.rtm_family = address.family.constant
         header.rtm_dst_len = UInt8(address.family.bits)
-        let request = try NetlinkRequest("look up the route to \(address)", type: RTM_GETROUTE, flags: 0, header: header) {
+        let request = try NetlinkRequest(
+            "look up the route to \(address)", type: RTM_GETROUTE, flags: 0, header: header
+        ) {
             $0.put(Int(RTA_DST.rawValue), bytes: address.bytes)
         }
         return try ask(request).lazy.compactMap(Route.init).first
@@ -104,7 +106,9 @@ extension NetlinkSocket {
 
 public enum NeighbourRequest {
     /// `ip neigh del ADDRESS dev …`: what the host remembered of an address's last holder is forgotten.
-    public static func forget(_ address: IPAddress, on link: Int32, named name: String) throws(KernelError) -> NetlinkRequest {
+    public static func forget(_ address: IPAddress, on link: Int32, named name: String) throws(KernelError)
+        -> NetlinkRequest
+    {
         var header = ndmsg()
         header.ndm_family = address.family.constant
         header.ndm_ifindex = link

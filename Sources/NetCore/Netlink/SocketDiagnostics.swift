@@ -45,7 +45,9 @@ public struct ListeningSocket: Hashable, Sendable {
 
 extension NetlinkSocket {
     /// The sockets that listen (tcp, sctp) or are bound (udp). Throws ENOENT when the kernel cannot tell for a protocol.
-    public mutating func listeningSockets(_ proto: TransportProtocol, _ family: AddressFamily) throws(KernelError) -> [ListeningSocket] {
+    public mutating func listeningSockets(_ proto: TransportProtocol, _ family: AddressFamily) throws(KernelError)
+        -> [ListeningSocket]
+    {
         var header = inet_diag_req_v2()
         header.sdiag_family = family.constant
         header.sdiag_protocol = proto.number

@@ -66,7 +66,7 @@ public struct Failures: Error, Sendable, CustomStringConvertible {
 public func ignoring<R>(_ expected: Errno..., do body: () throws(KernelError) -> R) throws(KernelError) -> R? {
     do {
         return try body()
-    } catch where expected.contains(error.errno) {
+    } catch  where expected.contains(error.errno) {
         return nil
     }
 }

@@ -24,7 +24,9 @@ public enum Files {
     }
 
     /// Every byte is written, in as many calls as it takes. Throws what write(2) says.
-    public static func write(_ bytes: [UInt8], to descriptor: Int32, operation: @autoclosure () -> String) throws(KernelError) {
+    public static func write(_ bytes: [UInt8], to descriptor: Int32, operation: @autoclosure () -> String)
+        throws(KernelError)
+    {
         var done = 0
         while done < bytes.count {
             done += try check(operation()) {

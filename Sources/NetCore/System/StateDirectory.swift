@@ -32,7 +32,7 @@ public struct StateDirectory: Hashable, Sendable {
         let file = "\(locks)/\(name)"
         do {
             return try FileLock(file, mode)
-        } catch where error.errno == .noSuchFile {
+        } catch  where error.errno == .noSuchFile {
             try Files.makeDirectories(locks, mode: 0o700)
             return try FileLock(file, mode)
         }

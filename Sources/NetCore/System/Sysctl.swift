@@ -36,7 +36,8 @@ public enum Sysctl {
         try Files.write(Array(value.utf8), to: file.number, operation: operation)
     }
 
-    private static func open(_ path: String, _ flags: Int32, _ operation: String) throws(KernelError) -> OwnedDescriptor {
+    private static func open(_ path: String, _ flags: Int32, _ operation: String) throws(KernelError) -> OwnedDescriptor
+    {
         do {
             return try OwnedDescriptor(open: "/proc/sys/\(path)", flags)
         } catch {

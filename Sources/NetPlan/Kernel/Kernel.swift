@@ -36,6 +36,7 @@ public struct ApplyFailure: Error, Sendable, CustomStringConvertible {
             case .taken(let what, let holder): "\(what) is taken by \(holder)"
             case .attached(let what): "\(what) is attached already"
             }
-        return leftBehind.isEmpty ? first : first + "; left behind: " + leftBehind.map(\.description).joined(separator: "; ")
+        return leftBehind.isEmpty
+            ? first : first + "; left behind: " + leftBehind.map(\.description).joined(separator: "; ")
     }
 }

@@ -195,7 +195,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
             case .linkUp(let it): found += try it.findings(&self)
             case .route(let it): found += try it.findings(&self)
             case .linkSettings(let it): found += try it.findings(&self)
-            case .forgottenNeighbour, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: break
+            case .forgottenNeighbour, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain:
+                break
             }
         }
         return found + (try netfilterFindings(plan.netfilter, owner: plan.owner))

@@ -9,7 +9,9 @@ extension LinuxKernel {
             do {
                 netfilter = try NetlinkSocket(NETLINK_NETFILTER)
             } catch {
-                throw KernelError(error.operation, error.errno, "this kernel has no netfilter; it must be built with CONFIG_NF_TABLES")
+                throw KernelError(
+                    error.operation, error.errno, "this kernel has no netfilter; it must be built with CONFIG_NF_TABLES"
+                )
             }
         }
         return try body(&netfilter!)
@@ -29,15 +31,18 @@ extension LinuxKernel {
         if let refusal { throw ApplyFailure(refusal) }
     }
 
-    private mutating func attempt(_ changes: NetfilterChanges, owner: Owner) throws(KernelError) -> ApplyFailure.Cause? {
+    private mutating func attempt(_ changes: NetfilterChanges, owner: Owner) throws(KernelError) -> ApplyFailure.Cause?
+    {
         let conflicts = try portConflicts(of: changes.owned)
-        for conflict in conflicts where !mayYield(conflict, owner) { return cause(portWords(conflict.element), conflict.comment, owner) }
+        for conflict in conflicts where !mayYield(conflict, owner) {
+            return cause(portWords(conflict.element), conflict.comment, owner)
+        }
         var changes = changes
         changes.owned.removeAll { element in conflicts.contains { $0.element == element } }
         let transaction = try missing(changes)
         do throws(KernelError) {
             try withNetfilter { (socket) throws(KernelError) in try socket.commit(transaction) }
-        } catch where error.errno == .alreadyExists {
+        } catch  where error.errno == .alreadyExists {
             guard let refusal = try holder(of: changes.owned, owner: owner) else { throw error }
             return refusal
         }
@@ -46,7 +51,8 @@ extension LinuxKernel {
 
     /// One container on two networks publishes its ports once: they lead to the first of its addresses.
     private mutating func mayYield(_ conflict: PortConflict, _ owner: Owner) -> Bool {
-        guard let tag = conflict.comment.flatMap(Owner.tag(inComment:)), tag != owner.attachment.tag, yieldsPorts(tag) else {
+        guard let tag = conflict.comment.flatMap(Owner.tag(inComment:)), tag != owner.attachment.tag, yieldsPorts(tag)
+        else {
             return false
         }
         yielded.insert(tag)
@@ -83,7 +89,10 @@ extension LinuxKernel {
             if !calls.contains(call.comment) { try transaction.addRules([call], to: BerthTable.admin) }
         }
         for element in changes.shared {
-            let found = try stands ? withNetfilter { (socket) throws(KernelError) in try socket.element(element.identity, table: table) } : nil
+            let found =
+                try stands
+                ? withNetfilter { (socket) throws(KernelError) in try socket.element(element.identity, table: table) }
+                : nil
             if let found, found.matches(element) { continue }
             // The bridge's policy has changed: the rare delete of an ADD.
             if let found { try transaction.delete(found.identity) }
@@ -117,23 +126,39 @@ extension LinuxKernel {
                 try socket.ruleComments(ofChain: BerthTable.admin, table: table)
             }
             if !calls.contains(NetfilterChanges.call(chain).comment) {
-                found.append(Finding("nftables chain \(BerthTable.admin)", expected: "calls \(chain)", found: "no such rule"))
+                found.append(
+                    Finding("nftables chain \(BerthTable.admin)", expected: "calls \(chain)", found: "no such rule"))
             }
         }
         for key in changes.absent {
-            guard try withNetfilter({ (socket) throws(KernelError) in try socket.element(key, table: table) }) != nil else { continue }
-            found.append(Finding("nftables element of \(key.set)", expected: "absent", found: "present: the bridge has another policy"))
+            guard try withNetfilter({ (socket) throws(KernelError) in try socket.element(key, table: table) }) != nil
+            else { continue }
+            found.append(
+                Finding(
+                    "nftables element of \(key.set)", expected: "absent",
+                    found: "present: the bridge has another policy"))
         }
         for (element, isOwned) in changes.owned.map({ ($0, true) }) + changes.shared.map({ ($0, false) }) {
             let command = element.command(table: table)
             let object = "nftables element of \(element.set.name)"
-            guard let seen = try withNetfilter({ (socket) throws(KernelError) in try socket.element(element.identity, table: table) }) else {
+            guard
+                let seen = try withNetfilter({ (socket) throws(KernelError) in
+                    try socket.element(element.identity, table: table)
+                })
+            else {
                 found.append(Finding(object, expected: command, found: "no such element"))
                 continue
             }
-            if isOwned, let tag = seen.comment.flatMap(Owner.tag(inComment:)), tag != owner.attachment.tag, yieldsPorts(tag) { continue }
+            if isOwned, let tag = seen.comment.flatMap(Owner.tag(inComment:)), tag != owner.attachment.tag,
+                yieldsPorts(tag)
+            {
+                continue
+            }
             if !seen.matches(element) {
-                found.append(Finding(object, expected: command, found: seen.chain.map { "jump \($0)" } ?? "other data: \(hex(seen.data, digits: 64))"))
+                found.append(
+                    Finding(
+                        object, expected: command,
+                        found: seen.chain.map { "jump \($0)" } ?? "other data: \(hex(seen.data, digits: 64))"))
             } else if isOwned, seen.comment?.hasPrefix(owner.commentPrefix) != true {
                 found.append(Finding(object, expected: "owner \(owner)", found: seen.comment ?? "no owner"))
             }
@@ -143,7 +168,9 @@ extension LinuxKernel {
 
     /// Is our table whole? Nil: it was not made yet. What STATUS asks.
     public mutating func tableFindings() throws(KernelError) -> [Finding]? {
-        guard try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(BerthTable.name) }) else { return nil }
+        guard try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(BerthTable.name) }) else {
+            return nil
+        }
         return try chainFindings(BerthTable.chains)
     }
 
@@ -158,7 +185,9 @@ extension LinuxKernel {
             }
             // The administrator's calls come and go.
             guard chain.name != BerthTable.admin else { continue }
-            let rules = try withNetfilter { (socket) throws(KernelError) in try socket.ruleComments(ofChain: chain.name, table: table) }
+            let rules = try withNetfilter { (socket) throws(KernelError) in
+                try socket.ruleComments(ofChain: chain.name, table: table)
+            }
             if rules.count != chain.rules.count {
                 found.append(Finding(object, expected: "\(chain.rules.count) rules", found: "\(rules.count) rules"))
             }

@@ -46,10 +46,14 @@ extension LinuxKernel {
             // other kind of address. The any-address map, the one that grows, is asked by key.
             var listed = ranges.map(\.name)
             if wanted.contains(where: { $0.set.isInterval }) { listed.append(single[0].name) }
-            if wanted.contains(where: { $0.set.isInterval || $0.set.name == single[0].name }) { listed.append(single[1].name) }
+            if wanted.contains(where: { $0.set.isInterval || $0.set.name == single[0].name }) {
+                listed.append(single[1].name)
+            }
             var present: [NftElementFound] = []
             for name in listed {
-                present += try withNetfilter { (socket) throws(KernelError) in try socket.elements(ofSet: name, table: BerthTable.name) }
+                present += try withNetfilter { (socket) throws(KernelError) in
+                    try socket.elements(ofSet: name, table: BerthTable.name)
+                }
             }
             for element in wanted where !element.set.isInterval {
                 var keys = [element.identity]
@@ -57,7 +61,9 @@ extension LinuxKernel {
                     keys.append(NftElement(single[0], Array(element.key.dropFirst()), comment: nil).identity)
                 }
                 for key in keys {
-                    let found = try withNetfilter { (socket) throws(KernelError) in try socket.element(key, table: BerthTable.name) }
+                    let found = try withNetfilter { (socket) throws(KernelError) in
+                        try socket.element(key, table: BerthTable.name)
+                    }
                     if let found { present.append(found) }
                 }
             }
@@ -77,7 +83,11 @@ extension LinuxKernel {
             let found = try withNetfilter { (socket) throws(KernelError) in
                 try socket.element(element.identity, table: BerthTable.name)
             }
-            if let found { return cause("\(element.key.map(\.description).joined(separator: " ")) in \(element.set.name)", found.comment, owner) }
+            if let found {
+                return cause(
+                    "\(element.key.map(\.description).joined(separator: " ")) in \(element.set.name)", found.comment,
+                    owner)
+            }
         }
         return nil
     }

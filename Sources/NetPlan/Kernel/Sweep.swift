@@ -57,7 +57,9 @@ extension LinuxKernel {
 
     // MARK: elements
 
-    private mutating func removeElements(of owner: Owner, keys: [NftElementKey]?, heirs: [NftElement]) throws(KernelError) {
+    private mutating func removeElements(of owner: Owner, keys: [NftElementKey]?, heirs: [NftElement])
+        throws(KernelError)
+    {
         guard let keys else {
             return try removeElements(of: owner.plugin) { $0.hasPrefix(owner.commentPrefix) }
         }
@@ -66,7 +68,9 @@ extension LinuxKernel {
         try state.withNetfilterLock { () throws(KernelError) in
             var mine: [NftElementFound] = []
             for key in keys {
-                let found = try withNetfilter { (socket) throws(KernelError) in try socket.element(key, table: BerthTable.name) }
+                let found = try withNetfilter { (socket) throws(KernelError) in
+                    try socket.element(key, table: BerthTable.name)
+                }
                 // Somebody else's by now, or nobody's: not ours to delete.
                 if let found, found.comment?.hasPrefix(owner.commentPrefix) == true { mine.append(found) }
             }
@@ -81,7 +85,9 @@ extension LinuxKernel {
         guard !sets.isEmpty else { return }
         let state = state
         try state.withNetfilterLock { () throws(KernelError) in
-            guard try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(BerthTable.name) }) else { return }
+            guard try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(BerthTable.name) }) else {
+                return
+            }
             var dead: [NftElementFound] = []
             for set in sets {
                 let elements = try withNetfilter { (socket) throws(KernelError) in
@@ -114,8 +120,11 @@ extension LinuxKernel {
         var unused: [String] = []
         for (chain, count) in references.sorted(by: { $0.key < $1.key }) {
             let table = BerthTable.name
-            let uses = try withNetfilter { (socket) throws(KernelError) in try socket.uses(ofChain: chain, table: table) }
-            let rules = try withNetfilter { (socket) throws(KernelError) in try socket.ruleComments(ofChain: chain, table: table) }
+            let uses = try withNetfilter { (socket) throws(KernelError) in try socket.uses(ofChain: chain, table: table)
+            }
+            let rules = try withNetfilter { (socket) throws(KernelError) in
+                try socket.ruleComments(ofChain: chain, table: table)
+            }
             if uses == rules.count + count { unused.append(chain) }
         }
         return unused
@@ -155,13 +164,18 @@ extension LinuxKernel {
         try awaitRemoval(link, watch, ends[0], request.operation)
     }
 
-    private func awaitRemoval(_ link: Link, _ watch: borrowing NetlinkSocket, _ pipe: Int32, _ operation: String) throws(KernelError) {
+    private func awaitRemoval(_ link: Link, _ watch: borrowing NetlinkSocket, _ pipe: Int32, _ operation: String)
+        throws(KernelError)
+    {
         for _ in 0..<10_000 {
             var events = [
-                pollfd(fd: watch.descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: pipe, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: watch.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: pipe, events: Int16(POLLIN), revents: 0),
             ]
             let ready = try check(operation) { poll(&events, 2, 30_000) }
-            guard ready > 0 else { throw KernelError(operation, .timedOut, "the kernel has not removed it in 30 seconds") }
+            guard ready > 0 else {
+                throw KernelError(operation, .timedOut, "the kernel has not removed it in 30 seconds")
+            }
             if events[0].revents != 0, try watch.removals(operation).contains(link.index) { return }
             if events[1].revents != 0 {
                 var code: Int32 = 0

@@ -9,9 +9,13 @@ public enum BerthTable {
 
     static let withPorts = NftSet("with_ports", [.proto])
     /// Source address → the network's masquerade chain.
-    static func masquerade(_ family: AddressFamily) -> NftSet { NftSet("masq\(family.rawValue)", [.address(family)], .verdict) }
+    static func masquerade(_ family: AddressFamily) -> NftSet {
+        NftSet("masq\(family.rawValue)", [.address(family)], .verdict)
+    }
     /// Container address → its subnet's hairpin chain.
-    static func hairpin(_ family: AddressFamily) -> NftSet { NftSet("hairpin\(family.rawValue)", [.address(family)], .verdict) }
+    static func hairpin(_ family: AddressFamily) -> NftSet {
+        NftSet("hairpin\(family.rawValue)", [.address(family)], .verdict)
+    }
     /// Published at one host address.
     public static func forwardAddress(_ family: AddressFamily) -> NftSet {
         NftSet("fwd_addr\(family.rawValue)", [.address(family), .proto, .port], .fields([.address(family), .port]))
@@ -22,7 +26,9 @@ public enum BerthTable {
     }
     /// A range that keeps its ports, at one host address.
     public static func rangeAddress(_ family: AddressFamily) -> NftSet {
-        NftSet("range_addr\(family.rawValue)", [.address(family), .proto, .port], .fields([.address(family)]), interval: true)
+        NftSet(
+            "range_addr\(family.rawValue)", [.address(family), .proto, .port], .fields([.address(family)]),
+            interval: true)
     }
     /// A range that keeps its ports, at any host address.
     public static func rangeAny(_ family: AddressFamily) -> NftSet {
@@ -31,7 +37,9 @@ public enum BerthTable {
     /// Containers behind the firewall plugin.
     static func members(_ family: AddressFamily) -> NftSet { NftSet("members\(family.rawValue)", [.address(family)]) }
     /// Those whose published ports other networks may use.
-    static func published(_ family: AddressFamily) -> NftSet { NftSet("published\(family.rawValue)", [.address(family)]) }
+    static func published(_ family: AddressFamily) -> NftSet {
+        NftSet("published\(family.rawValue)", [.address(family)])
+    }
     /// Bridge → the chain of its ingress policy.
     static let policies = NftSet("policies", [.ifname], .verdict)
     /// Bridges that take nothing from other bridges with a policy.
@@ -49,14 +57,17 @@ public enum BerthTable {
     /// The sets whose elements have owners, by the plugin that fills them.
     public static func ownedSets(of plugin: String) -> [NftSet] {
         switch plugin {
-        case "portmap": families.flatMap { [forwardAddress($0), forwardAny($0), rangeAddress($0), rangeAny($0), hairpin($0)] }
+        case "portmap":
+            families.flatMap { [forwardAddress($0), forwardAny($0), rangeAddress($0), rangeAny($0), hairpin($0)] }
         case "firewall": families.flatMap { [members($0), published($0)] }
         case "bridge": families.map(masquerade)
         default: []
         }
     }
 
-    static let constants: [NftElement] = TransportProtocol.allCases.map { NftElement(withPorts, [.proto($0)], comment: nil) }
+    static let constants: [NftElement] = TransportProtocol.allCases.map {
+        NftElement(withPorts, [.proto($0)], comment: nil)
+    }
 
     // MARK: chains
 
@@ -77,7 +88,8 @@ public enum BerthTable {
                 [.incoming("lo", not: true), .address(.source, loopback), .drop])),
         // Only what is addressed to this host (CVE-2025-67499); the address asked for before any address.
         NftChain(
-            "prerouting", .prerouting("nat", -100), rules: rules([.toThisHost, .protocolIn(withPorts), .jump("publish")])),
+            "prerouting", .prerouting("nat", -100),
+            rules: rules([.toThisHost, .protocolIn(withPorts), .jump("publish")])),
         NftChain(
             "output", .output("nat", -100),
             rules: rules(
@@ -89,7 +101,9 @@ public enum BerthTable {
             rules: (families.map { [.protocolIn(withPorts), .translateDestination($0, forwardAddress($0))] }
                 + families.map { [.protocolIn(withPorts), .translateDestination($0, rangeAddress($0))] }
                 + families.map { [.protocolIn(withPorts), .translateDestination($0, forwardAny($0))] }
-                + families.map { [.protocolIn(withPorts), .translateDestination($0, rangeAny($0))] }).map { NftRule($0) }),
+                + families.map { [.protocolIn(withPorts), .translateDestination($0, rangeAny($0))] }).map {
+                    NftRule($0)
+                }),
         NftChain(
             "postrouting", .postrouting("nat", 100),
             rules: (families.map { [.translated, .addressMap(.destination, $0, hairpin($0))] }

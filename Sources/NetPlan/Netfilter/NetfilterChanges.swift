@@ -22,7 +22,9 @@ public struct NetfilterChanges: Hashable, Sendable {
         self.shared = shared
     }
 
-    public var isEmpty: Bool { chains.isEmpty && owned.isEmpty && shared.isEmpty && adminChains.isEmpty && absent.isEmpty }
+    public var isEmpty: Bool {
+        chains.isEmpty && owned.isEmpty && shared.isEmpty && adminChains.isEmpty && absent.isEmpty
+    }
 
     mutating func add(_ other: NetfilterChanges) {
         for chain in other.chains where !chains.contains(chain) { chains.append(chain) }

@@ -41,7 +41,9 @@ public struct Bridge: Hashable, Sendable {
             link = try kernel.host.link(name.description)
         }
         guard let link, link.kind == "bridge" else {
-            throw KernelError("use link \(name) as a bridge", .invalidArgument, "the link exists and is no bridge but \(link?.kind ?? "a device")")
+            throw KernelError(
+                "use link \(name) as a bridge", .invalidArgument,
+                "the link exists and is no bridge but \(link?.kind ?? "a device")")
         }
         kernel.remember(link, .host)
         try kernel.set(SysctlSetting(.host, "net/ipv6/conf/\(name)/accept_ra", "0", optional: true))
@@ -56,16 +58,21 @@ public struct Bridge: Hashable, Sendable {
 
     func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [Finding] {
         let object = "bridge \(name)"
-        guard let link = try kernel.link(name, .host) else { return [Finding(object, expected: "exists", found: "no such link")] }
+        guard let link = try kernel.link(name, .host) else {
+            return [Finding(object, expected: "exists", found: "no such link")]
+        }
         guard link.kind == "bridge" else {
             return [Finding(object, expected: "a bridge", found: link.kind ?? "a link of another kind")]
         }
         var findings: [Finding] = []
         if !link.isUp { findings.append(Finding(object, expected: "up", found: "down")) }
-        if let mtu, link.mtu < mtu { findings.append(Finding(object, expected: "mtu \(mtu)", found: "mtu \(link.mtu)")) }
+        if let mtu, link.mtu < mtu {
+            findings.append(Finding(object, expected: "mtu \(mtu)", found: "mtu \(link.mtu)"))
+        }
         if promiscuous, !link.isPromiscuous {
             findings.append(Finding(object, expected: "promiscuous", found: "not promiscuous"))
         }
-        return findings + (try SysctlSetting(.host, "net/ipv6/conf/\(name)/accept_ra", "0", optional: true).findings(&kernel))
+        return findings
+            + (try SysctlSetting(.host, "net/ipv6/conf/\(name)/accept_ra", "0", optional: true).findings(&kernel))
     }
 }

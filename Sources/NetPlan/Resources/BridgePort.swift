@@ -20,7 +20,10 @@ public struct BridgePort: Hashable, Sendable {
     var words: String { "port \(link): " + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(separator: ", ") }
 
     func commands(_ shell: ShellWriter) -> [String] {
-        ["ip link set \(ShellWriter.word(link)) type bridge_slave " + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(separator: " ")]
+        [
+            "ip link set \(ShellWriter.word(link)) type bridge_slave "
+                + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(separator: " ")
+        ]
     }
 
     func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {
@@ -34,9 +37,12 @@ public struct BridgePort: Hashable, Sendable {
         guard let found = try kernel.link(link, .host) else {
             return [Finding("port \(link)", expected: "exists", found: "no such link")]
         }
-        return [("hairpin", hairpin, found.hairpin), ("isolated", isolated, found.isolated)].compactMap { word, wanted, is_ in
-            guard let wanted, is_ != wanted else { return nil }
-            return Finding("port \(link)", expected: "\(word) \(wanted ? "on" : "off")", found: is_.map { "\(word) \($0 ? "on" : "off")" } ?? "no bridge port")
+        return [("hairpin", hairpin, found.hairpin), ("isolated", isolated, found.isolated)].compactMap {
+            word, wanted, seen in
+            guard let wanted, seen != wanted else { return nil }
+            return Finding(
+                "port \(link)", expected: "\(word) \(wanted ? "on" : "off")",
+                found: seen.map { "\(word) \($0 ? "on" : "off")" } ?? "no bridge port")
         }
     }
 }

@@ -48,7 +48,8 @@ public struct Isolation: Hashable, Sendable {
         case .open: "everybody may reach the containers of \(bridge)"
         case .sameBridge: "containers of other bridges cannot reach those of \(bridge)"
         case .isolated: "neither containers of other bridges nor its own neighbours can reach a container of \(bridge)"
-        case .strict: "containers of other bridges cannot reach those of \(bridge), and these use of the host only DNS and DHCP"
+        case .strict:
+            "containers of other bridges cannot reach those of \(bridge), and these use of the host only DNS and DHCP"
         }
     }
 

@@ -11,10 +11,13 @@ public struct ForgottenNeighbour: Hashable, Sendable {
     }
 
     var words: String { "the host forgets who had \(address) before" }
-    func commands(_ shell: ShellWriter) -> [String] { ["ip neigh del \(address) dev \(ShellWriter.word(link)) 2>/dev/null || true"] }
+    func commands(_ shell: ShellWriter) -> [String] {
+        ["ip neigh del \(address) dev \(ShellWriter.word(link)) 2>/dev/null || true"]
+    }
 
     func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {
-        let request = try NeighbourRequest.forget(address, on: try kernel.requireIndex(link, .host), named: link.description)
+        let request = try NeighbourRequest.forget(
+            address, on: try kernel.requireIndex(link, .host), named: link.description)
         _ = try ignoring(.noSuchFile) { () throws(KernelError) in try kernel.host.perform([request]) }
     }
 }

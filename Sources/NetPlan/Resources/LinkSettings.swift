@@ -27,7 +27,9 @@ public struct LinkSettings: Hashable, Sendable {
     }
 
     var words: String { "\(link)\(place == .container ? " in the container" : "") has \(arguments)" }
-    func commands(_ shell: ShellWriter) -> [String] { [shell.ip(place, "link set \(ShellWriter.word(link)) \(arguments)")] }
+    func commands(_ shell: ShellWriter) -> [String] {
+        [shell.ip(place, "link set \(ShellWriter.word(link)) \(arguments)")]
+    }
 
     /// Throws what the kernel refused.
     public func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {
@@ -48,11 +50,14 @@ public struct LinkSettings: Hashable, Sendable {
 
     func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [Finding] {
         let object = "link \(link)\(place == .container ? " in the container" : "")"
-        guard let found = try kernel.link(link, place) else { return [Finding(object, expected: "exists", found: "no such link")] }
+        guard let found = try kernel.link(link, place) else {
+            return [Finding(object, expected: "exists", found: "no such link")]
+        }
         var findings: [Finding] = []
-        func compare<Value: Equatable>(_ word: String, _ wanted: Value?, _ is_: Value?) {
-            guard let wanted, wanted != is_ else { return }
-            findings.append(Finding(object, expected: "\(word) \(wanted)", found: is_.map { "\(word) \($0)" } ?? "no \(word)"))
+        func compare<Value: Equatable>(_ word: String, _ wanted: Value?, _ seen: Value?) {
+            guard let wanted, wanted != seen else { return }
+            findings.append(
+                Finding(object, expected: "\(word) \(wanted)", found: seen.map { "\(word) \($0)" } ?? "no \(word)"))
         }
         compare("MAC address", mac, found.mac)
         compare("mtu", mtu, found.mtu)

@@ -26,7 +26,9 @@ public struct LinkUp: Hashable, Sendable {
 
     func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [Finding] {
         let object = "link \(link)\(place == .container ? " in the container" : "")"
-        guard let found = try kernel.link(link, place) else { return [Finding(object, expected: "up", found: "no such link")] }
+        guard let found = try kernel.link(link, place) else {
+            return [Finding(object, expected: "up", found: "no such link")]
+        }
         return found.isUp ? [] : [Finding(object, expected: "up", found: "down")]
     }
 }

@@ -11,7 +11,8 @@ public struct Masquerade: Hashable, Sendable {
     /// Destinations that see the container's own address.
     public let exceptions: [IPPrefix]
 
-    public init(source: IPPrefix, translation: IPAddress? = nil, fullyRandom: Bool = false, exceptions: [IPPrefix] = []) {
+    public init(source: IPPrefix, translation: IPAddress? = nil, fullyRandom: Bool = false, exceptions: [IPPrefix] = [])
+    {
         self.source = source
         self.translation = translation
         self.fullyRandom = fullyRandom
@@ -21,7 +22,8 @@ public struct Masquerade: Hashable, Sendable {
     var words: String {
         let rest = exceptions.isEmpty ? "" : " or to " + exceptions.map(\.description).joined(separator: ", ")
         let outgoing = translation.map { "\($0)" } ?? "the host's outgoing address"
-        return "traffic from \(source.address) that leaves \(source.network), unless multicast\(rest), carries \(outgoing)"
+        return
+            "traffic from \(source.address) that leaves \(source.network), unless multicast\(rest), carries \(outgoing)"
     }
 
     private func chain(_ network: String) -> NftChain {
@@ -30,7 +32,8 @@ public struct Masquerade: Hashable, Sendable {
         let outside: [NftClause] = [
             .address(.destination, source.network, not: true), .address(.destination, multicast, not: true),
         ]
-        rules.append(NftRule(outside + [translation.map { .translateSource($0) } ?? .masquerade(fullyRandom: fullyRandom)]))
+        rules.append(
+            NftRule(outside + [translation.map { .translateSource($0) } ?? .masquerade(fullyRandom: fullyRandom)]))
         let readable = network.utf8.count <= 64 ? network : Attachment.networkTag(network)
         return BerthTable.immutableChain("masq_\(readable)", rules)
     }

@@ -50,11 +50,13 @@ public struct PlannedAddress: Hashable, Sendable {
                     throw KernelError(
                         "add address \(prefix) to \(link)", .alreadyExists,
                         "\"\(link)\" already has an IP address different from \(prefix): \(other.prefix)"
-                            + ", from another network's configuration or set by hand; give the network a bridge of its own or set forceAddress")
+                            + ", from another network's configuration or set by hand; give the network a bridge of its own or set forceAddress"
+                    )
                 }
             }
         }
-        let add = try AddressRequest.add(prefix, to: index, named: link.description, skippingDetection: skippingDetection)
+        let add = try AddressRequest.add(
+            prefix, to: index, named: link.description, skippingDetection: skippingDetection)
         if place == .host {
             _ = try ignoring(.alreadyExists) { () throws(KernelError) in try kernel.host.perform([add]) }
         } else {
@@ -70,8 +72,13 @@ public struct PlannedAddress: Hashable, Sendable {
         let found = try kernel.addresses(of: index, place)
         guard let mine = found.first(where: { $0.prefix == prefix }) else {
             let others = found.filter { $0.prefix.family == prefix.family && !$0.isLinkLocal }.map { "\($0.prefix)" }
-            return [Finding(object, expected: "present", found: others.isEmpty ? "absent" : "absent; there is " + others.joined(separator: ", "))]
+            return [
+                Finding(
+                    object, expected: "present",
+                    found: others.isEmpty ? "absent" : "absent; there is " + others.joined(separator: ", "))
+            ]
         }
-        return mine.isDuplicate ? [Finding(object, expected: "usable", found: "another host has it (duplicate address)")] : []
+        return mine.isDuplicate
+            ? [Finding(object, expected: "usable", found: "another host has it (duplicate address)")] : []
     }
 }

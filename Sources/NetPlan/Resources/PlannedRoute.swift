@@ -28,7 +28,11 @@ public struct PlannedRoute: Hashable, Sendable {
 
     var words: String { "in the container, route \(arguments)" }
     func commands(_ shell: ShellWriter) -> [String] {
-        [shell.ip(.container, "\(route.destination.family == .v6 ? "-6 " : "")route append \(arguments(ShellWriter.word(link)))")]
+        [
+            shell.ip(
+                .container,
+                "\(route.destination.family == .v6 ? "-6 " : "")route append \(arguments(ShellWriter.word(link)))")
+        ]
     }
 
     func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {
@@ -48,10 +52,15 @@ public struct PlannedRoute: Hashable, Sendable {
         }
         let matching = candidates.contains {
             $0.gateway == route.gateway && (route.mtu == nil || $0.mtu == route.mtu)
-                && (route.advmss == nil || $0.advmss == route.advmss) && (route.priority == nil || $0.priority == route.priority)
+                && (route.advmss == nil || $0.advmss == route.advmss)
+                && (route.priority == nil || $0.priority == route.priority)
         }
         guard !matching else { return [] }
         let seen = candidates.map { "via \($0.gateway?.description ?? "the link")\($0.mtu.map { " mtu \($0)" } ?? "")" }
-        return [Finding(object, expected: "present", found: seen.isEmpty ? "absent" : "another: " + seen.joined(separator: ", "))]
+        return [
+            Finding(
+                object, expected: "present", found: seen.isEmpty ? "absent" : "another: " + seen.joined(separator: ", ")
+            )
+        ]
     }
 }

@@ -12,7 +12,8 @@ public struct PortForward: Hashable, Sendable {
     public let targetPort: UInt16
 
     public init(
-        hostAddress: IPAddress?, proto: TransportProtocol, hostPorts: ClosedRange<UInt16>, target: IPAddress, targetPort: UInt16
+        hostAddress: IPAddress?, proto: TransportProtocol, hostPorts: ClosedRange<UInt16>, target: IPAddress,
+        targetPort: UInt16
     ) {
         self.hostAddress = hostAddress
         self.proto = proto
@@ -26,7 +27,9 @@ public struct PortForward: Hashable, Sendable {
     /// "0.0.0.0:8080/tcp", as people write it.
     public var published: String { PortForward.text(hostAddress, family, hostPorts, proto) }
 
-    static func text(_ address: IPAddress?, _ family: AddressFamily, _ ports: ClosedRange<UInt16>, _ proto: TransportProtocol) -> String {
+    static func text(
+        _ address: IPAddress?, _ family: AddressFamily, _ ports: ClosedRange<UInt16>, _ proto: TransportProtocol
+    ) -> String {
         let name = family == .v4 ? address?.description ?? "0.0.0.0" : "[\(address?.description ?? "::")]"
         let numbers = ports.count == 1 ? "\(ports.lowerBound)" : "\(ports.lowerBound)-\(ports.upperBound)"
         return "\(name):\(numbers)/\(proto)"
@@ -44,7 +47,8 @@ public struct PortForward: Hashable, Sendable {
             let map = hostAddress == nil ? BerthTable.rangeAny(family) : BerthTable.rangeAddress(family)
             return NetfilterChanges(owned: [
                 NftElement(
-                    map, at + [.proto(proto), .port(hostPorts.lowerBound)], to: at + [.proto(proto), .port(hostPorts.upperBound)],
+                    map, at + [.proto(proto), .port(hostPorts.lowerBound)],
+                    to: at + [.proto(proto), .port(hostPorts.upperBound)],
                     .fields([.address(target)]), comment: owner.comment)
             ])
         }
@@ -53,7 +57,8 @@ public struct PortForward: Hashable, Sendable {
             owned: hostPorts.map { port in
                 NftElement(
                     map, at + [.proto(proto), .port(port)],
-                    .fields([.address(target), .port(targetPort + (port - hostPorts.lowerBound))]), comment: owner.comment)
+                    .fields([.address(target), .port(targetPort + (port - hostPorts.lowerBound))]),
+                    comment: owner.comment)
             })
     }
 }

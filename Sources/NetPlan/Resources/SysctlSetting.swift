@@ -24,7 +24,12 @@ public struct SysctlSetting: Hashable, Sendable {
             return optional ? [] : [Finding("sysctl \(path)", expected: value, found: "no such parameter")]
         }
         let same = SysctlSetting.words(found) == SysctlSetting.words(value)
-        return same ? [] : [Finding("sysctl \(path)\(place == .container ? " in the container" : "")", expected: value, found: found)]
+        return same
+            ? []
+            : [
+                Finding(
+                    "sysctl \(path)\(place == .container ? " in the container" : "")", expected: value, found: found)
+            ]
     }
 
     /// Parameters with several numbers come back with tabs between them.
@@ -38,7 +43,8 @@ extension LinuxKernel {
             let found = try ignoring(.noSuchFile) { () throws(KernelError) in try Sysctl.read(setting.path) }
             guard let found else {
                 if setting.optional { return }
-                throw KernelError("set sysctl \(setting.path) to \(setting.value)", .noSuchFile, "this kernel has no such parameter")
+                throw KernelError(
+                    "set sysctl \(setting.path) to \(setting.value)", .noSuchFile, "this kernel has no such parameter")
             }
             guard SysctlSetting.words(found) != SysctlSetting.words(setting.value) else { return }
             try Sysctl.write(setting.path, setting.value)

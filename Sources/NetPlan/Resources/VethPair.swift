@@ -12,7 +12,9 @@ public struct VethPair: Hashable, Sendable {
     /// The owner's alias: how DEL and GC recognise it.
     public let alias: String
 
-    public init(host: LinkName, container: LinkName, containerMAC: MACAddress?, mtu: Int?, master: LinkName?, alias: String) {
+    public init(
+        host: LinkName, container: LinkName, containerMAC: MACAddress?, mtu: Int?, master: LinkName?, alias: String
+    ) {
         self.host = host
         self.container = container
         self.containerMAC = containerMAC
@@ -57,7 +59,7 @@ public struct VethPair: Hashable, Sendable {
         let tag = try LinkRequest.set(host.description, changes, "tag link \(host)")
         do throws(KernelError) {
             try kernel.host.perform([add, tag])
-        } catch where error.errno == .exchangeFull || error.errno == .busy {
+        } catch  where error.errno == .exchangeFull || error.errno == .busy {
             throw KernelError(error.operation, error.errno, "the bridge is full: a bridge takes 1,023 ports")
         }
         // As a port the host end gets no address by itself, but it must not listen to advertisements either.
@@ -69,24 +71,37 @@ public struct VethPair: Hashable, Sendable {
         let object = "link \(host)"
         if let link = try kernel.link(host, .host) {
             if !link.isUp { findings.append(Finding(object, expected: "up", found: "down")) }
-            if link.kind != "veth" { findings.append(Finding(object, expected: "veth", found: link.kind ?? "another kind")) }
-            if link.alias != alias { findings.append(Finding(object, expected: "alias \(alias)", found: link.alias ?? "no alias")) }
+            if link.kind != "veth" {
+                findings.append(Finding(object, expected: "veth", found: link.kind ?? "another kind"))
+            }
+            if link.alias != alias {
+                findings.append(Finding(object, expected: "alias \(alias)", found: link.alias ?? "no alias"))
+            }
             if let master {
                 let found = try kernel.link(index: link.master)?.name
                 if found != master.description {
-                    findings.append(Finding(object, expected: "port of \(master)", found: found.map { "port of \($0)" } ?? "no port"))
+                    findings.append(
+                        Finding(
+                            object, expected: "port of \(master)", found: found.map { "port of \($0)" } ?? "no port"))
                 }
             }
-            if let mtu, link.mtu != mtu { findings.append(Finding(object, expected: "mtu \(mtu)", found: "mtu \(link.mtu)")) }
+            if let mtu, link.mtu != mtu {
+                findings.append(Finding(object, expected: "mtu \(mtu)", found: "mtu \(link.mtu)"))
+            }
         } else {
             findings.append(Finding(object, expected: "exists", found: "no such link"))
         }
         let inner = "link \(container) in the container"
         if let link = try kernel.link(container, .container) {
             if let containerMAC, link.mac != containerMAC {
-                findings.append(Finding(inner, expected: "MAC address \(containerMAC)", found: "MAC address \(link.mac?.description ?? "none")"))
+                findings.append(
+                    Finding(
+                        inner, expected: "MAC address \(containerMAC)",
+                        found: "MAC address \(link.mac?.description ?? "none")"))
             }
-            if let mtu, link.mtu != mtu { findings.append(Finding(inner, expected: "mtu \(mtu)", found: "mtu \(link.mtu)")) }
+            if let mtu, link.mtu != mtu {
+                findings.append(Finding(inner, expected: "mtu \(mtu)", found: "mtu \(link.mtu)"))
+            }
         } else {
             findings.append(Finding(inner, expected: "exists", found: "no such link"))
         }
