@@ -69,7 +69,7 @@ struct BridgeTests {
         }
     }
 
-    @Test("P-30 an interface that exists already is refused with code 103 and stays as it was")
+    @Test("P-30 P-17 an interface that exists already is refused with code 103 and stays as it was")
     func interfaceExists() throws {
         try PrivateHost.run { host in
             try host.makeNamespace("c1")

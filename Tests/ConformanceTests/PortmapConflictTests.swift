@@ -19,7 +19,7 @@ struct PortmapConflictTests {
     }
 
     @Test(
-        "N-3 a port that another container has is refused with code 100, its owner named, and the first keeps it",
+        "N-3 P-17 a port that another container has is refused with code 100, its owner named, and the first keeps it",
         arguments: [
             (nil, nil), ("192.0.2.1", nil), (nil, "192.0.2.1"), ("0.0.0.0", "192.0.2.1"), ("192.0.2.1", "192.0.2.1"),
             ("0.0.0.0", nil), ("::", nil), ("2001:db8::1", "::"),
