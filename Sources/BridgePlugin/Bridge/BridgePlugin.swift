@@ -71,12 +71,12 @@ public struct BridgePlugin: PlannedPlugin {
         _ kernel: inout LinuxKernel
     ) throws(CNIError) -> CNIResult {
         let attachment = request.attachment
-        try waitForPort(attachment.hostInterface, &kernel)
+        let port = try waitForPort(attachment.hostInterface, &kernel)
         try waitForAddresses(attachment.interface, lease, configuration, &kernel)
         warnOfAdvertisements(plan, &kernel)
         let links = try answering { () throws(KernelError) in
             [
-                try kernel.link(configuration.bridge, .host), try kernel.link(attachment.hostInterface, .host),
+                try kernel.link(configuration.bridge, .host), port,
                 try kernel.link(attachment.interface, .container),
             ]
         }
@@ -98,11 +98,11 @@ public struct BridgePlugin: PlannedPlugin {
     }
 
     /// A port without spanning tree forwards at once; else up to 2.5 seconds, as the reference waits.
-    private func waitForPort(_ port: LinkName, _ kernel: inout LinuxKernel) throws(CNIError) {
+    private func waitForPort(_ port: LinkName, _ kernel: inout LinuxKernel) throws(CNIError) -> Link {
         for pause: UInt32 in [0, 50, 500, 1000, 1000] {
             if pause > 0 { usleep(pause * 1000) }
             let link = try answering { () throws(KernelError) in try kernel.link(port, .host) }
-            if link?.portState == 3 { return }
+            if let link, link.portState == 3 { return link }
         }
         throw CNIError(
             .internal, "bridge port in error state: \(port) does not forward",

@@ -184,11 +184,15 @@ extension NetlinkSocket {
     }
 
     /// Base chains of any table that drop what they do not accept, at one hook of the IP families: "ip filter FORWARD".
-    public mutating func droppingChains(hook: UInt32) throws(KernelError) -> [String] {
+    /// The chains of `own` are passed over unread.
+    public mutating func droppingChains(hook: UInt32, except own: String) throws(KernelError) -> [String] {
+        let mine = Array(own.utf8) + [0]
         let request = try NftMessage.make(
             "list base chains", NFT_MSG_GETCHAIN, NLM_F_DUMP, family: Int32(NFPROTO_UNSPEC))
         let families = [UInt8(NFPROTO_INET): "inet", UInt8(NFPROTO_IPV4): "ip", UInt8(NFPROTO_IPV6): "ip6"]
         return try ask(request).compactMap { reply in
+            // The table's name is the first attribute.
+            guard !reply.payload.dropFirst(8).starts(with: mine) else { return nil }
             let attributes = reply.attributes(after: 4)
             guard let family = reply.payload.first.flatMap({ families[$0] }),
                 attributes[type: Int(NFTA_CHAIN_POLICY.rawValue)]?.bigEndian32 == UInt32(NF_DROP),

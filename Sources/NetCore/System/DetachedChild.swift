@@ -26,6 +26,9 @@ public enum DetachedChild {
             setsid()
             leaveOnly(sockets + inherited)
             body()
+            // Closing while the grace period runs holds the lock of all nftables transactions until its end, and the
+            // next plugin of the chain would wait for it: afterwards it costs nothing.
+            if !sockets.isEmpty { usleep(60_000) }
             _exit(0)
         }
         for socket in sockets { close(socket) }

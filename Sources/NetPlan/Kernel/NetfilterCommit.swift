@@ -101,7 +101,7 @@ extension LinuxKernel {
         if stands {
             for key in changes.absent {
                 let found = try withNetfilter { (socket) throws(KernelError) in try socket.element(key, table: table) }
-                if found != nil { try transaction.delete(key) }
+                if found != nil { try transaction.delete(key) } else if key == changes.absent.first { break }
             }
         }
         for element in changes.owned { try transaction.add(element, exclusive: true) }
@@ -200,7 +200,7 @@ extension LinuxKernel {
     /// Foreign base chains that drop forwarded packets which they do not accept, such as "ip filter FORWARD".
     public mutating func droppingForwardChains() throws(KernelError) -> [String] {
         try withNetfilter { (socket) throws(KernelError) in
-            try socket.droppingChains(hook: UInt32(NF_INET_FORWARD.rawValue))
+            try socket.droppingChains(hook: UInt32(NF_INET_FORWARD.rawValue), except: BerthTable.name)
         }
     }
 

@@ -7,7 +7,7 @@ public struct NetfilterChanges: Hashable, Sendable {
     public var owned: [NftElement] = []
     /// Chains that the constant chain `admin` calls.
     public var adminChains: [String] = []
-    /// Elements that several share and that must not be.
+    /// Elements that several share and that must not be; the others only ever stand with the first.
     public var absent: [NftElementKey] = []
     public var shared: [NftElement] = []
 

@@ -62,7 +62,7 @@ public struct Isolation: Hashable, Sendable {
         let strict = NftElement(BerthTable.strict, [.name(name)], .jump(BerthTable.strictChain), comment: nil)
         // The last ADD's policy holds: what an earlier one left of a stricter policy goes.
         switch policy {
-        case .open: return NetfilterChanges(absent: [policies, closed, strict].map(\.identity))
+        case .open: return NetfilterChanges(absent: [closed, policies, strict].map(\.identity))
         case .sameBridge, .isolated:
             return NetfilterChanges(chains: [chain], shared: [policies, closed], absent: [strict.identity])
         case .strict: return NetfilterChanges(chains: [chain], shared: [policies, closed, strict])
