@@ -13,9 +13,9 @@ public struct ShellWriter: Sendable {
     /// An optional parameter is passed over by a kernel that has none of that name.
     func sysctl(_ place: Place, _ path: String, _ value: String, optional: Bool = false) -> String {
         let file = ShellWriter.word("/proc/sys/\(path)")
-        // echo, unless a shell's own could read something into the value.
-        let isPlain = ShellWriter.word(value) == value && !value.hasPrefix("-")
-        let say = isPlain ? "echo \(value)" : "printf '%s\\n' \(ShellWriter.word(value))"
+        // Some shells' echo reads options and backslashes.
+        let isPlain = !value.hasPrefix("-") && !value.utf8.contains(UInt8(ascii: "\\"))
+        let say = (isPlain ? "echo " : "printf '%s\\n' ") + ShellWriter.word(value)
         let write = (optional ? "[ ! -e \(file) ] || " : "") + "\(say) > \(file)"
         return place == .host ? write : at(place, "sh -c \(ShellWriter.word(write))")
     }
