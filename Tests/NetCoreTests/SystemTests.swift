@@ -58,7 +58,8 @@ struct SystemTests {
             _ = SystemTests.failure { () throws(KernelError) in
                 try blue.inside { () throws(KernelError) in throw KernelError("test", .busy) }
             }
-            var socket = try NetlinkSocket(NETLINK_ROUTE, in: blue)
+            let here = try NetworkNamespace.current()
+            var socket = try NetlinkSocket(NETLINK_ROUTE, in: blue, home: here.number)
             let links = try socket.links().map(\.name)
             return (
                 try NetworkNamespace.current().identity() == home, try blue.identity() == inner && inner != home, links
