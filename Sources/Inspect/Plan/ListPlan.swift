@@ -122,6 +122,11 @@ private struct ListPlanner {
                 assumptions.append(
                     "a host without a default route; with one, the cable has the MTU of its link")
             }
+            for case .bridgePort(let port) in assumed.plan.owned where port.isolated == true {
+                assumptions.append(
+                    "bridge-nf-call-iptables off; where it is on, nftables alone keeps neighbours apart, and ports are not isolated"
+                )
+            }
             result = assumed.result
             return ListPlan.Member(type: type, plan: assumed.plan)
         } catch {
