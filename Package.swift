@@ -3,7 +3,14 @@ import PackageDescription
 
 // The core (everything that berth-core links) needs no other Swift package and no Foundation; what does
 // stands behind the trait "Daemon", so that `swift build --disable-default-traits` fetches nothing.
-let core: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"])]
+// Without the implicit imports the linker brings neither regular expressions nor the concurrency runtime.
+let core: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .unsafeFlags([
+        "-warnings-as-errors", "-Xfrontend", "-disable-implicit-string-processing-module-import", "-Xfrontend",
+        "-disable-implicit-concurrency-module-import",
+    ]),
+]
 
 // berth-core is exec'ed for every operation of a container engine: one static file, position independent
 // (docs/adr/0002-executables.md has the measurement).

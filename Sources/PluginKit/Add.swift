@@ -83,7 +83,7 @@ extension PlannedPlugin {
         do throws(KernelError) {
             return try LinuxKernel(namespace: entersContainer ? namespace : nil, state: request.state)
         } catch {
-            guard error.operation.hasPrefix("open") && error.operation.contains(namespace) else {
+            guard error.operation.hasPrefix("open") && error.operation.holds(namespace) else {
                 throw CNIError(refused: error)
             }
             throw CNIError(.invalidNamespace, "failed to open netns \"\(namespace)\": \(error)")

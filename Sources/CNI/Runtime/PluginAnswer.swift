@@ -31,7 +31,7 @@ struct PluginAnswer {
     func versions() throws(CNIError) -> [String] {
         if outcome.exitStatus != 0 {
             let failure = failure
-            if failure.message.contains("unknown CNI_COMMAND") { return [SpecVersion.v0_1_0.rawValue] }
+            if failure.message.holds("unknown CNI_COMMAND") { return [SpecVersion.v0_1_0.rawValue] }
             throw failure
         }
         let json = try parsed()
