@@ -73,6 +73,21 @@ enum Records {
         try expectGolden(list.json.prettyText + "\n", "attachments.json")
     }
 
+    @Test("behind a plugin that is not ours, the result tells the addresses")
+    func foreignResult() throws {
+        var record = Records.make(
+            "lan", "web", addresses: [], bridge: nil, end: nil, ports: [("0.0.0.0:80/tcp", "192.168.1.5", 80)])
+        record.result = try JSON(
+            parsing: Array(
+                #"""
+                {"cniVersion": "1.0.0", "interfaces": [{"name": "eth0", "sandbox": "/run/netns/web"}, {"name": "eth1", "sandbox": "x"}],
+                 "ips": [{"address": "192.168.1.5/24", "interface": 0}, {"address": "10.0.0.1/8", "interface": 1}]}
+                """#.utf8))
+        #expect(AttachmentList.Entry(record).addresses == ["192.168.1.5/24"])
+        record.result = "nonsense"
+        #expect(AttachmentList.Entry(record).addresses.isEmpty)
+    }
+
     @Test("records are read from the state directory, of one network where one is named")
     func records() throws {
         let state = StateDirectory("/tmp/berth-inspect-\(UInt64.random(in: 0 ... .max))")

@@ -1,3 +1,4 @@
+import CNI
 public import JSON
 public import NetCore
 import NetPlan
@@ -50,7 +51,10 @@ extension AttachmentList.Entry {
         attachment = record.attachment
         netns = record.netns
         let bridgeSection = record["bridge"]
-        addresses = (bridgeSection?.notes["addresses"]?.array ?? []).compactMap(\.string)
+        // Behind a plugin that is not ours, the result that it handed on tells.
+        addresses =
+            bridgeSection.map { ($0.notes["addresses"]?.array ?? []).compactMap(\.string) }
+            ?? AttachmentList.Entry.addresses(record)
         bridge = bridgeSection?.notes["bridge"]?.string
         hostInterface = bridgeSection?.notes["hostInterface"]?.string
         isMasqueraded = bridgeSection?.configuration["ipMasq"]?.bool ?? false
@@ -62,6 +66,20 @@ extension AttachmentList.Entry {
         }
         isDone = record.sections.allSatisfy(\.section.isDone)
         plugins = record.sections.map(\.plugin)
+    }
+
+    /// Those of the container's interface in the record's result; none when it cannot be read.
+    private static func addresses(_ record: AttachmentRecord) -> [String] {
+        guard let json = record.result else { return [] }
+        do throws(CNIError) {
+            let result = try CNIResult(decoding: json, version: .latest)
+            return result.ips.filter { ip in
+                guard let index = ip.interface, result.interfaces.indices.contains(index) else { return true }
+                return result.interfaces[index].name == record.attachment.interface.description
+            }.map { "\($0.address)" }
+        } catch {
+            return []
+        }
     }
 
     fileprivate var sortKey: [String] {
