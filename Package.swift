@@ -12,8 +12,10 @@ let core: [SwiftSetting] = [
     ]),
 ]
 
-// berth-core is exec'ed for every operation of a container engine: one static file, position independent
-// (docs/adr/0002-executables.md has the measurement).
+let tests: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"])]
+
+// berth-core is exec'ed for every operation of a container engine: one static file, not position
+// independent, which costs a quarter of a millisecond a start (docs/adr/0002-executables.md).
 let staticLink: [LinkerSetting] = [
     .unsafeFlags(
         [
@@ -32,7 +34,7 @@ let package = Package(
     ],
     traits: [
         .default(enabledTraits: ["Daemon"]),
-        .trait(name: "Daemon", description: "The berth command and daemon, which need packages beyond the core's."),
+        .trait(name: "Daemon", description: "The berth command, which needs packages beyond the core's."),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -67,19 +69,19 @@ let package = Package(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
-        .target(name: "TestSupport", dependencies: ["NetCore", "JSON"], path: "Tests/Support", swiftSettings: core),
-        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: core),
-        .testTarget(name: "NetCoreTests", dependencies: ["NetCore", "TestSupport"], swiftSettings: core),
+        .target(name: "TestSupport", dependencies: ["NetCore", "JSON"], path: "Tests/Support", swiftSettings: tests),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: tests),
+        .testTarget(name: "NetCoreTests", dependencies: ["NetCore", "TestSupport"], swiftSettings: tests),
         .testTarget(
             name: "NetPlanTests", dependencies: ["NetPlan", "BridgePlugin", "NATPlugin", "TestSupport"],
-            swiftSettings: core),
-        .testTarget(name: "CNITests", dependencies: ["CNI", "TestSupport"], swiftSettings: core),
-        .testTarget(name: "IPAMTests", dependencies: ["IPAM", "TestSupport"], swiftSettings: core),
-        .testTarget(name: "BridgePluginTests", dependencies: ["BridgePlugin", "TestSupport"], swiftSettings: core),
-        .testTarget(name: "NATPluginTests", dependencies: ["NATPlugin", "TestSupport"], swiftSettings: core),
-        .testTarget(name: "MiniRuntimeTests", dependencies: ["MiniRuntime", "TestSupport"], swiftSettings: core),
-        .testTarget(name: "InspectTests", dependencies: ["Inspect", "TestSupport"], swiftSettings: core),
+            swiftSettings: tests),
+        .testTarget(name: "CNITests", dependencies: ["CNI", "TestSupport"], swiftSettings: tests),
+        .testTarget(name: "IPAMTests", dependencies: ["IPAM", "TestSupport"], swiftSettings: tests),
+        .testTarget(name: "BridgePluginTests", dependencies: ["BridgePlugin", "TestSupport"], swiftSettings: tests),
+        .testTarget(name: "NATPluginTests", dependencies: ["NATPlugin", "TestSupport"], swiftSettings: tests),
+        .testTarget(name: "MiniRuntimeTests", dependencies: ["MiniRuntime", "TestSupport"], swiftSettings: tests),
+        .testTarget(name: "InspectTests", dependencies: ["Inspect", "TestSupport"], swiftSettings: tests),
         .testTarget(
-            name: "ConformanceTests", dependencies: ["CNI", "JSON", "NetCore", "TestSupport"], swiftSettings: core),
+            name: "ConformanceTests", dependencies: ["CNI", "JSON", "NetCore", "TestSupport"], swiftSettings: tests),
     ]
 )

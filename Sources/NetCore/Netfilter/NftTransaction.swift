@@ -185,7 +185,7 @@ extension NetlinkSocket {
 
     /// Base chains of any table that drop what they do not accept, at one hook of the IP families: "ip filter FORWARD".
     /// The chains of `own` are passed over unread.
-    public mutating func droppingChains(hook: UInt32, except own: String) throws(KernelError) -> [String] {
+    public mutating func droppingChains(hook: UInt32, except own: String = "") throws(KernelError) -> [String] {
         let mine = Array(own.utf8) + [0]
         let request = try NftMessage.make(
             "list base chains", NFT_MSG_GETCHAIN, NLM_F_DUMP, family: Int32(NFPROTO_UNSPEC))
