@@ -39,7 +39,11 @@ public struct Owner: Hashable, Sendable, CustomStringConvertible {
 
     /// A rule's or element's comment: `portmap 0123456789abcdef-fedcba9876543210 net/container/eth0`, at most 127 bytes
     /// (the kernel's limit for user data is 256, nft's for a comment 128 with its end).
-    public var comment: String { Owner.clipped("\(plugin) \(attachment.tag) \(attachment)", to: 127) }
+    /// A quotation mark in an interface's name would end the comment in nft's text: an apostrophe stands for it.
+    public var comment: String {
+        let names = String(attachment.description.map { $0 == "\"" ? "'" : $0 })
+        return Owner.clipped("\(plugin) \(attachment.tag) \(names)", to: 127)
+    }
 
     /// What a comment of this owner begins with: enough to recognise it.
     public var commentPrefix: String { "\(plugin) \(attachment.tag) " }
@@ -54,6 +58,15 @@ public struct Owner: Hashable, Sendable, CustomStringConvertible {
     public var alias: String {
         let readable = "berth:\(plugin)/\(attachment)"
         return readable.utf8.count <= 255 ? readable : "berth:\(plugin)/\(attachment.tag)"
+    }
+
+    /// Is that the alias of a link of this plugin on this network, in either form?
+    public static func isAlias(_ alias: String, of plugin: String, network: String) -> Bool {
+        if alias.hasPrefix("berth:\(plugin)/\(network)/") { return true }
+        // Another network's readable alias may begin so, too; it goes on after a slash.
+        let hashed = "berth:\(plugin)/\(Attachment.networkTag(network))-"
+        return alias.hasPrefix(hashed) && alias.utf8.count == hashed.utf8.count + 16
+            && !alias.dropFirst(hashed.count).contains("/")
     }
 
     private static func clipped(_ text: String, to limit: Int) -> String {

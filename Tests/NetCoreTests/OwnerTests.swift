@@ -101,6 +101,13 @@ struct OwnerTests {
         #expect(text.hasPrefix(owner.commentPrefix))
     }
 
+    @Test("C-1 a quotation mark in a name does not end the comment in nft's text")
+    func quotationMark() {
+        let owner = OwnerTests.owner("podman", "c1", "a\"b")
+        #expect(!owner.comment.contains("\""))
+        #expect(owner.comment.hasPrefix(owner.commentPrefix))
+    }
+
     @Test("C-1 owners of other plugins, networks, containers and interfaces have other comment prefixes")
     func prefixes() {
         let owners = [

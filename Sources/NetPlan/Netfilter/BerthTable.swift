@@ -144,6 +144,14 @@ public enum BerthTable {
     /// A chain of rules that never change: its name carries their digest.
     static func immutableChain(_ stem: String, _ rules: [NftRule]) -> NftChain {
         let digest = hex(Digest.sha256(rules.map(\.description).joined(separator: "\n")), digits: 8)
-        return NftChain("\(stem)_\(digest)", rules: rules)
+        // nft could not read back all that may stand in a link's name; the digest keeps such names apart.
+        let readable = String(
+            decoding: stem.utf8.map { byte in
+                let isPlain =
+                    (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+                    || byte == 0x2d || byte == 0x2e
+                return isPlain ? byte : 0x5f
+            }, as: UTF8.self)
+        return NftChain("\(readable)_\(digest)", rules: rules)
     }
 }

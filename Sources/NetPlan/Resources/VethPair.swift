@@ -42,6 +42,10 @@ public struct VethPair: Hashable, Sendable {
 
     /// One message makes both ends, the next in the same send tags the host's: a kill cannot fall between.
     func create(_ kernel: inout LinuxKernel) throws(KernelError) {
+        // The tag is tried even when the cable is refused: it must not fall on a link of somebody else's.
+        if try kernel.link(host, .host) != nil {
+            throw KernelError("add veth pair \(host) and \(container)", .alreadyExists, "the host has a link \(host)")
+        }
         var masterIndex: Int32?
         if let master {
             guard let index = try kernel.index(master, .host) else {
