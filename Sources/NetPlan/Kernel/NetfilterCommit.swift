@@ -138,6 +138,7 @@ extension LinuxKernel {
                     "nftables element of \(key.set)", expected: "absent",
                     found: "present: the bridge has another policy"))
         }
+        found += try constantFindings()
         for (element, isOwned) in changes.owned.map({ ($0, true) }) + changes.shared.map({ ($0, false) }) {
             let command = element.command(table: table)
             let object = "nftables element of \(element.set.name)"
@@ -171,7 +172,22 @@ extension LinuxKernel {
         guard try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(BerthTable.name) }) else {
             return nil
         }
-        return try chainFindings(BerthTable.chains)
+        return try chainFindings(BerthTable.chains) + constantFindings()
+    }
+
+    /// Elements that stand since the table was made: without them no port is published.
+    private mutating func constantFindings() throws(KernelError) -> [Finding] {
+        var found: [Finding] = []
+        for element in BerthTable.constants {
+            let seen = try withNetfilter { (socket) throws(KernelError) in
+                try socket.element(element.identity, table: BerthTable.name)
+            }
+            guard seen == nil else { continue }
+            let command = element.command(table: BerthTable.name)
+            found.append(
+                Finding("nftables element of \(element.set.name)", expected: command, found: "no such element"))
+        }
+        return found
     }
 
     private mutating func chainFindings(_ chains: [NftChain]) throws(KernelError) -> [Finding] {

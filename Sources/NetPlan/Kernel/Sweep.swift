@@ -36,18 +36,30 @@ extension LinuxKernel {
             failures.append(error)
         }
         if plugin == "bridge" {
-            do throws(KernelError) {
-                let names = Set(valid.map(\.hostInterface.description))
-                let aliases = ["berth:\(plugin)/\(network)/", "berth:\(plugin)/\(Attachment.networkTag(network))-"]
-                for link in try host.links() where !names.contains(link.name) {
-                    guard let alias = link.alias, aliases.contains(where: alias.hasPrefix) else { continue }
-                    try host.perform([try LinkRequest.delete(link)])
-                }
-            } catch {
-                failures.append(error)
-            }
+            failures += removeLinks(of: plugin, network: network, except: valid)
         }
         if let failures = Failures(failures) { throw failures }
+    }
+
+    private mutating func removeLinks(of plugin: String, network: String, except valid: Set<Attachment>)
+        -> [KernelError]
+    {
+        let names = Set(valid.map(\.hostInterface.description))
+        var failures: [KernelError] = []
+        do throws(KernelError) {
+            for link in try host.links() where !names.contains(link.name) {
+                guard let alias = link.alias, Owner.isAlias(alias, of: plugin, network: network) else { continue }
+                do throws(KernelError) {
+                    let request = try LinkRequest.delete(link)
+                    _ = try ignoring(.noSuchDevice) { () throws(KernelError) in try host.perform([request]) }
+                } catch {
+                    failures.append(error)
+                }
+            }
+        } catch {
+            failures.append(error)
+        }
+        return failures
     }
 
     /// Its name derives from the attachment; the alias confirms it, and a cable whose alias was wiped is still ours.
