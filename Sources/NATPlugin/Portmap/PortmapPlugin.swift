@@ -91,7 +91,11 @@ public struct PortmapPlugin: PlannedPlugin {
                         targetPort: $0.containerPort))
             }
         }
-        if configuration.translatesSource {
+        // Only where an IPv4 port is published: IPv6 knows no such parameter (N-5).
+        let publishesV4 = plan.owned.contains { resource in
+            if case .portForward(let forward) = resource { forward.family == .v4 } else { false }
+        }
+        if configuration.translatesSource, publishesV4 {
             plan.shared += observations.localLinks.map {
                 .sysctl(SysctlSetting(.host, "net/ipv4/conf/\($0)/route_localnet", "1"))
             }
