@@ -103,7 +103,9 @@ extension AttachmentRecord.Section {
         isDone = json["state"]?.string == "done"
         for key in keys {
             let parts = (key.array ?? []).compactMap(\.string)
-            guard parts.count >= 2, let bytes = AttachmentRecord.Section.bytes(parts[1]) else { return nil }
+            guard (2...3).contains(parts.count), parts.count == key.array?.count,
+                let bytes = AttachmentRecord.Section.bytes(parts[1])
+            else { return nil }
             var end: [UInt8]?
             if parts.count > 2 {
                 end = AttachmentRecord.Section.bytes(parts[2])
@@ -119,7 +121,7 @@ extension AttachmentRecord.Section {
 
     private static func bytes(_ text: String) -> [UInt8]? {
         let digits = Array(text.utf8)
-        guard digits.count % 2 == 0 else { return nil }
+        guard digits.count % 2 == 0, text.allSatisfy(\.isHexDigit) else { return nil }
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: digits.count, by: 2) {
             guard let byte = UInt8(String(decoding: digits[index...(index + 1)], as: UTF8.self), radix: 16) else {
@@ -139,9 +141,11 @@ public struct AttachmentRecords: Sendable {
 
     private func path(_ attachment: Attachment) -> String { "\(state.attachments)/\(attachment.tag).json" }
 
-    /// Nil when there is none. A file that is no record reads as none: the kernel's own tags are the truth.
+    /// Nil when there is none. A file that is no record, or another attachment's, reads as none: the kernel's own tags
+    /// are the truth.
     public func read(_ attachment: Attachment) throws(KernelError) -> AttachmentRecord? {
-        try read(file: path(attachment))
+        guard let record = try read(file: path(attachment)), record.attachment == attachment else { return nil }
+        return record
     }
 
     /// The record of the attachment with that tag.

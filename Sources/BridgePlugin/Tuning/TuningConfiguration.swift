@@ -45,13 +45,14 @@ public struct TuningConfiguration: Sendable {
     private static func number(
         _ arguments: ConfigurationObject, _ root: ConfigurationObject, _ key: String, _ range: ClosedRange<Int>
     ) throws(CNIError) -> Int? {
-        let whole = 0...range.upperBound
-        var value = try arguments.integer(key, in: whole)
-        if value == nil { value = try root.integer(key, in: whole) }
-        // 0 is the reference's "leave it as it is".
-        guard let value, value != 0 else { return nil }
-        guard range.contains(value) else { throw root.error(key, "is below \(range.lowerBound)") }
-        return value
+        for object in [arguments, root] {
+            guard let value = try object.integer(key, in: 0...range.upperBound) else { continue }
+            // 0 is the reference's "leave it as it is".
+            if value == 0 { return nil }
+            guard range.contains(value) else { throw object.error(key, "is below \(range.lowerBound)") }
+            return value
+        }
+        return nil
     }
 
     /// false is the reference's "leave it as it is".

@@ -1,0 +1,111 @@
+import Glibc
+import JSON
+import NetCore
+import PluginKit
+import TestSupport
+import Testing
+
+/// cni.md C-1: the record of an attachment.
+@Suite("Attachment records")
+struct RecordTests {
+    static let attachment = Attachment(network: "net1", containerID: "c1", interface: LinkName("eth0")!)
+
+    static let record: AttachmentRecord = {
+        var record = AttachmentRecord(attachment: attachment, netns: "/run/netns/\u{1F433} \"x\"")
+        var bridge = AttachmentRecord.Section(since: 1_700_000_000_000_000_000)
+        bridge.isDone = true
+        bridge.keys = [NftElementKey(set: "masq4", key: [10, 88, 0, 2], keyEnd: nil)]
+        bridge.notes = ["addresses": ["10.88.0.2/16"], "isGateway": true]
+        bridge.configuration = ["name": "net1", "unknown": [1, 2.5, nil]]
+        var portmap = AttachmentRecord.Section(since: 1)
+        portmap.keys = [
+            NftElementKey(
+                set: "range_any4", key: [6, 0, 0, 0, 0x1f, 0x40, 0, 0], keyEnd: [6, 0, 0, 0, 0x1f, 0x4a, 0, 0])
+        ]
+        record["bridge"] = bridge
+        record["portmap"] = portmap
+        return record
+    }()
+
+    @Test("a record is read back as it was written, byte for byte")
+    func roundTrip() throws {
+        let json = RecordTests.record.json
+        #expect(AttachmentRecord(json) == RecordTests.record)
+        #expect(AttachmentRecord(try JSON(parsing: Array(json.text.utf8)))?.json == json)
+    }
+
+    @Test("sections are replaced, removed and kept in order")
+    func sections() {
+        var record = RecordTests.record
+        record["bridge"]?.isDone = false
+        #expect(record.sections.map(\.plugin) == ["bridge", "portmap"])
+        #expect(record["bridge"]?.isDone == false)
+        record["bridge"] = nil
+        #expect(record["bridge"] == nil && record.sections.count == 1)
+        record["none"] = nil
+        #expect(record.sections.count == 1)
+    }
+
+    @Test(
+        "what is no record reads as none",
+        arguments: [
+            "", "{", "[]", "null", "{}", #"{"network":"n","containerID":"c"}"#,
+            #"{"network":"n","containerID":"c","ifname":"a/b","plugins":{}}"#,
+            #"{"network":"n","containerID":"c","ifname":"eth0"}"#,
+            #"{"network":"n","containerID":"c","ifname":"eth0","plugins":[]}"#,
+            #"{"network":5,"containerID":"c","ifname":"eth0","plugins":{}}"#,
+            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{}}}"#,
+            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":1,"keys":[["masq4"]]}}}"#,
+            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":1,"keys":[["masq4","0"]]}}}"#,
+            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":1,"keys":[["masq4","0g"]]}}}"#,
+            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":1,"keys":[["masq4","+f"]]}}}"#,
+            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":1,"keys":[["masq4",7,"0f"]]}}}"#,
+            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":1,"keys":[["masq4","0f","x"]]}}}"#,
+            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":"1","keys":[]}}}"#,
+            #"{"network":"net2","containerID":"c1","ifname":"eth0","plugins":{}}"#,
+        ])
+    func broken(_ text: String) throws {
+        let found = try PrivateHost.run { host in
+            let records = AttachmentRecords(StateDirectory("\(host.scratch)/state"))
+            try Files.makeDirectories(records.state.attachments)
+            try Files.replace("\(records.state.attachments)/\(RecordTests.attachment.tag).json", with: Array(text.utf8))
+            return try records.read(RecordTests.attachment)
+        }
+        #expect(found == nil, "also another attachment's, copied here")
+    }
+
+    @Test("a record is made with its folder, replaced, listed by network, and gone with its last section")
+    func files() throws {
+        let record = RecordTests.record
+        let outcome = try PrivateHost.run { host -> [String] in
+            let records = AttachmentRecords(StateDirectory("\(host.scratch)/state"))
+            guard try records.read(record.attachment) == nil, try records.all().isEmpty else { return ["not empty"] }
+            try records.remove(record.attachment)
+            try records.write(record)
+            var other = AttachmentRecord(
+                attachment: Attachment(network: "net2", containerID: "c1", interface: LinkName("eth0")!), netns: nil)
+            other["bridge"] = AttachmentRecord.Section(since: 1)
+            try records.write(other)
+            // A writer that was killed leaves its file; a listing passes over it and what is garbled.
+            try Files.replace("\(records.state.attachments)/\(record.attachment.tag).json.new", with: [0x7b])
+            try Files.replace("\(records.state.attachments)/garbled.json", with: [0xff, 0x00])
+            var found = stat()
+            stat("\(records.state.attachments)/\(record.attachment.tag).json", &found)
+            var outcome = [
+                "\(try records.read(record.attachment) == record)", "\(try records.all().count)",
+                "\(try records.all(network: "net2") == [other])",
+                "\(try records.all(network: "net3").count)", String(found.st_mode & 0o777, radix: 8),
+                "\(try records.read(tag: record.attachment.tag) == record)",
+            ]
+            var emptied = record
+            emptied["bridge"] = nil
+            emptied["portmap"] = nil
+            try records.write(emptied)
+            outcome.append("\(try records.read(record.attachment) == nil)")
+            outcome.append(
+                try Files.names(in: records.state.attachments).filter { $0.hasPrefix(record.attachment.tag) }.joined())
+            return outcome
+        }
+        #expect(outcome == ["true", "2", "true", "0", "600", "true", "true", ""])
+    }
+}
