@@ -30,10 +30,17 @@ public struct InspectError: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// What a configuration was refused for, under the specification's own code.
     public init(_ error: CNIError) {
-        let code: Code = error.code == CNIErrorCode.inputOutput.rawValue ? .file : .configuration
+        let code: Code =
+            switch error.code {
+            case CNIErrorCode.inputOutput.rawValue: .file
+            case CNIErrorCode.invalidEnvironment.rawValue: .name
+            default: error.message.hasPrefix("no net configuration") ? .missing : .configuration
+            }
         let fix =
             switch error.code {
             case CNIErrorCode.inputOutput.rawValue: "name a .conflist file that you may read"
+            case CNIErrorCode.invalidEnvironment.rawValue: "give what the sentence asks for"
+            case _ where code == .missing: "name one of those, or a .conflist file; NETCONFPATH is the directory"
             case CNIErrorCode.incompatibleVersion.rawValue:
                 "write a \"cniVersion\" that every plugin of the list speaks"
             case CNIErrorCode.unsupportedField.rawValue: "leave the key out, or give the work to a plugin that knows it"

@@ -73,7 +73,7 @@ import Testing
             let expected = address == "10.244.1.1" ? "failed to allocate all requested IPs: 10.244.1.1" : reason
             let error = try #require(throws: InspectError.self) { try sample.plan() }
             #expect(error.message.contains(expected), "\(error)")
-            #expect(error.code == .configuration)
+            #expect(error.code == .address)
         }
         var foreign = Sample.foreign
         foreign.addresses = []

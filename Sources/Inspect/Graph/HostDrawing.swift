@@ -62,7 +62,7 @@ public struct HostDrawing: Sendable {
     }
 
     private mutating func draw(_ bridge: HostScene.Bridge) {
-        host("")
+        if rows.count > 1 { host("") }
         let state =
             switch bridge.state {
             case .up: ""
@@ -88,8 +88,8 @@ public struct HostDrawing: Sendable {
         let ports = entry.ports.map { " \($0.published) ─► \($0.port)" }
         var facts = entry.addresses.flatMap { HostDrawing.wrapped($0, Width.container - 4) }
         if !entry.isDone { facts.append("its ADD has not ended") }
-        rows.append(left("") + gap + HostDrawing.top("\(entry.shortID) (\(entry.attachment.network))", Width.container))
-        let interface = entry.attachment.interface.description
+        rows.append(left("") + gap + HostDrawing.top(entry.shortID, Width.container))
+        let interface = "\(entry.attachment.interface) on \(entry.attachment.network)"
         if cable.state == .missing || entry.hostInterface == nil {
             let end = entry.hostInterface.map { " \($0) (missing)" } ?? ""
             rows.append(left(end) + gap + HostDrawing.side(interface, Width.container))
@@ -114,7 +114,8 @@ public struct HostDrawing: Sendable {
 
     private static func line(_ count: Int) -> String { String(repeating: "─", count: max(0, count)) }
     private static func top(_ title: String, _ width: Int) -> String {
-        "┌─" + fit(" \(title) ", width - 3, filler: "─") + "┐"
+        "┌─" + fit(title.count > width - 5 ? " " + fit(title, width - 5) + " " : " \(title) ", width - 3, filler: "─")
+            + "┐"
     }
     private static func bottom(_ width: Int) -> String { "└" + line(width - 2) + "┘" }
     private static func side(_ text: String, _ width: Int) -> String { "│ " + fit(text, width - 4) + " │" }

@@ -68,6 +68,8 @@ private struct ListPlanner {
     var result: CNIResult?
     var assumptions: [String] = []
     var usesAddresses = false
+    /// What was refused is an address that was named, or one that would have to be.
+    var isAddressFault = false
 
     /// The plugins whose ADD is a plan; address management is asked by them.
     private static func plugin(_ type: String) -> (any PlannedPlugin)? {
@@ -132,7 +134,10 @@ private struct ListPlanner {
         } catch {
             var error = error
             error.message = "plugin \(type) of network \"\(list.name)\": \(error.message)"
-            throw InspectError(error)
+            guard isAddressFault else { throw InspectError(error) }
+            throw InspectError(
+                .address, error.message, cause: error.details,
+                fix: "name an address that the network can give: --address 10.88.0.2/16, once for each")
         }
     }
 
@@ -152,7 +157,16 @@ private struct ListPlanner {
         result = assumed
     }
 
-    private func lease(_ ipam: String, _ request: Request) throws(CNIError) -> CNIResult {
+    private mutating func lease(_ ipam: String, _ request: Request) throws(CNIError) -> CNIResult {
+        do throws(CNIError) {
+            return try assumedLease(ipam, request)
+        } catch {
+            isAddressFault = ipam != "host-local" || !wanted.isEmpty
+            throw error
+        }
+    }
+
+    private func assumedLease(_ ipam: String, _ request: Request) throws(CNIError) -> CNIResult {
         if ipam == "host-local" {
             let lease = try HostLocal.assumedLease(
                 request, wanted: try wanted.map { text throws(CNIError) in try address(text) })
