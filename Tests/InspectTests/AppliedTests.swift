@@ -34,7 +34,9 @@ import Testing
                 !line.contains("c2:11:22:33:44:55")
             else { return line }
             // A veth end's own address is random.
-            return line.replacing(#/link/ether [0-9a-f:]{17}/#, with: "link/ether (random)")
+            var words = line.split(separator: " ").map(String.init)
+            if let at = words.firstIndex(of: "link/ether"), at + 1 < words.count { words[at + 1] = "(random)" }
+            return words.joined(separator: " ")
         }
     }
 
