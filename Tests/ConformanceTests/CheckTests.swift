@@ -78,6 +78,12 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
             "route_localnet off", 1, naming: "route_localnet", host: "sysctl -qw net.ipv4.conf.cni0.route_localnet=0"),
         Sabotage("the rules of the NAT chains flushed", 1, naming: "chain") { host, _ in try host.flushChains(of: "nat")
         },
+        Sabotage("a rule replaced by another", 1, naming: "chain output") { host, _ in
+            let listed = try JSON(parsing: Array(try host.must("nft -j list chain inet berth output").utf8))
+            let handles = (listed["nftables"]?.array ?? []).compactMap { $0["rule"]?["handle"]?.integer }
+            guard let last = handles.last else { throw HostRefused("no rule in output: there is nothing to sabotage") }
+            try host.must("nft replace rule inet berth output handle \(last) accept")
+        },
         Sabotage("member's element deleted", 2, naming: "10.22.0.2") { host, _ in
             try host.deleteElements(ownedBy: "firewall")
         },

@@ -65,7 +65,7 @@ struct Bench {
 
     func request(
         _ command: Command, _ container: String = "c1", _ interface: String = "eth0", arguments: String = "",
-        previous: CNIResult? = nil, valid: JSON? = nil
+        previous: CNIResult? = nil, valid: JSON? = nil, environment: [String: String] = [:]
     ) throws -> Request {
         var json = json
         if let previous { json["prevResult"] = try previous.json(version: .latest) }
@@ -73,7 +73,7 @@ struct Bench {
         return Request(
             command: command, containerID: container, netns: "/proc/1/ns/net", interface: LinkName(interface),
             arguments: try CNIArguments(arguments), configuration: try NetworkConfiguration(json),
-            environment: Environment([:]))
+            environment: Environment(environment))
     }
 
     @discardableResult

@@ -12,6 +12,16 @@ import Testing
         "routes": [["dst": "0.0.0.0/0"], ["dst": "::/0", "gw": "fd00:1::1", "mtu": 1400, "x": true]],
     ]
 
+    @Test("R-6 a forced DEL keeps the lease while rules may still lead to its address")
+    func quarantine() throws {
+        let bench = try Bench(HostLocalTests.dualStack)
+        let held = try bench.add()
+        try HostLocal().del(try bench.request(.del, environment: ["BERTH_KEEP_LEASE": "1"]))
+        try bench.check(previous: held)
+        try bench.del()
+        #expect(throws: CNIError.self) { try bench.check(previous: held) }
+    }
+
     @Test("P-62 ADD answers addresses, gateways, routes and dns, and no interfaces", arguments: SpecVersion.allCases)
     func result(_ version: SpecVersion) throws {
         var bench = try Bench(HostLocalTests.dualStack)

@@ -23,7 +23,10 @@ public struct HostLocal: Plugin {
     }
 
     /// The attachment holds nothing. Needs the network's name and `dataDir` alone; a prevResult makes it quicker (P-51).
+    /// With BERTH_KEEP_LEASE=1 the lease stays: a runtime that forces a DEL past a plugin's failure must not let the address
+    /// go while rules may still lead to it (cni.md R-6).
     public func del(_ request: Request) throws(CNIError) {
+        if request.environment["BERTH_KEEP_LEASE"] == "1" { return }
         let dataDirectory = try HostLocalConfiguration.dataDirectory(request.configuration)
         let likely = request.configuration.previousResult?.ips.map(\.address.address) ?? []
         let failures = try answering { () throws(KernelError) -> [KernelError] in

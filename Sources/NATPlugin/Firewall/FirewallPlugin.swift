@@ -27,11 +27,15 @@ public struct FirewallConfiguration: Sendable {
                 || byte == 0x5f
         }
         let startsWell = chain.first.map { $0.isLetter || $0 == "_" } ?? false
-        guard allowed, startsWell, chain.utf8.count <= 28, !BerthTable.chains.contains(where: { $0.name == chain })
+        // Words of nft's own, such as drop or ip6, are small letters and digits.
+        let isOwn = chain.utf8.contains { (0x41...0x5a).contains($0) || $0 == 0x2d || $0 == 0x5f }
+        guard allowed, startsWell, isOwn, chain.utf8.count <= 28,
+            !BerthTable.chains.contains(where: { $0.name == chain })
         else {
             throw root.error(
                 "iptablesAdminChainName",
-                "is no name for a chain of yours: letters, digits, - and _, at most 28, beginning with a letter")
+                "is no name for a chain of yours: letters, digits, - and _, at most 28, beginning with a letter; "
+                    + "and not of small letters and digits alone, which may be words of nft")
         }
         adminChain = chain
         publishedAcrossNetworks = try root.bool("publishedAcrossNetworks", default: true)

@@ -202,10 +202,14 @@ extension LinuxKernel {
             // The administrator's calls come and go.
             guard chain.name != BerthTable.admin else { continue }
             let rules = try withNetfilter { (socket) throws(KernelError) in
-                try socket.ruleComments(ofChain: chain.name, table: table)
+                try socket.rules(ofChain: chain.name, table: table)
             }
             if rules.count != chain.rules.count {
                 found.append(Finding(object, expected: "\(chain.rules.count) rules", found: "\(rules.count) rules"))
+                continue
+            }
+            for (wanted, rule) in zip(chain.rules, rules) where !rule.matches(wanted) {
+                found.append(Finding(object, expected: "rule \(wanted)", found: "another rule in its place"))
             }
         }
         return found

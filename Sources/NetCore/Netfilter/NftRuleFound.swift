@@ -1,0 +1,60 @@
+import CKernel
+
+/// A rule as the kernel tells it: its comment, and its expressions as names with their attributes.
+public struct NftRuleFound: Hashable, Sendable {
+    public let comment: String?
+    private let expressions: [Expression]
+
+    private struct Expression: Hashable, Sendable {
+        let name: String
+        /// Attribute type → bytes, registers left out: the kernel numbers them in its own way.
+        let attributes: [Int: [UInt8]]
+    }
+
+    /// Does the rule say what `rule` says? The kernel may tell more of an expression than was sent, never less.
+    public func matches(_ rule: NftRule) -> Bool {
+        guard comment == rule.comment, let wanted = NftRuleFound.sent(rule), wanted.count == expressions.count else {
+            return false
+        }
+        return zip(expressions, wanted).allSatisfy { found, wanted in
+            found.name == wanted.name && wanted.attributes.allSatisfy { found.attributes[$0.key] == $0.value }
+        }
+    }
+
+    init(_ attributes: [Attribute]) {
+        comment = attributes[type: Int(NFTA_RULE_USERDATA.rawValue)].flatMap { NftMessage.comment($0.payload) }
+        expressions = NftRuleFound.expressions(attributes)
+    }
+
+    /// What a rule's own message says; nil when it cannot be made.
+    private static func sent(_ rule: NftRule) -> [Expression]? {
+        do throws(KernelError) {
+            let message = try rule.message(table: "", chain: "")
+            return NetlinkReply.list(message.bytes[...]).first.map { expressions($0.attributes(after: 4)) }
+        } catch {
+            return nil
+        }
+    }
+
+    private static func expressions(_ attributes: [Attribute]) -> [Expression] {
+        (attributes[type: Int(NFTA_RULE_EXPRESSIONS.rawValue)]?.nested ?? []).map { element in
+            let name = element.nested[type: Int(NFTA_EXPR_NAME.rawValue)]?.text ?? ""
+            let data = element.nested[type: Int(NFTA_EXPR_DATA.rawValue)]?.nested ?? []
+            let registers = registerAttributes[name] ?? []
+            let kept = data.filter { !registers.contains($0.type) }.map { ($0.type, Array($0.payload)) }
+            return Expression(name: name, attributes: Dictionary(kept, uniquingKeysWith: { $1 }))
+        }
+    }
+
+    private static let registerAttributes: [String: [Int]] = [
+        "meta": [Int(NFTA_META_DREG.rawValue), Int(NFTA_META_SREG.rawValue)],
+        "cmp": [Int(NFTA_CMP_SREG.rawValue)],
+        "payload": [Int(NFTA_PAYLOAD_DREG.rawValue)],
+        "bitwise": [Int(NFTA_BITWISE_SREG.rawValue), Int(NFTA_BITWISE_DREG.rawValue)],
+        "lookup": [Int(NFTA_LOOKUP_SREG.rawValue), Int(NFTA_LOOKUP_DREG.rawValue)],
+        "fib": [Int(NFTA_FIB_DREG.rawValue)],
+        "ct": [Int(NFTA_CT_DREG.rawValue)],
+        "nat": [Int(NFTA_NAT_REG_ADDR_MIN.rawValue), Int(NFTA_NAT_REG_PROTO_MIN.rawValue)],
+        "immediate": [Int(NFTA_IMMEDIATE_DREG.rawValue)],
+    ]
+}
