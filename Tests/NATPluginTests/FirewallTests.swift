@@ -55,7 +55,7 @@ struct FirewallTests {
 
     @Test(
         "2.6 an administrator's chain is called on the real kernel as in its script",
-        arguments: ["CNI-ADMIN", "_x", "a", "x-y_Z9"])
+        arguments: ["CNI-ADMIN", "_x", "aB", "x-y_Z9"])
     func adminChain(_ name: String) throws {
         let told = try FirewallTests.told(["iptablesAdminChainName": .string(name)])
         #expect(try RealHost.difference(told, after: [PortmapTests.bridge]) == "")

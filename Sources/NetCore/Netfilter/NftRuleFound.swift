@@ -41,10 +41,26 @@ public struct NftRuleFound: Hashable, Sendable {
             let name = element.nested[type: Int(NFTA_EXPR_NAME.rawValue)]?.text ?? ""
             let data = element.nested[type: Int(NFTA_EXPR_DATA.rawValue)]?.nested ?? []
             let registers = registerAttributes[name] ?? []
-            let kept = data.filter { !registers.contains($0.type) }.map { ($0.type, Array($0.payload)) }
+            let kept = data.filter { !registers.contains($0.type) }.map { ($0.type, plain($0, in: name)) }
             return Expression(name: name, attributes: Dictionary(kept, uniquingKeysWith: { $1 }))
         }
     }
+
+    /// An attribute's bytes; of data and verdicts what is in the nests, for libnl marks those as such and the kernel not.
+    private static func plain(_ attribute: Attribute, in name: String) -> [UInt8] {
+        guard dataAttributes[name]?.contains(attribute.type) == true else { return Array(attribute.payload) }
+        return attribute.nested.flatMap { data in
+            [UInt8(truncatingIfNeeded: data.type)]
+                + (data.type == Int(NFTA_DATA_VERDICT.rawValue)
+                    ? data.nested.flatMap { [UInt8(truncatingIfNeeded: $0.type)] + Array($0.payload) }
+                    : Array(data.payload))
+        }
+    }
+
+    private static let dataAttributes: [String: [Int]] = [
+        "cmp": [Int(NFTA_CMP_DATA.rawValue)], "immediate": [Int(NFTA_IMMEDIATE_DATA.rawValue)],
+        "bitwise": [Int(NFTA_BITWISE_MASK.rawValue), Int(NFTA_BITWISE_XOR.rawValue)],
+    ]
 
     private static let registerAttributes: [String: [Int]] = [
         "meta": [Int(NFTA_META_DREG.rawValue), Int(NFTA_META_SREG.rawValue)],
