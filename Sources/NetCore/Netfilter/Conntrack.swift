@@ -34,7 +34,8 @@ public struct ConntrackFlow: Hashable, Sendable {
     private let originalBytes: [UInt8]
     private let zone: [UInt8]?
 
-    init?(_ message: NetlinkReply) {
+    /// Nil when the message is no flow.
+    public init?(_ message: NetlinkReply) {
         guard message.type == Int(NFNL_SUBSYS_CTNETLINK) << 8 | Int(IPCTNL_MSG_CT_NEW.rawValue) else { return nil }
         let attributes = message.attributes(after: 4)
         guard let original = attributes[type: Int(CTA_TUPLE_ORIG.rawValue)],

@@ -134,7 +134,7 @@ public struct NftElementFound: Hashable, Sendable {
     }
 
     /// The elements in one NFT_MSG_NEWSETELEM message.
-    static func list(_ reply: NetlinkReply) -> [NftElementFound] {
+    public static func list(_ reply: NetlinkReply) -> [NftElementFound] {
         guard reply.type & 0xff == Int(NFT_MSG_NEWSETELEM.rawValue) else { return [] }
         let attributes = reply.attributes(after: 4)
         let set = attributes[type: Int(NFTA_SET_ELEM_LIST_SET.rawValue)]?.text ?? ""

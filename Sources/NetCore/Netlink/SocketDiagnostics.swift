@@ -7,7 +7,8 @@ public struct ListeningSocket: Hashable, Sendable {
     public let port: UInt16
     public let inode: UInt32
 
-    init?(_ reply: NetlinkReply) {
+    /// Nil when the message is no socket of the IP families.
+    public init?(_ reply: NetlinkReply) {
         // inet_diag_msg: family, state, timer, retrans, then the ids: ports (network order), 16 bytes source, 16 destination …
         guard reply.type == Int(SOCK_DIAG_BY_FAMILY), let bytes = reply.header(72).map(Array.init) else { return nil }
         guard let family = AddressFamily(constant: bytes[0]),
