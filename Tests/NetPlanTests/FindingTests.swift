@@ -136,6 +136,16 @@ struct FindingTests {
             "nft delete rule inet berth output handle $(nft -a list chain inet berth output | sed -n 's/.*jump publish.*handle //p')",
             names: ["nftables chain output: expected 2 rules, found 1 rules"]),
         Sabotage(
+            "a rule is another",
+            "nft replace rule inet berth output handle $(nft -a list chain inet berth output"
+                + " | sed -n 's/.*jump publish.*handle //p') accept",
+            names: ["nftables chain output"]),
+        Sabotage(
+            "a rule of the network is another",
+            "chain=$(nft list chains | sed -n 's/.*chain \\(masq_net1_[0-9a-f]*\\).*/\\1/p' | head -1)\n"
+                + "nft flush chain inet berth $chain\nnft add rule inet berth $chain accept",
+            names: ["nftables chain masq_net1"]),
+        Sabotage(
             "the masquerade element is gone", "nft delete element inet berth masq4 '{ 10.88.0.2 }'",
             names: ["nftables element of masq4", "no such element"]),
         Sabotage(

@@ -41,26 +41,19 @@ public struct NftRuleFound: Hashable, Sendable {
             let name = element.nested[type: Int(NFTA_EXPR_NAME.rawValue)]?.text ?? ""
             let data = element.nested[type: Int(NFTA_EXPR_DATA.rawValue)]?.nested ?? []
             let registers = registerAttributes[name] ?? []
-            let kept = data.filter { !registers.contains($0.type) }.map { ($0.type, plain($0, in: name)) }
+            let kept = data.filter { !registers.contains($0.type) }.map { ($0.type, withoutFlags($0)) }
             return Expression(name: name, attributes: Dictionary(kept, uniquingKeysWith: { $1 }))
         }
     }
 
-    /// An attribute's bytes; of data and verdicts what is in the nests, for libnl marks those as such and the kernel not.
-    private static func plain(_ attribute: Attribute, in name: String) -> [UInt8] {
-        guard dataAttributes[name]?.contains(attribute.type) == true else { return Array(attribute.payload) }
-        return attribute.nested.flatMap { data in
-            [UInt8(truncatingIfNeeded: data.type)]
-                + (data.type == Int(NFTA_DATA_VERDICT.rawValue)
-                    ? data.nested.flatMap { [UInt8(truncatingIfNeeded: $0.type)] + Array($0.payload) }
-                    : Array(data.payload))
+    /// The kernel's nests do not bear NLA_F_NESTED, which ours do: what looks like a list of attributes is told without it.
+    private static func withoutFlags(_ attribute: Attribute) -> [UInt8] {
+        let parts = attribute.nested
+        guard !parts.isEmpty, parts.reduce(0, { $0 + ($1.payload.count + 7) & ~3 }) == attribute.payload.count else {
+            return Array(attribute.payload)
         }
+        return parts.flatMap { [UInt8(truncatingIfNeeded: $0.type), UInt8($0.type >> 8)] + withoutFlags($0) }
     }
-
-    private static let dataAttributes: [String: [Int]] = [
-        "cmp": [Int(NFTA_CMP_DATA.rawValue)], "immediate": [Int(NFTA_IMMEDIATE_DATA.rawValue)],
-        "bitwise": [Int(NFTA_BITWISE_MASK.rawValue), Int(NFTA_BITWISE_XOR.rawValue)],
-    ]
 
     private static let registerAttributes: [String: [Int]] = [
         "meta": [Int(NFTA_META_DREG.rawValue), Int(NFTA_META_SREG.rawValue)],
