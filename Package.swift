@@ -3,13 +3,19 @@ import PackageDescription
 
 // The core (everything that berth-core links) needs no other Swift package and no Foundation; what does
 // stands behind the trait "Daemon", so that `swift build --disable-default-traits` fetches nothing.
-// Without the implicit imports the linker brings neither regular expressions nor the concurrency runtime.
+// Without the implicit imports the linker brings neither regular expressions nor the concurrency runtime. A section a
+// function lets it order them; metadata by its accessors need no demangling at run time (docs/adr/0007-start.md).
 let core: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .unsafeFlags([
         "-warnings-as-errors", "-Xfrontend", "-disable-implicit-string-processing-module-import", "-Xfrontend",
         "-disable-implicit-concurrency-module-import",
     ]),
+    .unsafeFlags(
+        [
+            "-Xfrontend", "-function-sections", "-Xfrontend",
+            "-disable-concrete-type-metadata-mangled-name-accessors",
+        ], .when(configuration: .release)),
 ]
 
 let tests: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"])]
@@ -20,7 +26,9 @@ let staticLink: [LinkerSetting] = [
     .unsafeFlags(
         [
             "-static-executable", "-use-ld=lld", "-Xclang-linker", "-no-pie", "-Xlinker", "-z", "-Xlinker", "now",
-            "-Xlinker", "--gc-sections", "-Xlinker", "-s",
+            "-Xlinker", "--gc-sections", "-Xlinker", "-s", "-Xlinker",
+            "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link-order.txt", "-Xlinker",
+            "--no-warn-symbol-ordering",
         ], .when(configuration: .release))
 ]
 
@@ -59,7 +67,7 @@ let package = Package(
             dependencies: ["NetPlan", "CNI", "IPAM", "PluginKit", "BridgePlugin", "NATPlugin"], swiftSettings: core),
         .executableTarget(
             name: "BerthCore",
-            dependencies: ["PluginKit", "BridgePlugin", "NATPlugin", "IPAM", "CNI"],
+            dependencies: ["PluginKit", "BridgePlugin", "NATPlugin", "IPAM", "CNI", "NetPlan"],
             swiftSettings: core, linkerSettings: staticLink),
         .executableTarget(
             name: "berth",

@@ -4,6 +4,7 @@ import Glibc
 import IPAM
 import NATPlugin
 import NetCore
+import NetPlan
 import PluginKit
 
 /// Every CNI plugin of this program. A test holds this list against docs, examples and installed links.
@@ -34,19 +35,20 @@ enum Registry {
         exit(code)
     }
 
+    /// A whole chain in this process, whose plugins leave their sockets to each other.
+    private static func runtime(_ arguments: [String]) -> Int32 {
+        LinuxKernel.sharesSockets()
+        return RuntimeCommand.run(arguments: arguments, environment: .process) { Registry.plugin($0) }
+    }
+
     private static func run(_ name: String, _ arguments: [String]) -> Int32 {
         if let plugin = Registry.plugin(name) { return PluginProcess.run(plugin, environment: .process) }
-        if name == "berth-cni" {
-            return RuntimeCommand.run(arguments: arguments, environment: .process) { Registry.plugin($0) }
-        }
+        if name == "berth-cni" { return runtime(arguments) }
         switch arguments.first {
         case "--plugins":
             print(Registry.names.joined(separator: "\n"))
             return 0
-        case "cni":
-            return RuntimeCommand.run(arguments: Array(arguments.dropFirst()), environment: .process) {
-                Registry.plugin($0)
-            }
+        case "cni": return runtime(Array(arguments.dropFirst()))
         case let type?:
             // For a try by hand: berth-core bridge, with the environment that a runtime would set.
             if let plugin = Registry.plugin(type) { return PluginProcess.run(plugin, environment: .process) }

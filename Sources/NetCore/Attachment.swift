@@ -1,27 +1,39 @@
 /// What the CNI specification keys everything by: one interface of one container on one network (SPEC section 2).
-public struct Attachment: Hashable, Sendable, CustomStringConvertible {
+public struct Attachment: Sendable, CustomStringConvertible {
     public let network: String
     public let containerID: String
     public let interface: LinkName
+    /// 16 hex digits of SHA-256(network), a hyphen, 16 of SHA-256(containerID NUL interface): what an element's comment
+    /// begins with after its plugin (cni.md C-1). Kept, because everything of an attachment is named by it.
+    public let tag: String
 
     public init(network: String, containerID: String, interface: LinkName) {
         self.network = network
         self.containerID = containerID
         self.interface = interface
+        let container = hex(Digest.sha256("\(containerID)\0\(interface)"), digits: 16)
+        tag = "\(Attachment.networkTag(network))-\(container)"
     }
 
     public var description: String { "\(network)/\(containerID)/\(interface)" }
 
     /// 16 hex digits of SHA-256(network): the first half of every tag (cni.md C-1).
     public static func networkTag(_ network: String) -> String { hex(Digest.sha256(network), digits: 16) }
-    public var networkTag: String { Attachment.networkTag(network) }
-    /// 16 hex digits of SHA-256(containerID NUL interface): the second half.
-    public var containerTag: String { hex(Digest.sha256("\(containerID)\0\(interface)"), digits: 16) }
-    /// Both halves: what an element's comment begins with after its plugin.
-    public var tag: String { "\(networkTag)-\(containerTag)" }
     /// The host end's name, found without a dump: `veth` and 11 hex digits of SHA-256(network, containerID, interface).
     public var hostInterface: LinkName {
         LinkName("veth" + hex(Digest.sha256("\(network)\0\(containerID)\0\(interface)"), digits: 11))!
+    }
+}
+
+// The tag follows from the rest.
+extension Attachment: Hashable {
+    public static func == (left: Attachment, right: Attachment) -> Bool {
+        left.network == right.network && left.containerID == right.containerID && left.interface == right.interface
+    }
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(network)
+        hasher.combine(containerID)
+        hasher.combine(interface)
     }
 }
 
@@ -41,7 +53,11 @@ public struct Owner: Hashable, Sendable, CustomStringConvertible {
     /// (the kernel's limit for user data is 256, nft's for a comment 128 with its end).
     /// A quotation mark in an interface's name would end the comment in nft's text: an apostrophe stands for it.
     public var comment: String {
-        let names = String(attachment.description.map { $0 == "\"" ? "'" : $0 })
+        let quote = UInt8(ascii: "\"")
+        var names = attachment.description
+        if names.utf8.contains(quote) {
+            names = String(decoding: names.utf8.map { $0 == quote ? UInt8(ascii: "'") : $0 }, as: UTF8.self)
+        }
         return Owner.clipped("\(plugin) \(attachment.tag) \(names)", to: 127)
     }
 
@@ -79,7 +95,12 @@ public struct Owner: Hashable, Sendable, CustomStringConvertible {
 
 /// The first `digits` hexadecimal digits of a digest.
 public func hex(_ digest: [UInt8], digits: Int) -> String {
-    let alphabet = Array("0123456789abcdef".utf8)
-    return String(
-        decoding: digest.flatMap { [alphabet[Int($0 >> 4)], alphabet[Int($0 & 15)]] }.prefix(digits), as: UTF8.self)
+    let count = min(digits, digest.count * 2)
+    return String(unsafeUninitializedCapacity: count) { text in
+        for place in 0..<count {
+            let digit = place % 2 == 0 ? digest[place / 2] >> 4 : digest[place / 2] & 15
+            text[place] = digit < 10 ? 0x30 + digit : 0x61 - 10 + digit
+        }
+        return count
+    }
 }

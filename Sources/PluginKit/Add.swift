@@ -16,7 +16,7 @@ extension PlannedPlugin {
         let lock = try request.networkLock(.shared)
         defer { withExtendedLifetime(lock.descriptor) {} }
         var record = try answering { () throws(KernelError) in
-            try records.read(owner.attachment) ?? AttachmentRecord(attachment: owner.attachment, netns: namespace)
+            try records.read(owner.attachment) ?? records.new(owner.attachment, netns: namespace)
         }
         try requireDetached(owner, record, &kernel)
         // Before addresses are taken: what can be wrong on this host is found now.
@@ -32,21 +32,22 @@ extension PlannedPlugin {
             }
             let plan = try plan(request, configuration, lease: lease, observations)
             var section = AttachmentRecord.Section(since: AttachmentRecord.Section.now)
-            section.keys = plan.netfilter.owned.map(\.identity)
+            let netfilter = plan.netfilter
+            section.keys = netfilter.owned.map(\.identity)
             section.notes = notes(configuration, plan, observations)
             section.configuration = request.configuration.json
             section.configuration["prevResult"] = nil
             // What is one netfilter transaction is there or not: it needs no second mark.
             section.isDone = plan.owned.allSatisfy(\.isNetfilter)
             record.netns = namespace
-            if record.result == nil { record.result = request.configuration.json["prevResult"] }
+            if !record.hasResult { record.result = request.configuration.json["prevResult"] }
             record[name] = section
             // What does nothing has nothing to remember.
             if plan.resources.isEmpty { return try result(request, configuration, plan, lease: lease, &kernel) }
             try answering { () throws(KernelError) in try records.write(record) }
             kernel.yieldsPorts = { records.isContainer(owner.attachment.containerID, tag: $0) }
             do throws(ApplyFailure) {
-                try kernel.apply(plan)
+                try kernel.apply(plan, netfilter)
             } catch {
                 throw restored(explained(CNIError(error, owner), request, records), request, section, &kernel)
             }
@@ -94,8 +95,8 @@ extension PlannedPlugin {
     private func requireDetached(_ owner: Owner, _ record: AttachmentRecord, _ kernel: inout LinuxKernel)
         throws(CNIError)
     {
-        guard let section = record[name] else { return try requireAbsent(owner.attachment, &kernel) }
-        let state = section.isDone ? "already attached" : "half attached by an ADD that did not end"
+        guard record.has(name) else { return try requireAbsent(owner.attachment, &kernel) }
+        let state = record[name]?.isDone == true ? "already attached" : "half attached by an ADD that did not end"
         throw CNIError(
             .interfaceExists, "\(owner.attachment) is \(state) by \(name)", details: "DEL it before the next ADD")
     }
@@ -130,7 +131,7 @@ extension PlannedPlugin {
         _ records: AttachmentRecords, ipamRan: Bool
     ) -> CNIError {
         var left: [String] = []
-        if record[name] != nil {
+        if record.has(name) {
             record[name] = nil
             do throws(KernelError) {
                 try records.write(record)

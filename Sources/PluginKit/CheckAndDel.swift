@@ -44,7 +44,7 @@ extension PlannedPlugin {
             throw CNIError(refused: error)
         }
         let section = record?[name]
-        try restore(request, section, &kernel)
+        try restore(request.inNamespace(of: record), section, &kernel)
         let heirs = try answering { () throws(KernelError) in try self.heirs(section, records) }
         do throws(Failures) {
             try kernel.sweep(owner, keys: section?.keys, heirs: heirs)
@@ -76,6 +76,18 @@ extension PlannedPlugin {
 
     /// Whether the plugin delegates at all.
     private var ipamIsOurs: Bool { !isChained }
+}
+
+extension Request {
+    /// The request without its namespace when another has the path by now: a stranger's is left alone (P-53).
+    fileprivate func inNamespace(of record: AttachmentRecord?) -> Request {
+        guard let netns, let known = record?.namespace, NetworkNamespace.Identity(path: netns) != known else {
+            return self
+        }
+        return Request(
+            command: command, containerID: containerID, interface: interface, arguments: arguments, path: path,
+            configuration: configuration, environment: environment)
+    }
 }
 
 extension ConfigurationObject {

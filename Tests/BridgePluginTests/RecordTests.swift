@@ -22,6 +22,10 @@ struct RecordTests {
             NftElementKey(
                 set: "range_any4", key: [6, 0, 0, 0, 0x1f, 0x40, 0, 0], keyEnd: [6, 0, 0, 0, 0x1f, 0x4a, 0, 0])
         ]
+        record.namespace = NetworkNamespace.Identity(device: 4, inode: 4_026_532_101)
+        record.boot = "b00t"
+        record.runtime = "conmon"
+        record.result = ["cniVersion": "1.1.0"]
         record["bridge"] = bridge
         record["portmap"] = portmap
         return record
@@ -29,9 +33,19 @@ struct RecordTests {
 
     @Test("a record is read back as it was written, byte for byte")
     func roundTrip() throws {
-        let json = RecordTests.record.json
-        #expect(AttachmentRecord(json) == RecordTests.record)
-        #expect(AttachmentRecord(try JSON(parsing: Array(json.text.utf8)))?.json == json)
+        let bytes = RecordTests.record.bytes
+        #expect(AttachmentRecord(bytes: bytes) == RecordTests.record)
+        #expect(AttachmentRecord(bytes: bytes)?.bytes == bytes)
+        #expect(AttachmentRecord(bytes: bytes)?["bridge"] == RecordTests.record["bridge"])
+        #expect(bytes.split(separator: 0x0a).count == 4, "a line for whose it is, the result, and each plugin")
+    }
+
+    @Test("I-8 boot, namespace and runtime stand in the record")
+    func origin() throws {
+        let record = try #require(AttachmentRecord(bytes: RecordTests.record.bytes))
+        #expect(record.namespace == NetworkNamespace.Identity(device: 4, inode: 4_026_532_101))
+        #expect(record.boot == "b00t" && record.runtime == "conmon")
+        #expect(record.result == ["cniVersion": "1.1.0"] && record.hasResult)
     }
 
     @Test("sections are replaced, removed and kept in order")
@@ -46,23 +60,16 @@ struct RecordTests {
         #expect(record.sections.count == 1)
     }
 
+    private static let head = #"{"network":"net1","containerID":"c1","ifname":"eth0"}"#
+
     @Test(
         "what is no record reads as none",
         arguments: [
             "", "{", "[]", "null", "{}", #"{"network":"n","containerID":"c"}"#,
-            #"{"network":"n","containerID":"c","ifname":"a/b","plugins":{}}"#,
-            #"{"network":"n","containerID":"c","ifname":"eth0"}"#,
-            #"{"network":"n","containerID":"c","ifname":"eth0","plugins":[]}"#,
-            #"{"network":5,"containerID":"c","ifname":"eth0","plugins":{}}"#,
-            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{}}}"#,
-            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":1,"keys":[["masq4"]]}}}"#,
-            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":1,"keys":[["masq4","0"]]}}}"#,
-            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":1,"keys":[["masq4","0g"]]}}}"#,
-            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":1,"keys":[["masq4","+f"]]}}}"#,
-            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":1,"keys":[["masq4",7,"0f"]]}}}"#,
-            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":1,"keys":[["masq4","0f","x"]]}}}"#,
-            #"{"network":"net1","containerID":"c1","ifname":"eth0","plugins":{"bridge":{"since":"1","keys":[]}}}"#,
-            #"{"network":"net2","containerID":"c1","ifname":"eth0","plugins":{}}"#,
+            #"{"network":"n","containerID":"c","ifname":"a/b"}"#,
+            #"{"network":5,"containerID":"c","ifname":"eth0"}"#,
+            #"{"network":"net2","containerID":"c1","ifname":"eth0"}"#,
+            head + "\n{", head + "\n[]", head + #"\n{"plugin":5}"#, head + #"\n{"plugin":""}"#,
         ])
     func broken(_ text: String) throws {
         let found = try PrivateHost.run { host in
@@ -72,6 +79,20 @@ struct RecordTests {
             return try records.read(RecordTests.attachment)
         }
         #expect(found == nil, "also another attachment's, copied here")
+    }
+
+    @Test(
+        "a section that cannot be read is none, and known to be there",
+        arguments: [
+            #""x":1}"#, #""since":1}"#, #""since":1,"keys":[["masq4"]]}"#, #""since":1,"keys":[["masq4","0"]]}"#,
+            #""since":1,"keys":[["masq4","0g"]]}"#, #""since":1,"keys":[["masq4","+f"]]}"#,
+            #""since":1,"keys":[["masq4",7,"0f"]]}"#, #""since":1,"keys":[["masq4","0f","x"]]}"#,
+            #""since":"1","keys":[]}"#, #""since":1,"keys":["#,
+        ])
+    func brokenSection(_ rest: String) throws {
+        let text = RecordTests.head + "\n" + #"{"plugin":"bridge","# + rest
+        let record = try #require(AttachmentRecord(bytes: Array(text.utf8)))
+        #expect(record["bridge"] == nil && record.has("bridge") && record.sections.isEmpty)
     }
 
     @Test("a record is made with its folder, replaced, listed by network, and gone with its last section")

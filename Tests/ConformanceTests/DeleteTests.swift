@@ -184,6 +184,41 @@ struct DeleteTests {
         }
     }
 
+    /// Everything of a namespace that tuning and loopback could change.
+    private static let inner = [
+        "cat /proc/sys/net/ipv4/conf/eth0/arp_filter /proc/sys/net/core/somaxconn",
+        "ip -o link show eth0 | sed 's/.*mtu/mtu/; s/ qdisc.*//'", "ip -o link show lo | grep -c LOWER_UP",
+    ].joined(separator: "; ")
+
+    @Test("P-53 tuning and loopback leave a namespace alone that has the container's path by now")
+    func strangersNamespace() throws {
+        try PrivateHost.run { host in
+            let tuned = TestNetwork.bridged([
+                "type": "tuning", "mtu": 1400,
+                "sysctl": ["net.ipv4.conf.IFNAME.arp_filter": "1", "net.core.somaxconn": "777"],
+            ])
+            let attached = try host.attach(tuned, "c1")
+            let loopback = try host.attach(
+                TestNetwork([["type": "loopback"]], name: "lo1"), "c1", interface: "lo")
+            try host.removeNamespace("c1")
+            try host.makeNamespace("c1")
+            try host.inside("c1") {
+                let script =
+                    "ip link set lo up && ip link add eth0 mtu 9000 type bridge && ip link set eth0 up && "
+                    + "echo 2 > /proc/sys/net/ipv4/conf/eth0/arp_filter && echo 888 > /proc/sys/net/core/somaxconn"
+                let outcome = try host.run(["sh", "-c", script])
+                guard outcome.exitCode == 0 else { throw CommandFailed(outcome) }
+            }
+            let before = try host.inside("c1") { try host.run(["sh", "-c", DeleteTests.inner]).text }
+            try host.detach(attached)
+            try host.detach(loopback)
+            try host.detach(loopback)
+            let after = try host.inside("c1") { try host.run(["sh", "-c", DeleteTests.inner]).text }
+            host.expect(before.contains("mtu 9000"), "the stranger's values are not told: \(before)")
+            host.expect(after, is: before, "the stranger's values")
+        }
+    }
+
     @Test("P-53 C-1 a stranger's link under the name of our host end is left alone")
     func strangersLink() throws {
         try PrivateHost.run { host in

@@ -251,6 +251,31 @@ struct NftOracleTests {
                 == false)
     }
 
+    @Test("many elements are looked up in one call, more than one send takes, each answer in its place")
+    func lookUpMany() throws {
+        let ip = { NftField.address(IPAddress(family: .v4, value: 0x0a58_0000 + $0)) }
+        var sample = NftOracleTests.sample()
+        sample.elements = (0..<60).map {
+            NftElement(
+                NftOracleTests.any4, [.proto(.tcp), .port(UInt16(8000 + $0))], .fields([ip(UInt128($0)), .port(80)]),
+                comment: "portmap a-b net/c\($0)/eth0")
+        }
+        let committed = sample
+        let (found, seen) = try PrivateHost.run { _ in
+            var socket = try NetlinkSocket(NETLINK_NETFILTER)
+            try socket.commit(try committed.transaction())
+            // Every other one is not there.
+            let keys = committed.elements.flatMap {
+                [$0.identity, NftElementKey(set: "any4", key: [17, 0, 0, 0] + $0.identity.key[4...], keyEnd: nil)]
+            }
+            let found = try socket.elements(keys, table: "t")
+            return (found, try socket.look(table: "t", chains: ["nosuch", "target"], elements: Array(keys.prefix(2))))
+        }
+        #expect(found.map(\.identity) == sample.elements.map(\.identity))
+        #expect(found.map(\.comment) == sample.elements.map(\.comment))
+        #expect(seen.table && seen.chains == ["target"] && seen.elements.map(\.identity) == [found[0].identity])
+    }
+
     @Test("N-6 base chains that drop are told for every IP family, whatever their table; uses and comments are counted")
     func lookUps() throws {
         let (answers, drops) = try PrivateHost.run { host in

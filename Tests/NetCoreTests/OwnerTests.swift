@@ -18,8 +18,8 @@ struct OwnerTests {
         // printf podman | sha256sum; printf 'c1\0eth0' | sha256sum; printf 'podman\0c1\0eth0' | sha256sum
         let owner = OwnerTests.owner("podman", "c1")
         let found = OwnerTests.sha256sums(["podman", "c1\\0eth0", "podman\\0c1\\0eth0"])
-        #expect(owner.attachment.networkTag == found[0].prefix(16))
-        #expect(owner.attachment.containerTag == found[1].prefix(16))
+        #expect(owner.attachment.tag.prefix(16) == found[0].prefix(16))
+        #expect(owner.attachment.tag.suffix(16) == found[1].prefix(16))
         #expect(owner.attachment.hostInterface.description == "veth" + found[2].prefix(11))
         #expect(owner.attachment.tag == "\(found[0].prefix(16))-\(found[1].prefix(16))")
         #expect(owner.comment == "bridge \(owner.attachment.tag) podman/c1/eth0")

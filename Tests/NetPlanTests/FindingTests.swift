@@ -190,6 +190,9 @@ struct FindingTests {
             names: ["nftables chain admin: expected calls CNI-ADMIN"]),
     ]
 
+    @Test("the table's list of chain names is that of its chains")
+    func chainNames() { #expect(BerthTable.chainNames == BerthTable.chains.map(\.name)) }
+
     @Test("P-54 P-55 a sabotage is found by name", arguments: all)
     func sabotage(_ sabotage: Sabotage) throws {
         let plans = try FindingTests.chain.plans()

@@ -71,15 +71,11 @@ public struct BridgePlugin: PlannedPlugin {
         _ kernel: inout LinuxKernel
     ) throws(CNIError) -> CNIResult {
         let attachment = request.attachment
-        let port = try waitForPort(attachment.hostInterface, &kernel)
+        var links = try waitForPort(attachment.hostInterface, of: configuration.bridge, &kernel)
         try waitForAddresses(attachment.interface, lease, configuration, &kernel)
         warnOfAdvertisements(plan, &kernel)
-        let links = try answering { () throws(KernelError) in
-            [
-                try kernel.link(configuration.bridge, .host), port,
-                try kernel.link(attachment.interface, .container),
-            ]
-        }
+        links.append(
+            try answering { () throws(KernelError) in try kernel.link(attachment.interface, .container) })
         var result = lease
         result.interfaces = links.enumerated().compactMap { index, link in
             guard let link else { return nil }
@@ -97,12 +93,15 @@ public struct BridgePlugin: PlannedPlugin {
         return result
     }
 
-    /// A port without spanning tree forwards at once; else up to 2.5 seconds, as the reference waits.
-    private func waitForPort(_ port: LinkName, _ kernel: inout LinuxKernel) throws(CNIError) -> Link {
+    /// The bridge and its port. A port without spanning tree forwards at once; else up to 2.5 seconds, as the reference
+    /// waits.
+    private func waitForPort(_ port: LinkName, of bridge: LinkName, _ kernel: inout LinuxKernel) throws(CNIError)
+        -> [Link?]
+    {
         for pause: UInt32 in [0, 50, 500, 1000, 1000] {
             if pause > 0 { usleep(pause * 1000) }
-            let link = try answering { () throws(KernelError) in try kernel.link(port, .host) }
-            if let link, link.portState == 3 { return link }
+            let links = try answering { () throws(KernelError) in try kernel.hostLinks([bridge, port]) }
+            if links[1]?.portState == 3 { return links }
         }
         throw CNIError(
             .internal, "bridge port in error state: \(port) does not forward",

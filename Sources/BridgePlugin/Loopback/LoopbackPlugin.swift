@@ -49,11 +49,11 @@ public struct LoopbackPlugin: PlannedPlugin {
         }
     }
 
-    /// `lo` is down again, where the namespace still is.
+    /// `lo` is down again, where the namespace still is and an ADD of ours is known: a stranger's `lo` stays as it is (P-53).
     public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel)
         throws(CNIError)
     {
-        guard let netns = request.netns else { return }
+        guard section != nil, let netns = request.netns else { return }
         try answering { () throws(KernelError) in
             try LinuxKernel.withContainer(netns, state: request.state) { (kernel) throws(KernelError) in
                 try kernel.setDown(LoopbackPlugin.lo)

@@ -19,7 +19,7 @@ extension PluginProcess {
     private static func read(_ descriptor: Int32) throws(KernelError) -> [UInt8] {
         let operation = "read the network configuration from standard input"
         var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16384)
+        var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
             var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard try check(operation, { poll(&wait, 1, Int32(secondsToWait) * 1000) }) > 0 else {

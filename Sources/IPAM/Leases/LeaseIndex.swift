@@ -147,20 +147,12 @@ struct LeaseIndex {
 private struct FingerprintFile {
     let path: String
 
-    private static let boot: String? = {
-        do throws(KernelError) {
-            return String(decoding: try Files.read("/proc/sys/kernel/random/boot_id").prefix(36), as: UTF8.self)
-        } catch {
-            return nil
-        }
-    }()
-
     /// Nil when there is none of this boot and this state.
     func read(_ changed: String) -> LeaseFingerprint? {
         do throws(KernelError) {
             let lines = try Files.read(path, limit: 4096).split(separator: UInt8(ascii: "\n"))
                 .map { String(decoding: $0, as: UTF8.self) }
-            guard lines.count == 3, lines[0] == FingerprintFile.boot, lines[1] == changed else { return nil }
+            guard lines.count == 3, lines[0] == Host.bootID, lines[1] == changed else { return nil }
             return LeaseFingerprint(text: lines[2])
         } catch {
             return nil
@@ -170,7 +162,7 @@ private struct FingerprintFile {
     /// In place: a torn text is none, and what stands there is compared with the leases before it is believed.
     func write(_ fingerprint: LeaseFingerprint, _ changed: String) {
         do throws(KernelError) {
-            guard let boot = FingerprintFile.boot else { return }
+            guard let boot = Host.bootID else { return }
             let bytes = Array("\(boot)\n\(changed)\n\(fingerprint.text)".utf8)
             let file = try OwnedDescriptor(open: path, O_WRONLY | O_CREAT, mode: 0o600)
             try Files.write(bytes, to: file.number, operation: "write \(path)")

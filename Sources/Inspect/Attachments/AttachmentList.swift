@@ -65,7 +65,7 @@ extension AttachmentList.Entry {
             return AttachmentList.Port(published: published, target: target, port: Int(port))
         }
         isDone = record.sections.allSatisfy(\.section.isDone)
-        plugins = record.sections.map(\.plugin)
+        plugins = record.plugins
     }
 
     /// Those of the container's interface in the record's result; none when it cannot be read.

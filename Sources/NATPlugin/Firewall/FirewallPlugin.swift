@@ -30,7 +30,7 @@ public struct FirewallConfiguration: Sendable {
         // Words of nft's own, such as drop or ip6, are small letters and digits.
         let isOwn = chain.utf8.contains { (0x41...0x5a).contains($0) || $0 == 0x2d || $0 == 0x5f }
         guard allowed, startsWell, isOwn, chain.utf8.count <= 28,
-            !BerthTable.chains.contains(where: { $0.name == chain })
+            !BerthTable.chainNames.contains(chain)
         else {
             throw root.error(
                 "iptablesAdminChainName",

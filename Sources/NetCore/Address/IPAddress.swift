@@ -59,7 +59,12 @@ public struct IPAddress: Hashable, Comparable, Sendable, CustomStringConvertible
     /// Network byte order: 4 or 16 bytes.
     public var bytes: [UInt8] {
         let count = family.bits / 8
-        return (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt128(8 * (count - 1 - $0))) }
+        return [UInt8](unsafeUninitializedCapacity: count) { bytes, filled in
+            for place in 0..<count {
+                bytes[place] = UInt8(truncatingIfNeeded: value >> UInt128(8 * (count - 1 - place)))
+            }
+            filled = count
+        }
     }
 
     public var isUnspecified: Bool { value == 0 }
@@ -89,7 +94,8 @@ public struct IPAddress: Hashable, Comparable, Sendable, CustomStringConvertible
 
     public var description: String {
         if family == .v4 {
-            return "\(value >> 24).\(value >> 16 & 0xff).\(value >> 8 & 0xff).\(value & 0xff)"
+            let number = UInt32(truncatingIfNeeded: value)
+            return "\(number >> 24).\(number >> 16 & 0xff).\(number >> 8 & 0xff).\(number & 0xff)"
         }
         // RFC 5952: the longest run of two or more zero groups becomes "::", the first of equals; no dotted quads.
         let groups = (0..<8).map { UInt16(truncatingIfNeeded: value >> UInt128(16 * (7 - $0))) }

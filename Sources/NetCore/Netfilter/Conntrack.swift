@@ -62,13 +62,15 @@ public struct ConntrackFlow: Hashable, Sendable {
 
 public enum Conntrack {
     fileprivate static func request(
-        _ operation: String, _ type: cntl_msg_types, _ flags: Int32, _ family: AddressFamily,
+        _ operation: @escaping @autoclosure @Sendable () -> String, _ type: cntl_msg_types, _ flags: Int32,
+        _ family: AddressFamily,
         _ build: (inout AttributeWriter) -> Void = { _ in }
     ) throws(KernelError) -> NetlinkRequest {
         var header = nfgenmsg()
         header.nfgen_family = family.constant
         return try NetlinkRequest(
-            operation, type: Int(NFNL_SUBSYS_CTNETLINK) << 8 | Int(type.rawValue), flags: flags, header: header, build)
+            operation(), type: Int(NFNL_SUBSYS_CTNETLINK) << 8 | Int(type.rawValue), flags: flags, header: header, build
+        )
     }
 }
 

@@ -5,14 +5,15 @@ import Glibc
 enum NftMessage {
     /// A message of the nf_tables subsystem for family inet.
     static func make(
-        _ operation: String, _ type: nf_tables_msg_types, _ flags: Int32, room: Int = 2048,
+        _ operation: @escaping @autoclosure @Sendable () -> String, _ type: nf_tables_msg_types, _ flags: Int32,
+        room: Int = 2048,
         family: Int32 = Int32(NFPROTO_INET), _ build: (inout AttributeWriter) -> Void = { _ in }
     ) throws(KernelError) -> NetlinkRequest {
         var header = nfgenmsg()
         header.nfgen_family = UInt8(family)
         header.version = UInt8(NFNETLINK_V0)
         return try NetlinkRequest(
-            operation, type: Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(type.rawValue), flags: flags, header: header,
+            operation(), type: Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(type.rawValue), flags: flags, header: header,
             room: room, build)
     }
 

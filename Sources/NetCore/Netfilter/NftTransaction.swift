@@ -20,8 +20,9 @@ public struct NftTransaction: Sendable {
 
     /// The table is made new (NLM_F_EXCL: the transaction fails with EEXIST when it stands).
     public mutating func addTable() throws(KernelError) {
+        let table = table
         requests.append(
-            try NftMessage.make("add table inet \(table)", NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL) { [table] in
+            try NftMessage.make("add table inet \(table)", NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL) {
                 $0.put(Int(NFTA_TABLE_NAME.rawValue), table)
             })
     }
@@ -58,9 +59,10 @@ public struct NftTransaction: Sendable {
     public mutating func delete(_ element: NftElementKey) throws(KernelError) {
         try flush()
         deletes = true
-        let hex = NetCore.hex(element.key, digits: 64)
         requests.append(
-            try NftMessage.make("delete element \(hex) of \(element.set)", NFT_MSG_DELSETELEM, 0) { [table] in
+            try NftMessage.make(
+                "delete element \(hex(element.key, digits: 64)) of \(element.set)", NFT_MSG_DELSETELEM, 0
+            ) { [table] in
                 $0.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), table)
                 $0.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), element.set)
                 $0.nest(Int(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)) {
@@ -82,13 +84,13 @@ public struct NftTransaction: Sendable {
 
     private mutating func flush() throws(KernelError) {
         guard let first = pendingElements.first else { return }
-        let elements = pendingElements
+        let (elements, table) = (pendingElements, table)
         self.elements[requests.count] = elements
         requests.append(
             try NftMessage.make(
                 "add to \(first.set.name): \(first.command(table: table))", NFT_MSG_NEWSETELEM, pendingFlags,
                 room: 512 + 512 * elements.count
-            ) { [table] in
+            ) {
                 $0.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), table)
                 $0.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), first.set.name)
                 $0.nest(Int(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)) {
@@ -155,100 +157,5 @@ extension NetlinkSocket {
                 }
             }
         }
-    }
-
-    /// Is there a table of that name, family inet?
-    public mutating func hasTable(_ table: String) throws(KernelError) -> Bool {
-        let request = try NftMessage.make("look up table inet \(table)", NFT_MSG_GETTABLE, 0) {
-            $0.put(Int(NFTA_TABLE_NAME.rawValue), table)
-        }
-        return try found(request)
-    }
-
-    /// Is there a chain of that name?
-    public mutating func hasChain(_ chain: String, table: String, family: Int32 = Int32(NFPROTO_INET))
-        throws(KernelError) -> Bool
-    {
-        try found(try chainRequest(chain, table: table, family: family))
-    }
-
-    private mutating func found(_ request: NetlinkRequest) throws(KernelError) -> Bool {
-        try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) } != nil
-    }
-
-    private func chainRequest(_ chain: String, table: String, family: Int32) throws(KernelError) -> NetlinkRequest {
-        try NftMessage.make("look up chain \(chain) of table \(table)", NFT_MSG_GETCHAIN, 0, family: family) {
-            $0.put(Int(NFTA_CHAIN_TABLE.rawValue), table)
-            $0.put(Int(NFTA_CHAIN_NAME.rawValue), chain)
-        }
-    }
-
-    /// Base chains of any table that drop what they do not accept, at one hook of the IP families: "ip filter FORWARD".
-    /// The chains of `own` are passed over unread.
-    public mutating func droppingChains(hook: UInt32, except own: String = "") throws(KernelError) -> [String] {
-        let mine = Array(own.utf8) + [0]
-        let request = try NftMessage.make(
-            "list base chains", NFT_MSG_GETCHAIN, NLM_F_DUMP, family: Int32(NFPROTO_UNSPEC))
-        let families = [UInt8(NFPROTO_INET): "inet", UInt8(NFPROTO_IPV4): "ip", UInt8(NFPROTO_IPV6): "ip6"]
-        return try ask(request).compactMap { reply in
-            // The table's name is the first attribute.
-            guard !reply.payload.dropFirst(8).starts(with: mine) else { return nil }
-            let attributes = reply.attributes(after: 4)
-            guard let family = reply.payload.first.flatMap({ families[$0] }),
-                attributes[type: Int(NFTA_CHAIN_POLICY.rawValue)]?.bigEndian32 == UInt32(NF_DROP),
-                let at = attributes[type: Int(NFTA_CHAIN_HOOK.rawValue)]?.nested[type: Int(NFTA_HOOK_HOOKNUM.rawValue)],
-                at.bigEndian32 == hook, let table = attributes[type: Int(NFTA_CHAIN_TABLE.rawValue)]?.text,
-                let name = attributes[type: Int(NFTA_CHAIN_NAME.rawValue)]?.text
-            else { return nil }
-            return "\(family) \(table) \(name)"
-        }
-    }
-
-    /// How many rules and elements refer to a chain, its own rules included; nil when it is not there.
-    public mutating func uses(ofChain chain: String, table: String) throws(KernelError) -> Int? {
-        let request = try chainRequest(chain, table: table, family: Int32(NFPROTO_INET))
-        let replies = try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) }
-        return replies?.first?.attributes(after: 4)[type: Int(NFTA_CHAIN_USE.rawValue)]?.bigEndian32.map { Int($0) }
-    }
-
-    /// The element with exactly that key; nil when it, its set or the table is not there.
-    public mutating func element(_ element: NftElementKey, table: String) throws(KernelError) -> NftElementFound? {
-        let request = try NftMessage.make("look up an element of \(element.set)", NFT_MSG_GETSETELEM, 0) {
-            $0.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), table)
-            $0.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), element.set)
-            $0.nest(Int(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)) {
-                $0.nest(Int(NFTA_LIST_ELEM.rawValue)) { element.put(&$0) }
-            }
-        }
-        let replies = try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) }
-        // An interval map answers with the range that the key lies in.
-        return replies?.flatMap(NftElementFound.list).first { $0.identity == element }
-    }
-
-    /// Every element of a set; empty when it or the table is not there. Time grows with the set.
-    public mutating func elements(ofSet set: String, table: String) throws(KernelError) -> [NftElementFound] {
-        let request = try NftMessage.make("list set \(set)", NFT_MSG_GETSETELEM, NLM_F_DUMP) {
-            $0.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), table)
-            $0.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), set)
-        }
-        return try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) }?.flatMap(NftElementFound.list)
-            ?? []
-    }
-
-    /// A chain's rules, in order. Empty when the chain is not there.
-    public mutating func rules(ofChain chain: String, table: String) throws(KernelError) -> [NftRuleFound] {
-        let request = try NftMessage.make("list rules of chain \(chain)", NFT_MSG_GETRULE, NLM_F_DUMP) {
-            $0.put(Int(NFTA_RULE_TABLE.rawValue), table)
-            $0.put(Int(NFTA_RULE_CHAIN.rawValue), chain)
-        }
-        let replies = try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) } ?? []
-        return replies.filter { $0.type & 0xff == Int(NFT_MSG_NEWRULE.rawValue) }.map {
-            NftRuleFound($0.attributes(after: 4))
-        }
-    }
-
-    /// The comments of a chain's rules, in order; nil for a rule without one. Empty when the chain is not there.
-    public mutating func ruleComments(ofChain chain: String, table: String) throws(KernelError) -> [String?] {
-        try rules(ofChain: chain, table: table).map(\.comment)
     }
 }

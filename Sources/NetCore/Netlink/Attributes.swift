@@ -7,16 +7,21 @@ public struct Attribute: Sendable {
     /// outside can read past the end or loop for ever.
     public static func list(_ bytes: ArraySlice<UInt8>) -> [Attribute] {
         var found: [Attribute] = []
+        each(in: bytes) { found.append($0) }
+        return found
+    }
+
+    /// As `list`, one by one.
+    static func each(in bytes: ArraySlice<UInt8>, _ body: (Attribute) -> Void) {
         var rest = bytes
         while rest.count >= 4 {
             let start = rest.startIndex
             let length = Int(rest[start]) | Int(rest[start + 1]) << 8
             let type = (Int(rest[start + 2]) | Int(rest[start + 3]) << 8) & 0x3fff
             guard length >= 4, length <= rest.count else { break }
-            found.append(Attribute(type: type, payload: rest[(start + 4)..<(start + length)]))
+            body(Attribute(type: type, payload: rest[(start + 4)..<(start + length)]))
             rest = rest.dropFirst((length + 3) & ~3)
         }
-        return found
     }
 
     public var nested: [Attribute] { Attribute.list(payload) }

@@ -70,7 +70,9 @@ public enum LinkRequest {
     }
 
     /// `ip link set NAME …`; by name, so that it can follow the link's creation in the same send.
-    public static func set(_ name: String, _ changes: Changes, _ operation: String) throws(KernelError)
+    public static func set(
+        _ name: String, _ changes: Changes, _ operation: @escaping @autoclosure @Sendable () -> String
+    ) throws(KernelError)
         -> NetlinkRequest
     {
         var header = ifinfomsg()
@@ -81,7 +83,7 @@ public enum LinkRequest {
             header.ifi_change |= UInt32(flag)
             if wanted { header.ifi_flags |= UInt32(flag) }
         }
-        return try NetlinkRequest(operation, type: RTM_NEWLINK, flags: 0, header: header) {
+        return try NetlinkRequest(operation(), type: RTM_NEWLINK, flags: 0, header: header) {
             $0.put(IFLA_IFNAME, name)
             if let alias = changes.alias { $0.put(IFLA_IFALIAS, bytes: Array(alias.utf8)) }
             if let mac = changes.mac { $0.put(IFLA_ADDRESS, bytes: mac.bytes) }

@@ -29,27 +29,51 @@ public struct Link: Hashable, Sendable {
     /// Nil when the message is no link.
     public init?(_ reply: NetlinkReply) {
         guard reply.type == RTM_NEWLINK, let header = reply.header(16) else { return nil }
-        let attributes = reply.attributes(after: 16)
         let word = { (offset: Int) in
             header.dropFirst(offset).prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         }
         index = Int32(bitPattern: word(4))
         flags = word(8)
-        guard let name = attributes[type: IFLA_IFNAME]?.text else { return nil }
-        self.name = name
-        mac = attributes[type: IFLA_ADDRESS].flatMap { MACAddress(bytes: $0.payload) }
-        mtu = Int(attributes[type: IFLA_MTU]?.u32 ?? 0)
-        master = attributes[type: IFLA_MASTER]?.u32.map { Int32(bitPattern: $0) }
-        alias = attributes[type: IFLA_IFALIAS]?.text
-        transmitQueueLength = Int(attributes[type: IFLA_TXQLEN]?.u32 ?? 0)
-        peer = attributes[type: IFLA_LINK]?.u32.map { Int32(bitPattern: $0) }
-        let info = attributes[type: IFLA_LINKINFO]?.nested ?? []
-        kind = info[type: IFLA_INFO_KIND]?.text
-        if info[type: IFLA_INFO_SLAVE_KIND]?.text == "bridge" {
-            let port = info[type: IFLA_INFO_SLAVE_DATA]?.nested ?? []
-            hairpin = port[type: IFLA_BRPORT_MODE]?.u8.map { $0 != 0 }
-            isolated = port[type: IFLA_BRPORT_ISOLATED]?.u8.map { $0 != 0 }
-            portState = port[type: IFLA_BRPORT_STATE]?.u8
+        name = ""
+        mtu = 0
+        transmitQueueLength = 0
+        // Sixty attributes come, of which these are asked for: no list of all is made.
+        Attribute.each(in: reply.payload.dropFirst(16)) { attribute in
+            switch attribute.type {
+            case IFLA_IFNAME: name = attribute.text
+            case IFLA_ADDRESS: mac = MACAddress(bytes: attribute.payload)
+            case IFLA_MTU: mtu = Int(attribute.u32 ?? 0)
+            case IFLA_MASTER: master = attribute.u32.map { Int32(bitPattern: $0) }
+            case IFLA_IFALIAS: alias = attribute.text
+            case IFLA_TXQLEN: transmitQueueLength = Int(attribute.u32 ?? 0)
+            case IFLA_LINK: peer = attribute.u32.map { Int32(bitPattern: $0) }
+            case IFLA_LINKINFO: readKind(attribute.payload)
+            default: break
+            }
+        }
+        guard !name.isEmpty else { return nil }
+    }
+
+    private mutating func readKind(_ information: ArraySlice<UInt8>) {
+        var isPort = false
+        Attribute.each(in: information) { attribute in
+            switch attribute.type {
+            case IFLA_INFO_KIND: kind = attribute.text
+            case IFLA_INFO_SLAVE_KIND: isPort = attribute.text == "bridge"
+            case IFLA_INFO_SLAVE_DATA where isPort: readPort(attribute.payload)
+            default: break
+            }
+        }
+    }
+
+    private mutating func readPort(_ data: ArraySlice<UInt8>) {
+        Attribute.each(in: data) { attribute in
+            switch attribute.type {
+            case IFLA_BRPORT_MODE: hairpin = attribute.u8.map { $0 != 0 }
+            case IFLA_BRPORT_ISOLATED: isolated = attribute.u8.map { $0 != 0 }
+            case IFLA_BRPORT_STATE: portState = attribute.u8
+            default: break
+            }
         }
     }
 }
@@ -57,17 +81,32 @@ public struct Link: Hashable, Sendable {
 extension NetlinkSocket {
     /// The link of that name (`ip link show NAME`). Throws ENODEV when there is none.
     public mutating func link(_ name: String) throws(KernelError) -> Link {
-        let request = try NetlinkRequest(
-            "look up link \(name)", type: RTM_GETLINK, flags: 0, header: ifinfomsg()
-        ) { $0.put(IFLA_IFNAME, name) }
-        return try oneLink(request)
+        try oneLink(try NetlinkSocket.question(name))
+    }
+
+    /// The links of those names, asked in one send; nil where there is none.
+    public mutating func links(named names: [String]) throws(KernelError) -> [Link?] {
+        var questions: [NetlinkRequest] = []
+        for name in names { questions.append(try NetlinkSocket.question(name)) }
+        return try ask(each: questions).map { $0.flatMap(Link.init) }
+    }
+
+    private static func question(_ name: String) throws(KernelError) -> NetlinkRequest {
+        try NetlinkRequest("look up link \(name)", type: RTM_GETLINK, flags: 0, header: ifinfomsg()) {
+            $0.put(IFLA_IFNAME, name)
+            // Counters, which nobody here reads, are half of the answer and summed up over all processors.
+            $0.put(IFLA_EXT_MASK, UInt32(RTEXT_FILTER_SKIP_STATS))
+        }
     }
 
     /// The link with that index. Throws ENODEV when there is none.
     public mutating func link(index: Int32) throws(KernelError) -> Link {
         var header = ifinfomsg()
         header.ifi_index = index
-        return try oneLink(try NetlinkRequest("look up link \(index)", type: RTM_GETLINK, flags: 0, header: header))
+        let question = try NetlinkRequest("look up link \(index)", type: RTM_GETLINK, flags: 0, header: header) {
+            $0.put(IFLA_EXT_MASK, UInt32(RTEXT_FILTER_SKIP_STATS))
+        }
+        return try oneLink(question)
     }
 
     private mutating func oneLink(_ request: NetlinkRequest) throws(KernelError) -> Link {

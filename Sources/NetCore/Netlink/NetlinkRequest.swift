@@ -5,19 +5,22 @@ import Glibc
 /// One netlink message as bytes, with what it is meant to do, for the sentence when the kernel refuses it.
 /// Made by libnl (docs/adr/0003-libnl.md); its sequence number is set when it is sent.
 public struct NetlinkRequest: Sendable {
-    public let operation: String
+    /// Only a refusal asks for it: putting the sentence together would cost more than the message.
+    private let sentence: @Sendable () -> String
+    public var operation: String { sentence() }
     public internal(set) var bytes: [UInt8]
 
     /// A message with a fixed header after the netlink header and attributes put by `build`. Throws EMSGSIZE when they
     /// do not fit into `room` bytes.
     public init<Header>(
-        _ operation: String, type: Int, flags: Int32, header: Header, room: Int = 2048,
+        _ operation: @escaping @autoclosure @Sendable () -> String, type: Int, flags: Int32, header: Header,
+        room: Int = 2048,
         _ build: (inout AttributeWriter) -> Void = { _ in }
     ) throws(KernelError) {
-        guard let message = nlmsg_alloc_size(room) else { throw KernelError(operation, Errno(ENOMEM)) }
+        guard let message = nlmsg_alloc_size(room) else { throw KernelError(operation(), Errno(ENOMEM)) }
         defer { nlmsg_free(message) }
         guard let start = nlmsg_put(message, 0, 0, Int32(type), 0, flags | NLM_F_REQUEST) else {
-            throw KernelError(operation, Errno(EMSGSIZE))
+            throw KernelError(operation(), Errno(EMSGSIZE))
         }
         var fits = withUnsafeBytes(of: header) {
             $0.isEmpty
@@ -27,8 +30,8 @@ public struct NetlinkRequest: Sendable {
         var writer = AttributeWriter(message)
         build(&writer)
         fits = fits && !writer.overflowed
-        guard fits else { throw KernelError(operation, Errno(EMSGSIZE), "the message is larger than \(room) bytes") }
-        self.operation = operation
+        guard fits else { throw KernelError(operation(), Errno(EMSGSIZE), "the message is larger than \(room) bytes") }
+        sentence = operation
         bytes = Array(UnsafeRawBufferPointer(start: start, count: Int(start.pointee.nlmsg_len)))
     }
 

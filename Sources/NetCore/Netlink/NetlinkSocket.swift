@@ -82,6 +82,41 @@ public struct NetlinkSocket: ~Copyable {
         throw KernelError(request.operation, .tryAgain, "the tables changed during each of ten readings")
     }
 
+    /// Questions of one object each, eight to a send; the answer in its place, nil where the kernel says ENOENT or ENODEV.
+    public mutating func ask(each requests: [NetlinkRequest]) throws(KernelError) -> [NetlinkReply?] {
+        // The kernel answers while we send: with an acknowledgement each, a dozen would fill the receive buffer.
+        let most = 8
+        if requests.count <= most { return try askTogether(requests) }
+        var found: [NetlinkReply?] = []
+        for start in stride(from: 0, to: requests.count, by: most) {
+            found += try askTogether(Array(requests[start..<min(start + most, requests.count)]))
+        }
+        return found
+    }
+
+    private mutating func askTogether(_ requests: [NetlinkRequest]) throws(KernelError) -> [NetlinkReply?] {
+        guard !requests.isEmpty else { return [] }
+        let first = try send(requests, flags: NLM_F_ACK)
+        var found = [NetlinkReply?](repeating: nil, count: requests.count)
+        var refusal: KernelError?
+        var waiting = requests.count
+        while waiting > 0 {
+            for reply in try receive(requests[0].operation) {
+                let index = Int(reply.sequence &- first)
+                guard requests.indices.contains(index) else { continue }
+                guard reply.type == NLMSG_ERROR else {
+                    if found[index] == nil { found[index] = reply }
+                    continue
+                }
+                waiting -= 1
+                guard let failure = NetlinkSocket.failure(reply, requests[index].operation) else { continue }
+                if failure.errno != .noSuchFile, failure.errno != .noSuchDevice { refusal = refusal ?? failure }
+            }
+        }
+        if let refusal { throw refusal }
+        return found
+    }
+
     private mutating func askOnce(_ request: NetlinkRequest, dump: Bool) throws(KernelError) -> [NetlinkReply]? {
         let first = try send([request], flags: dump ? 0 : NLM_F_ACK)
         var found: [NetlinkReply] = []
@@ -115,7 +150,7 @@ public struct NetlinkSocket: ~Copyable {
         return first
     }
 
-    func transmit(_ buffer: [UInt8], _ operation: String) throws(KernelError) {
+    func transmit(_ buffer: [UInt8], _ operation: @autoclosure () -> String) throws(KernelError) {
         if buffer.count > 30_000 {
             // nl_connect leaves a 32 KB send buffer: a large batch needs more (the kernel doubles what is asked for).
             var wanted = Int32(buffer.count)
@@ -123,25 +158,25 @@ public struct NetlinkSocket: ~Copyable {
                 setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &wanted, 4)
             }
         }
-        try check(operation) { Glibc.send(descriptor, buffer, buffer.count, 0) }
+        try check(operation()) { Glibc.send(descriptor, buffer, buffer.count, 0) }
     }
 
     /// One datagram's messages. Waits at most ten seconds (a kernel that does not answer is a bug worth a sentence).
-    func receive(_ operation: String) throws(KernelError) -> [NetlinkReply] {
+    func receive(_ operation: @autoclosure () -> String) throws(KernelError) -> [NetlinkReply] {
         let count: Int
         do throws(KernelError) {
-            count = try check(operation) { recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC)) }
+            count = try check(operation()) { recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC)) }
         } catch  where error.errno == .tryAgain {
-            throw KernelError(operation, .timedOut, "the kernel sent no answer")
+            throw KernelError(operation(), .timedOut, "the kernel sent no answer")
         }
         guard count <= buffer.count else {
-            throw KernelError(operation, Errno(EMSGSIZE), "an answer of \(count) bytes")
+            throw KernelError(operation(), Errno(EMSGSIZE), "an answer of \(count) bytes")
         }
         return NetlinkReply.list(Array(buffer[..<count])[...])
     }
 
     /// What an acknowledgement says; nil for success. Its layout: errno, our header, then the extended attributes.
-    static func failure(_ reply: NetlinkReply, _ operation: String) -> KernelError? {
+    static func failure(_ reply: NetlinkReply, _ operation: @autoclosure () -> String) -> KernelError? {
         let code = reply.payload.prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         let number = Int32(bitPattern: code)
         guard reply.payload.count >= 4, number != 0 else { return nil }
@@ -150,7 +185,7 @@ public struct NetlinkSocket: ~Copyable {
             let skip = reply.type == NLMSG_DONE ? 4 : 20
             words = reply.attributes(after: skip)[type: Int(NLMSGERR_ATTR_MSG.rawValue)]?.text
         }
-        return KernelError(operation, Errno(number == .min ? EPROTO : abs(number)), words)
+        return KernelError(operation(), Errno(number == .min ? EPROTO : abs(number)), words)
     }
 
     /// Where in our message the attribute stands that the kernel refused; nil when it does not say.

@@ -45,15 +45,21 @@ public struct Route: Hashable, Sendable {
 
     /// `ip route append`: a second route to the same destination stands beside the first, as the reference makes it.
     /// `words` is the route as `ip route` writes it.
-    public func addRequest(_ words: String) throws(KernelError) -> NetlinkRequest {
-        try request("add route \(words)", type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_APPEND)
+    public func addRequest(
+        _ words: @escaping @autoclosure @Sendable () -> String
+    ) throws(KernelError) -> NetlinkRequest {
+        try request("add route \(words())", type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_APPEND)
     }
 
-    public func deleteRequest(_ words: String) throws(KernelError) -> NetlinkRequest {
-        try request("delete route \(words)", type: RTM_DELROUTE, flags: 0)
+    public func deleteRequest(
+        _ words: @escaping @autoclosure @Sendable () -> String
+    ) throws(KernelError) -> NetlinkRequest {
+        try request("delete route \(words())", type: RTM_DELROUTE, flags: 0)
     }
 
-    private func request(_ operation: String, type: Int, flags: Int32) throws(KernelError) -> NetlinkRequest {
+    private func request(
+        _ operation: @escaping @autoclosure @Sendable () -> String, type: Int, flags: Int32
+    ) throws(KernelError) -> NetlinkRequest {
         var header = rtmsg()
         header.rtm_family = destination.family.constant
         header.rtm_dst_len = UInt8(destination.length)
@@ -62,7 +68,7 @@ public struct Route: Hashable, Sendable {
         let chosen = table ?? Int(RT_TABLE_MAIN.rawValue)
         header.rtm_table = chosen < 256 ? UInt8(chosen) : UInt8(RT_TABLE_UNSPEC.rawValue)
         header.rtm_scope = UInt8(truncatingIfNeeded: scope ?? (gateway == nil ? Int(RT_SCOPE_LINK.rawValue) : 0))
-        return try NetlinkRequest(operation, type: type, flags: flags, header: header) {
+        return try NetlinkRequest(operation(), type: type, flags: flags, header: header) {
             if destination.length > 0 { $0.put(Int(RTA_DST.rawValue), bytes: destination.first.bytes) }
             if let gateway { $0.put(Int(RTA_GATEWAY.rawValue), bytes: gateway.bytes) }
             if let link { $0.put(Int(RTA_OIF.rawValue), UInt32(bitPattern: link)) }

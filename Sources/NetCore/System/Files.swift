@@ -10,16 +10,27 @@ public enum Files {
     }
 
     /// Everything up to the end of a descriptor. Throws EFBIG past `limit` bytes.
-    public static func read(_ descriptor: Int32, limit: Int, operation: String) throws(KernelError) -> [UInt8] {
+    public static func read(_ descriptor: Int32, limit: Int, operation: @autoclosure () -> String) throws(KernelError)
+        -> [UInt8]
+    {
         var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16384)
+        var size = 4096
         while true {
-            let count = try check(operation) { Glibc.read(descriptor, &chunk, chunk.count) }
-            if count == 0 { return bytes }
-            guard bytes.count + count <= limit else {
-                throw KernelError(operation, .tooLarge, "more than \(limit) bytes")
+            var outcome = 0
+            let chunk = [UInt8](unsafeUninitializedCapacity: size) { room, filled in
+                repeat {
+                    outcome = Glibc.read(descriptor, room.baseAddress, room.count)
+                } while outcome < 0 && errno == EINTR
+                filled = max(outcome, 0)
             }
-            bytes.append(contentsOf: chunk[..<count])
+            if outcome < 0 { throw KernelError(operation(), .current) }
+            if chunk.isEmpty { return bytes }
+            guard bytes.count + chunk.count <= limit else {
+                throw KernelError(operation(), .tooLarge, "more than \(limit) bytes")
+            }
+            // Most files are one chunk: it is not copied.
+            if bytes.isEmpty { bytes = chunk } else { bytes += chunk }
+            size = 65536
         }
     }
 

@@ -14,6 +14,18 @@ public struct NetworkNamespace: ~Copyable {
     public struct Identity: Hashable, Sendable {
         public let device: UInt64
         public let inode: UInt64
+
+        public init(device: UInt64, inode: UInt64) {
+            self.device = device
+            self.inode = inode
+        }
+
+        /// Of the namespace at a path; nil when there is nothing. It is not opened: stat(2) follows links and mounts.
+        public init?(path: String) {
+            var found = stat()
+            guard stat(path, &found) == 0 else { return nil }
+            self.init(device: UInt64(found.st_dev), inode: UInt64(found.st_ino))
+        }
     }
 
     /// Opens a namespace file (`/run/netns/x`, `/proc/812/ns/net`). Throws ENOENT and friends, and EINVAL when the

@@ -31,17 +31,17 @@ public enum Sysctl {
 
     /// The parameter has that value (`sysctl -w`). Throws EINVAL for a value that the kernel refuses.
     public static func write(_ path: String, _ value: String) throws(KernelError) {
-        let operation = "set sysctl \(path) to \(value)"
-        let file = try open(path, O_WRONLY, operation)
-        try Files.write(Array(value.utf8), to: file.number, operation: operation)
+        let file = try open(path, O_WRONLY, "set sysctl \(path) to \(value)")
+        try Files.write(Array(value.utf8), to: file.number, operation: "set sysctl \(path) to \(value)")
     }
 
-    private static func open(_ path: String, _ flags: Int32, _ operation: String) throws(KernelError) -> OwnedDescriptor
-    {
+    private static func open(
+        _ path: String, _ flags: Int32, _ operation: @autoclosure () -> String
+    ) throws(KernelError) -> OwnedDescriptor {
         do {
             return try OwnedDescriptor(open: "/proc/sys/\(path)", flags)
         } catch {
-            throw KernelError(operation, error.errno)
+            throw KernelError(operation(), error.errno)
         }
     }
 }

@@ -4,14 +4,12 @@ import NetCore
 
 /// The running kernel, by one socket a namespace. Synchronous, for one thread.
 public struct LinuxKernel: ~Copyable, Kernel {
+    private let sockets: KernelSockets
     /// The socket of the namespace that runs us.
-    public var host: NetlinkSocket
-    private var container: NetlinkSocket?
-    private var namespace: NetworkNamespace?
-    /// The way back from there.
-    private let home: OwnedDescriptor?
-    private let homeNumber: Int32
-    var netfilter: NetlinkSocket?
+    public var host: NetlinkSocket {
+        _read { yield sockets.host }
+        nonmutating _modify { yield &sockets.host }
+    }
     let state: StateDirectory
     /// Removal of links and closing of sockets may go on in a child after we return (docs/adr/0005-del.md).
     let detaches: Bool
@@ -20,29 +18,15 @@ public struct LinuxKernel: ~Copyable, Kernel {
     /// Whom the last plan left ports to.
     public internal(set) var yielded: Set<String> = []
     private var indexes: [Place: [String: Int32]] = [:]
+    /// Names that were looked up on the host and stood for nothing.
+    private(set) var absent: Set<String> = []
     private var waiting: [NetlinkRequest] = []
 
     /// Opens the host's socket and, with a namespace path, one there. Throws what the kernel said.
     public init(namespace path: String? = nil, state: StateDirectory, detaches: Bool = false) throws(KernelError) {
-        var namespace: NetworkNamespace?
-        var container: NetlinkSocket?
-        var home: OwnedDescriptor?
-        var homeNumber: Int32 = -1
-        if let path {
-            let opened = try NetworkNamespace(open: path)
-            let own = try OwnedDescriptor(open: "/proc/thread-self/ns/net", O_RDONLY)
-            container = try NetlinkSocket(NETLINK_ROUTE, in: opened, home: own.number)
-            namespace = consume opened
-            homeNumber = own.number
-            home = consume own
-        }
-        host = try NetlinkSocket(NETLINK_ROUTE)
+        sockets = try KernelSockets.open(namespace: path)
         self.state = state
         self.detaches = detaches
-        self.namespace = namespace
-        self.container = container
-        self.home = home
-        self.homeNumber = homeNumber
     }
 
     // MARK: two places
@@ -50,7 +34,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     /// Runs `body` where `place` is.
     mutating func at<R>(_ place: Place, _ body: () throws(KernelError) -> R) throws(KernelError) -> R {
         guard place == .container else { return try body() }
-        let back = homeNumber
+        let back = sockets.homeNumber
         return try withNamespace { (namespace) throws(KernelError) in try namespace.inside(home: back, body) }
     }
 
@@ -61,15 +45,29 @@ public struct LinuxKernel: ~Copyable, Kernel {
     private mutating func withNamespace<R>(
         _ body: (inout NetworkNamespace) throws(KernelError) -> R
     ) throws(KernelError) -> R {
-        if namespace == nil { throw LinuxKernel.noNamespace }
-        return try body(&namespace!)
+        if sockets.namespace == nil { throw LinuxKernel.noNamespace }
+        return try body(&sockets.namespace!)
+    }
+
+    /// Runs `body` with the nf_tables socket, which is opened when first needed.
+    mutating func withNetfilter<R>(_ body: (inout NetlinkSocket) throws(KernelError) -> R) throws(KernelError) -> R {
+        if sockets.netfilter == nil {
+            do {
+                sockets.netfilter = try NetlinkSocket(NETLINK_NETFILTER)
+            } catch {
+                throw KernelError(
+                    error.operation, error.errno, "this kernel has no netfilter; it must be built with CONFIG_NF_TABLES"
+                )
+            }
+        }
+        return try body(&sockets.netfilter!)
     }
 
     private static let noNamespace = KernelError(
         "work in the container's network namespace", .noSuchFile, "no namespace was given")
 
     private func requireContainer() throws(KernelError) {
-        if container == nil { throw LinuxKernel.noNamespace }
+        if sockets.container == nil { throw LinuxKernel.noNamespace }
     }
 
     /// Is sent with the next requests for the container, in order and in one go.
@@ -81,7 +79,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
         try requireContainer()
         let requests = waiting
         waiting = []
-        try container!.perform(requests)
+        try sockets.container!.perform(requests)
     }
 
     // MARK: links
@@ -93,10 +91,17 @@ public struct LinuxKernel: ~Copyable, Kernel {
         let link = try ignoring(.noSuchDevice) { () throws(KernelError) in
             if place == .host { return try host.link(name.description) }
             try requireContainer()
-            return try container!.link(name.description)
+            return try sockets.container!.link(name.description)
         }
-        if let link { remember(link, place) }
+        if let link { remember(link, place) } else if place == .host { absent.insert(name.description) }
         return link
+    }
+
+    /// Links of the host in one question; nil where there is none of that name.
+    public mutating func hostLinks(_ names: [LinkName]) throws(KernelError) -> [Link?] {
+        let links = try host.links(named: names.map(\.description))
+        for case let link? in links { remember(link, .host) }
+        return links
     }
 
     mutating func link(index: Int32?) throws(KernelError) -> Link? {
@@ -117,26 +122,25 @@ public struct LinuxKernel: ~Copyable, Kernel {
     public mutating func addresses(of index: Int32, _ place: Place) throws(KernelError) -> [LinkAddress] {
         if place == .host { return try host.addresses(of: index) }
         try requireContainer()
-        return try container!.addresses(of: index)
+        return try sockets.container!.addresses(of: index)
     }
 
     mutating func containerRoutes(_ family: AddressFamily) throws(KernelError) -> [Route] {
         try requireContainer()
-        return try container!.routes(family)
+        return try sockets.container!.routes(family)
     }
 
     // MARK: the verbs
 
-    public mutating func apply(_ plan: Plan) throws(ApplyFailure) {
-        let netfilter = plan.netfilter
+    public mutating func apply(_ plan: Plan) throws(ApplyFailure) { try apply(plan, plan.netfilter) }
+
+    /// As above, with the plan's netfilter half from somebody who has put it together already.
+    public mutating func apply(_ plan: Plan, _ netfilter: NetfilterChanges) throws(ApplyFailure) {
         var made: [Resource] = []
         do throws(ApplyFailure) {
             do throws(KernelError) {
                 for resource in plan.shared { try ensure(resource) }
-                for resource in plan.owned {
-                    made.append(resource)
-                    try ensure(resource)
-                }
+                try make(plan.owned, &made)
                 try flush()
             } catch {
                 throw ApplyFailure(.kernel(error))
@@ -150,6 +154,35 @@ public struct LinuxKernel: ~Copyable, Kernel {
                 made.removeLast()
             }
             throw ApplyFailure(error.cause, leftBehind: error.leftBehind + undo(made))
+        }
+    }
+
+    /// What stands together is made together: a new cable with its port's flags, and what is set in its namespace.
+    private mutating func make(_ owned: [Resource], _ made: inout [Resource]) throws(KernelError) {
+        var rest = owned[...]
+        var isNew = false
+        while let resource = rest.popFirst() {
+            made.append(resource)
+            switch resource {
+            case .vethPair(let pair):
+                isNew = true
+                guard case .bridgePort(let port)? = rest.first, port.link == pair.host else {
+                    try pair.create(&self)
+                    continue
+                }
+                made.append(rest.removeFirst())
+                try pair.create(&self, as: port)
+            case .sysctl(let first) where first.place == .container:
+                var settings = [first]
+                while case .sysctl(let next)? = rest.first, next.place == .container {
+                    settings.append(next)
+                    made.append(rest.removeFirst())
+                }
+                try flush()
+                // A new link has the kernel's values, which are not worth a look.
+                if isNew { try write(settings) } else { for setting in settings { try set(setting) } }
+            default: try ensure(resource)
+            }
         }
     }
 

@@ -3,20 +3,6 @@ import Glibc
 import NetCore
 
 extension LinuxKernel {
-    /// Runs `body` with the nf_tables socket, which is opened when first needed.
-    mutating func withNetfilter<R>(_ body: (inout NetlinkSocket) throws(KernelError) -> R) throws(KernelError) -> R {
-        if netfilter == nil {
-            do {
-                netfilter = try NetlinkSocket(NETLINK_NETFILTER)
-            } catch {
-                throw KernelError(
-                    error.operation, error.errno, "this kernel has no netfilter; it must be built with CONFIG_NF_TABLES"
-                )
-            }
-        }
-        return try body(&netfilter!)
-    }
-
     /// Looks what stands and makes the rest in one transaction, under the host's lock. An ADD deletes nothing: after an
     /// nftables delete, closing the socket waits for the kernel's grace period.
     mutating func commit(_ changes: NetfilterChanges, owner: Owner) throws(ApplyFailure) {
@@ -63,7 +49,13 @@ extension LinuxKernel {
     private mutating func missing(_ changes: NetfilterChanges) throws(KernelError) -> NftTransaction {
         let table = BerthTable.name
         var transaction = NftTransaction(table: table)
-        let stands = try withNetfilter { (socket) throws(KernelError) in try socket.hasTable(table) }
+        // All of what this asks the kernel by name goes in one question.
+        let names = changes.chains.map(\.name) + changes.adminChains
+        let keys = changes.shared.map(\.identity) + changes.absent.prefix(1)
+        let seen = try withNetfilter { (socket) throws(KernelError) in
+            try socket.look(table: table, chains: names, elements: keys)
+        }
+        let stands = seen.table
         var chains: [NftChain] = []
         if !stands {
             try transaction.addTable()
@@ -71,37 +63,29 @@ extension LinuxKernel {
             for element in BerthTable.constants { try transaction.add(element, exclusive: false) }
             chains = BerthTable.chains
         }
-        for chain in changes.chains {
-            var there = stands
-            if there { there = try hasChain(chain.name) }
-            if !there { chains.append(chain) }
-        }
+        for chain in changes.chains where !seen.chains.contains(chain.name) { chains.append(chain) }
         for chain in chains { try transaction.add(chain) }
         for chain in chains { try transaction.addRules(chain.rules, to: chain.name) }
         for name in changes.adminChains {
             let call = NetfilterChanges.call(name)
-            var there = stands
-            if there { there = try hasChain(name) }
-            if !there { try transaction.add(NftChain(name, rules: [])) }
+            if !seen.chains.contains(name) { try transaction.add(NftChain(name, rules: [])) }
             let calls = try withNetfilter { (socket) throws(KernelError) in
                 try socket.ruleComments(ofChain: BerthTable.admin, table: table)
             }
             if !calls.contains(call.comment) { try transaction.addRules([call], to: BerthTable.admin) }
         }
         for element in changes.shared {
-            let found =
-                try stands
-                ? withNetfilter { (socket) throws(KernelError) in try socket.element(element.identity, table: table) }
-                : nil
+            let found = seen.elements.first { $0.identity == element.identity }
             if let found, found.matches(element) { continue }
             // The bridge's policy has changed: the rare delete of an ADD.
             if let found { try transaction.delete(found.identity) }
             try transaction.add(element, exclusive: false)
         }
-        if stands {
+        // The others only ever stand with the first.
+        if let first = changes.absent.first, seen.elements.contains(where: { $0.identity == first }) {
             for key in changes.absent {
                 let found = try withNetfilter { (socket) throws(KernelError) in try socket.element(key, table: table) }
-                if found != nil { try transaction.delete(key) } else if key == changes.absent.first { break }
+                if found != nil { try transaction.delete(key) }
             }
         }
         for element in changes.owned { try transaction.add(element, exclusive: true) }

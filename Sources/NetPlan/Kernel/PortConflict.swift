@@ -55,17 +55,15 @@ extension LinuxKernel {
                     try socket.elements(ofSet: name, table: BerthTable.name)
                 }
             }
+            var keys: [NftElementKey] = []
             for element in wanted where !element.set.isInterval {
-                var keys = [element.identity]
+                keys.append(element.identity)
                 if element.set.name == single[1].name {
                     keys.append(NftElement(single[0], Array(element.key.dropFirst()), comment: nil).identity)
                 }
-                for key in keys {
-                    let found = try withNetfilter { (socket) throws(KernelError) in
-                        try socket.element(key, table: BerthTable.name)
-                    }
-                    if let found { present.append(found) }
-                }
+            }
+            present += try withNetfilter { (socket) throws(KernelError) in
+                try socket.elements(keys, table: BerthTable.name)
             }
             let claims = present.compactMap { PortClaim($0.identity, comment: $0.comment) }
             for element in wanted {

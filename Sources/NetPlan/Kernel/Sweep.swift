@@ -78,14 +78,11 @@ extension LinuxKernel {
         guard !keys.isEmpty else { return }
         let state = state
         try state.withNetfilterLock { () throws(KernelError) in
-            var mine: [NftElementFound] = []
-            for key in keys {
-                let found = try withNetfilter { (socket) throws(KernelError) in
-                    try socket.element(key, table: BerthTable.name)
-                }
-                // Somebody else's by now, or nobody's: not ours to delete.
-                if let found, found.comment?.hasPrefix(owner.commentPrefix) == true { mine.append(found) }
+            let found = try withNetfilter { (socket) throws(KernelError) in
+                try socket.elements(keys, table: BerthTable.name)
             }
+            // Somebody else's by now, or nobody's: not ours to delete.
+            let mine = found.filter { $0.comment?.hasPrefix(owner.commentPrefix) == true }
             let keys = mine.map(\.identity)
             try delete(mine, heirs: heirs.filter { keys.contains($0.identity) })
         }
@@ -126,7 +123,7 @@ extension LinuxKernel {
     /// The chains of a network or subnet to which only these elements lead: they go with them.
     private mutating func unused(after elements: [NftElementFound]) throws(KernelError) -> [String] {
         var references: [String: Int] = [:]
-        for chain in elements.compactMap(\.chain) where !BerthTable.chains.contains(where: { $0.name == chain }) {
+        for chain in elements.compactMap(\.chain) where !BerthTable.chainNames.contains(chain) {
             references[chain, default: 0] += 1
         }
         var unused: [String] = []
@@ -164,7 +161,7 @@ extension LinuxKernel {
                     try socket.perform([request])
                 } catch {
                     var code = error.errno.rawValue
-                    write(ends[1], &code, 4)
+                    Glibc.write(ends[1], &code, 4)
                 }
                 close(ends[1])
             }

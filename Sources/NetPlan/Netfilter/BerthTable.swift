@@ -79,6 +79,12 @@ public enum BerthTable {
     private static let loopback = IPPrefix("127.0.0.0/8")!
     private static func rules(_ rules: [NftClause]...) -> [NftRule] { rules.map { NftRule($0) } }
 
+    /// The names of `chains`, for who need not know their rules.
+    public static let chainNames = [
+        "raw_prerouting", "prerouting", "output", "publish", "postrouting", masqueradeAll, admin, "forward", "input",
+        strictChain,
+    ]
+
     public static let chains: [NftChain] = [
         // 127.0.0.0/8 stays on this host, whatever route_localnet says (CVE-2020-8558, cni.md N-5, N-7).
         NftChain(

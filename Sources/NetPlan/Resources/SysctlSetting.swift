@@ -32,6 +32,10 @@ public struct SysctlSetting: Hashable, Sendable {
             ]
     }
 
+    var unknown: KernelError {
+        KernelError("set sysctl \(path) to \(value)", .noSuchFile, "this kernel has no such parameter")
+    }
+
     /// Parameters with several numbers come back with tabs between them.
     static func words(_ text: String) -> [Substring] { text.split { $0 == " " || $0 == "\t" } }
 }
@@ -43,11 +47,24 @@ extension LinuxKernel {
             let found = try ignoring(.noSuchFile) { () throws(KernelError) in try Sysctl.read(setting.path) }
             guard let found else {
                 if setting.optional { return }
-                throw KernelError(
-                    "set sysctl \(setting.path) to \(setting.value)", .noSuchFile, "this kernel has no such parameter")
+                throw setting.unknown
             }
             guard SysctlSetting.words(found) != SysctlSetting.words(setting.value) else { return }
             try Sysctl.write(setting.path, setting.value)
+        }
+    }
+
+    /// The parameters, all of one place, have those values; written without a look at what they have.
+    mutating func write(_ settings: [SysctlSetting]) throws(KernelError) {
+        guard let place = settings.first?.place else { return }
+        try at(place) { () throws(KernelError) in
+            for setting in settings {
+                let written: Void? = try ignoring(.noSuchFile) { () throws(KernelError) in
+                    try Sysctl.write(setting.path, setting.value)
+                }
+                guard written == nil, !setting.optional else { continue }
+                throw setting.unknown
+            }
         }
     }
 

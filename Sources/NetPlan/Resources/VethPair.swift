@@ -41,9 +41,11 @@ public struct VethPair: Hashable, Sendable {
     }
 
     /// One message makes both ends, the next in the same send tags the host's: a kill cannot fall between.
-    func create(_ kernel: inout LinuxKernel) throws(KernelError) {
+    /// `port` are the flags of the host end as a port of its bridge.
+    func create(_ kernel: inout LinuxKernel, as port: BridgePort? = nil) throws(KernelError) {
         // The tag is tried even when the cable is refused: it must not fall on a link of somebody else's.
-        if try kernel.link(host, .host) != nil {
+        let isTaken = kernel.absent.contains(host.description) ? false : try kernel.link(host, .host) != nil
+        if isTaken {
             throw KernelError("add veth pair \(host) and \(container)", .alreadyExists, "the host has a link \(host)")
         }
         var masterIndex: Int32?
@@ -60,14 +62,17 @@ public struct VethPair: Hashable, Sendable {
         }
         var changes = LinkRequest.Changes()
         changes.alias = alias
-        let tag = try LinkRequest.set(host.description, changes, "tag link \(host)")
+        changes.hairpin = port?.hairpin
+        changes.isolated = port?.isolated
+        let tag = try LinkRequest.set(
+            host.description, changes, "tag link \(host)\(port.map { " and set \($0.words)" } ?? "")")
         do throws(KernelError) {
             try kernel.host.perform([add, tag])
         } catch  where error.errno == .exchangeFull || error.errno == .busy {
             throw KernelError(error.operation, error.errno, "the bridge is full: a bridge takes 1,023 ports")
         }
         // As a port the host end gets no address by itself, but it must not listen to advertisements either.
-        try kernel.set(SysctlSetting(.host, "net/ipv6/conf/\(host)/accept_ra", "0", optional: true))
+        try kernel.write([SysctlSetting(.host, "net/ipv6/conf/\(host)/accept_ra", "0", optional: true)])
     }
 
     func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [Finding] {

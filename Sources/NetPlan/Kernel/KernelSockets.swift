@@ -1,0 +1,62 @@
+import CKernel
+import Glibc
+import NetCore
+
+/// The sockets by which a kernel is spoken to: the host's, one in a container's namespace, one for nf_tables.
+final class KernelSockets {
+    var host: NetlinkSocket
+    var container: NetlinkSocket?
+    var namespace: NetworkNamespace?
+    /// The way back from there.
+    private var home: OwnedDescriptor?
+    private(set) var homeNumber: Int32 = -1
+    /// Opened when first needed.
+    var netfilter: NetlinkSocket?
+
+    /// Throws what the kernel said.
+    init(namespace path: String?) throws(KernelError) {
+        guard let path else {
+            host = try NetlinkSocket(NETLINK_ROUTE)
+            return
+        }
+        let opened = try NetworkNamespace(open: path)
+        let own = try OwnedDescriptor(open: "/proc/thread-self/ns/net", O_RDONLY)
+        let inner = try NetlinkSocket(NETLINK_ROUTE, in: opened, home: own.number)
+        host = try NetlinkSocket(NETLINK_ROUTE)
+        container = consume inner
+        namespace = consume opened
+        homeNumber = own.number
+        home = consume own
+    }
+
+    // MARK: keeping
+
+    /// What one plugin of a chain leaves to the next. Sockets belong to the namespace that their thread was in, so only a
+    /// process with one thread and one operation may keep them: berth-cni.
+    private struct Kept {
+        var isOn = false
+        var path: String?
+        var sockets: KernelSockets?
+    }
+    private nonisolated(unsafe) static var kept = Kept()
+
+    /// From now on the sockets of one kernel serve the next with the same namespace, or with none.
+    static func keep() { kept.isOn = true }
+
+    /// Those that are kept, or new ones.
+    static func open(namespace path: String?) throws(KernelError) -> KernelSockets {
+        if let sockets = kept.sockets, path == nil || path == kept.path { return sockets }
+        let sockets = try KernelSockets(namespace: path)
+        if kept.isOn {
+            kept.sockets = sockets
+            kept.path = path
+        }
+        return sockets
+    }
+}
+
+extension LinuxKernel {
+    /// The kernels that this process opens from now on share their sockets. Only for a process of one thread that
+    /// serves one container: the plugins of a chain then spare each other the opening.
+    public static func sharesSockets() { KernelSockets.keep() }
+}
