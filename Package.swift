@@ -25,7 +25,7 @@ let tests: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-a
 let staticLink: [LinkerSetting] = [
     .unsafeFlags(
         [
-            "-static-executable", "-use-ld=lld", "-Xclang-linker", "-no-pie", "-Xlinker", "-z", "-Xlinker", "now",
+            "-static-executable", "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "now",
             "-Xlinker", "--gc-sections", "-Xlinker", "-s", "-Xlinker",
             "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link-order.txt", "-Xlinker",
             "--no-warn-symbol-ordering",

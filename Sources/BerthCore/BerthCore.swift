@@ -46,7 +46,7 @@ enum Registry {
         if name == "berth-cni" { return runtime(arguments) }
         switch arguments.first {
         case "--plugins":
-            print(Registry.names.joined(separator: "\n"))
+            print(Registry.names.joined(by: "\n"))
             return 0
         case "cni": return runtime(Array(arguments.dropFirst()))
         case let type?:
@@ -55,7 +55,7 @@ enum Registry {
             fallthrough
         default:
             let help =
-                "berth-core is called by the name of a CNI plugin (\(Registry.names.joined(separator: ", "))) or as berth-cni; --plugins lists them\n"
+                "berth-core is called by the name of a CNI plugin (\(Registry.names.joined(by: ", "))) or as berth-cni; --plugins lists them\n"
             write(2, help, help.utf8.count)
             return 2
         }

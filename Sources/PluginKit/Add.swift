@@ -149,7 +149,7 @@ extension PlannedPlugin {
         guard !left.isEmpty else { return error }
         return CNIError(
             .rollbackIncomplete, error.message,
-            details: ([error.details].compactMap { $0 } + ["left behind: " + left.joined(separator: "; ")]).joined(
+            details: ([error.details].compactMap { $0 } + ["left behind: " + left.joined(by: "; ")]).joined(
                 separator: "; "))
     }
 

@@ -58,7 +58,7 @@ extension CNIError {
         }
         guard !failure.leftBehind.isEmpty else { return }
         code = CNIErrorCode.rollbackIncomplete.rawValue
-        details = "left behind: " + failure.leftBehind.map(\.description).joined(separator: "; ")
+        details = "left behind: " + failure.leftBehind.map(\.description).joined(by: "; ")
     }
 
     /// CHECK's answer: what differs, as JSON (cni.md P-55).

@@ -51,7 +51,7 @@ extension PlannedPlugin {
             }
         }
         guard problems.isEmpty else {
-            throw CNIError(.internal, "GC of network \(configuration.name): " + problems.joined(separator: "; "))
+            throw CNIError(.internal, "GC of network \(configuration.name): " + problems.joined(by: "; "))
         }
     }
 

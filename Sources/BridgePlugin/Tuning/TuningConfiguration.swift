@@ -116,7 +116,7 @@ extension String {
         return split(separator: separator, omittingEmptySubsequences: false).map {
             $0 == "IFNAME" ? written : String($0)
         }
-        .joined(separator: String(separator))
+        .joined(by: String(separator))
     }
 
     fileprivate var dotted: String { String(map { $0 == "/" ? "." : $0 == "." ? "/" : $0 }) }

@@ -23,7 +23,7 @@ public enum PluginProcess {
 
     static func run(_ plugin: any Plugin, environment: Environment, streams: Streams) -> Int32 {
         guard environment.nonEmpty("CNI_COMMAND") != nil else {
-            let versions = plugin.supportedVersions.map(\.rawValue).joined(separator: ", ")
+            let versions = plugin.supportedVersions.map(\.rawValue).joined(by: ", ")
             say(
                 "CNI plugin \(plugin.name) v\(programVersion)\nCNI protocol versions supported: \(versions)",
                 on: streams.errors)

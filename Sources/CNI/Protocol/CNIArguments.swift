@@ -38,7 +38,7 @@ public struct CNIArguments: Hashable, Sendable {
     public subscript(key: String) -> String? { pairs.last { $0.key == key }?.value }
 
     /// As CNI_ARGS carries them.
-    public var text: String { pairs.map { "\($0.key)=\($0.value)" }.joined(separator: ";") }
+    public var text: String { pairs.map { "\($0.key)=\($0.value)" }.joined(by: ";") }
 
     /// Throws code 4 with every pair whose key is not among `known`, unless IgnoreUnknown is 1 or true.
     public func requireKnown(_ known: Set<String>) throws(CNIError) {
@@ -54,8 +54,8 @@ public struct CNIArguments: Hashable, Sendable {
         guard unknown.isEmpty else {
             throw CNIError(
                 .invalidEnvironment,
-                "ARGS: unknown args [" + unknown.map { "\"\($0.key)=\($0.value)\"" }.joined(separator: " ") + "]",
-                details: "known are \(known.sorted().joined(separator: ", ")); IgnoreUnknown=1 lets the others pass")
+                "ARGS: unknown args [" + unknown.map { "\"\($0.key)=\($0.value)\"" }.joined(by: " ") + "]",
+                details: "known are \(known.sorted().joined(by: ", ")); IgnoreUnknown=1 lets the others pass")
         }
     }
 }

@@ -101,13 +101,13 @@ public struct Request: Sendable {
         guard let command = Command(rawValue: text) else {
             throw CNIError(
                 .invalidEnvironment, "unknown CNI_COMMAND: \(text)",
-                details: "known are \(Command.allCases.map(\.rawValue).joined(separator: ", "))")
+                details: "known are \(Command.allCases.map(\.rawValue).joined(by: ", "))")
         }
         let missing = command.requiredVariables.filter { environment.nonEmpty($0) == nil }
         guard missing.isEmpty else {
             throw CNIError(
-                .invalidEnvironment, "required env variables [\(missing.joined(separator: ","))] missing",
-                details: "\(command) needs \(command.requiredVariables.joined(separator: ", "))")
+                .invalidEnvironment, "required env variables [\(missing.joined(by: ","))] missing",
+                details: "\(command) needs \(command.requiredVariables.joined(by: ", "))")
         }
         return command
     }

@@ -42,6 +42,6 @@ public enum SpecVersion: String, CaseIterable, Comparable, Sendable, CustomStrin
         CNIError(
             .incompatibleVersion, "incompatible CNI versions",
             details: "config is \"\(text)\", plugin supports "
-                + "[" + supported.map { "\"\($0)\"" }.joined(separator: ",") + "]")
+                + "[" + supported.map { "\"\($0)\"" }.joined(by: ",") + "]")
     }
 }

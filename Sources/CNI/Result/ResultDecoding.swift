@@ -21,7 +21,7 @@ extension CNIResult {
                 throw CNIError(
                     .incompatibleVersion,
                     "\"\(root.place("cniVersion"))\": \(ConfigurationObject.clipped(.string(text))) is unknown",
-                    details: "known are \(SpecVersion.allCases.map(\.rawValue).joined(separator: ", "))")
+                    details: "known are \(SpecVersion.allCases.map(\.rawValue).joined(by: ", "))")
             }
             shape = own
         }

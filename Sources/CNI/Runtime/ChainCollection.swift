@@ -57,7 +57,7 @@ extension ChainRunner {
             }
             throw KernelError(
                 "tell the valid attachments of network \"\(network)\"", .badMessage,
-                "name them, or remove what cannot be read: " + broken.joined(separator: "; "))
+                "name them, or remove what cannot be read: " + broken.joined(by: "; "))
         } catch {
             throw CNIError(error)
         }
@@ -76,7 +76,7 @@ extension ChainRunner {
         throw CNIError(
             .invalidConfiguration,
             "GC of network \"\(network)\" would remove attachments that \"\(owner)\" did not make: "
-                + named.joined(separator: ", "),
+                + named.joined(by: ", "),
             details: "name them as valid, or allow it with --all-owners")
     }
 }

@@ -63,7 +63,7 @@ extension ChainRunner {
                 pendingDelete: failure.message))
         var error = first
         error.details = [first.details, "undoing it failed, DEL must be repeated: \(failure.message)", failure.details]
-            .compactMap { $0 }.joined(separator: "; ")
+            .compactMap { $0 }.joined(by: "; ")
         return error
     }
 

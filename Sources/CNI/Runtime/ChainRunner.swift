@@ -182,9 +182,9 @@ extension CNIError {
     /// Several errors as one, with the first one's code; nil for none.
     static func joined(_ errors: [CNIError]) -> CNIError? {
         guard var joined = errors.first else { return nil }
-        joined.message = errors.map(\.message).joined(separator: "; ")
+        joined.message = errors.map(\.message).joined(by: "; ")
         let details = errors.compactMap(\.details)
-        joined.details = details.isEmpty ? nil : details.joined(separator: "; ")
+        joined.details = details.isEmpty ? nil : details.joined(by: "; ")
         return joined
     }
 }

@@ -46,7 +46,7 @@ extension ChainRunner {
         guard versions.contains(version.rawValue) else {
             throw CNIError(
                 .incompatibleVersion, "plugin \"\(type)\" does not support config version \"\(version)\"",
-                details: "it supports \(versions.joined(separator: ", "))")
+                details: "it supports \(versions.joined(by: ", "))")
         }
         var isBuiltIn = false
         if case .builtIn = location { isBuiltIn = true }

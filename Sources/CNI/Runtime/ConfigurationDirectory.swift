@@ -26,10 +26,10 @@ public struct ConfigurationDirectory: Sendable {
             if list.name == name { return try found(list, file, warnings) }
             if !seen.contains(list.name) { seen.append(list.name) }
         }
-        let known = seen.isEmpty ? "it has no network" : "it has \(seen.map { "\"\($0)\"" }.joined(separator: ", "))"
+        let known = seen.isEmpty ? "it has no network" : "it has \(seen.map { "\"\($0)\"" }.joined(by: ", "))"
         throw CNIError(
             .invalidConfiguration, "no net configuration with name \"\(name)\" in \(path): \(known)",
-            details: warnings.isEmpty ? nil : warnings.joined(separator: "; "))
+            details: warnings.isEmpty ? nil : warnings.joined(by: "; "))
     }
 
     /// The default network: the first by file name that can be used, as container engines choose it.
@@ -41,7 +41,7 @@ public struct ConfigurationDirectory: Sendable {
         }
         throw CNIError(
             .invalidConfiguration, "no net configuration in \(path)",
-            details: warnings.isEmpty ? nil : warnings.joined(separator: "; "))
+            details: warnings.isEmpty ? nil : warnings.joined(by: "; "))
     }
 
     /// The network of one file, list or lone plugin, with the plugins of its directory. Throws codes 5, 6 and 7 with

@@ -104,11 +104,11 @@ public struct NetworkConfigurationList: Hashable, Sendable {
         }
         if stated.isEmpty { return .v0_1_0 }
         guard let version = stated.compactMap(SpecVersion.init(rawValue:)).max() else {
-            let known = SpecVersion.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+            let known = SpecVersion.allCases.map { "\"\($0.rawValue)\"" }.joined(by: ", ")
             throw CNIError(
                 .incompatibleVersion, "incompatible CNI versions",
                 details:
-                    "config is \(stated.map { "\"\($0)\"" }.joined(separator: ", ")), the runtime supports [\(known)]")
+                    "config is \(stated.map { "\"\($0)\"" }.joined(by: ", ")), the runtime supports [\(known)]")
         }
         return version
     }

@@ -22,7 +22,7 @@ struct PluginAnswer {
             throw CNIError(
                 .incompatibleVersion,
                 "\(command.rawValue) of plugin \"\(type)\" gave a result of CNI version \"\(stated)\"",
-                details: "known are \(SpecVersion.allCases.map(\.rawValue).joined(separator: ", "))")
+                details: "known are \(SpecVersion.allCases.map(\.rawValue).joined(by: ", "))")
         }
         return try CNIResult(decoding: json, version: version)
     }

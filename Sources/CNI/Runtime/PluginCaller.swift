@@ -51,7 +51,7 @@ public struct PluginCaller: Sendable {
             return try plugin.answer(request)
         case .file(let file):
             var variables = [
-                "CNI_COMMAND": command.rawValue, "CNI_PATH": path.joined(separator: ":"),
+                "CNI_COMMAND": command.rawValue, "CNI_PATH": path.joined(by: ":"),
             ]
             if command.hasAttachment {
                 variables["CNI_CONTAINERID"] = containerID
@@ -80,7 +80,7 @@ public struct PluginCaller: Sendable {
         case .file(let file):
             // Plugins built on old libraries demand all variables even for VERSION: they get a word they do not use.
             let variables = [
-                "CNI_COMMAND": Command.version.rawValue, "CNI_PATH": path.joined(separator: ":"),
+                "CNI_COMMAND": Command.version.rawValue, "CNI_PATH": path.joined(by: ":"),
                 "CNI_NETNS": "dummy", "CNI_IFNAME": "dummy", "CNI_CONTAINERID": "dummy",
             ]
             let input = JSON.object(["cniVersion": .string(version.rawValue)]).bytes

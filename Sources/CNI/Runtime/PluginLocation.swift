@@ -75,7 +75,7 @@ extension PluginCaller {
             .inputOutput,
             directories.isEmpty
                 ? "failed to find plugin \"\(type)\": CNI_PATH is empty and it is not built in; set CNI_PATH to the plugins' directory"
-                : "failed to find plugin \"\(type)\" in path [\(directories.joined(separator: " "))]; install it there or extend CNI_PATH"
+                : "failed to find plugin \"\(type)\" in path [\(directories.joined(by: " "))]; install it there or extend CNI_PATH"
         )
     }
 }

@@ -25,8 +25,8 @@ extension HostLocal {
         guard requested.isEmpty else {
             throw CNIError(
                 .invalidConfiguration,
-                "failed to allocate all requested IPs: \(requested.map(\.description).joined(separator: " "))",
-                details: "range sets are \(configuration.sets.map(\.description).joined(separator: "; "))")
+                "failed to allocate all requested IPs: \(requested.map(\.description).joined(by: " "))",
+                details: "range sets are \(configuration.sets.map(\.description).joined(by: "; "))")
         }
         return result
     }

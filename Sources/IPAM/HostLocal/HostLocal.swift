@@ -106,8 +106,8 @@ public struct HostLocal: Plugin {
         guard requested.isEmpty else {
             throw CNIError(
                 .invalidConfiguration,
-                "failed to allocate all requested IPs: \(requested.map(\.description).joined(separator: " "))",
-                details: "range sets are \(configuration.sets.map(\.description).joined(separator: "; "))")
+                "failed to allocate all requested IPs: \(requested.map(\.description).joined(by: " "))",
+                details: "range sets are \(configuration.sets.map(\.description).joined(by: "; "))")
         }
         return chosen
     }
@@ -136,7 +136,7 @@ public struct HostLocal: Plugin {
         guard !stayed.isEmpty else { return CNIError(failures.all[0]) }
         return CNIError(
             .rollbackIncomplete, "\(failures.all[0])",
-            details: stayed.map(\.description).joined(separator: "; "))
+            details: stayed.map(\.description).joined(by: "; "))
     }
 }
 

@@ -37,8 +37,8 @@ extension HostLocal {
                 details: JSON.array(differences).text)
         }
         guard differences.isEmpty else {
-            let holds = held.map(\.description).joined(separator: ", ")
-            let has = answered.map(\.description).joined(separator: ", ")
+            let holds = held.map(\.description).joined(by: ", ")
+            let has = answered.map(\.description).joined(by: ", ")
             throw CNIError(
                 .driftFound, "host-local: \(attachment) holds \(holds), prevResult has \(has)",
                 details: JSON.array(differences).text)

@@ -97,7 +97,7 @@ struct HostLocalConfiguration {
         for family in AddressFamily.allCases where sets.count(where: { $0.family == family }) > 1 {
             throw CNIError(
                 .invalidConfiguration, "CNI version \(version) does not support more than 1 address per family",
-                details: "range sets are \(sets.map(\.description).joined(separator: "; "))")
+                details: "range sets are \(sets.map(\.description).joined(by: "; "))")
         }
     }
 

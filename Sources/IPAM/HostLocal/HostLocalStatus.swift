@@ -45,7 +45,7 @@ extension HostLocal {
         guard full.isEmpty else {
             throw CNIError(
                 .notAvailable,
-                "no IP addresses available in range set: \(full.map(\.set.description).joined(separator: "; "))",
+                "no IP addresses available in range set: \(full.map(\.set.description).joined(by: "; "))",
                 details: JSON.array(full.map(\.json)).text)
         }
     }

@@ -44,5 +44,5 @@ public struct RangeSet: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// "first-last,first-last", as the reference writes it.
-    public var description: String { ranges.map(\.description).joined(separator: ",") }
+    public var description: String { ranges.map(\.description).joined(by: ",") }
 }

@@ -18,7 +18,7 @@ public struct FirewallConfiguration: Sendable {
         let text = try root.string("ingressPolicy") ?? "open"
         guard let policy = Isolation.Policy(rawValue: text) else {
             throw root.error(
-                "ingressPolicy", "is not one of \(Isolation.Policy.allCases.map(\.rawValue).joined(separator: ", "))")
+                "ingressPolicy", "is not one of \(Isolation.Policy.allCases.map(\.rawValue).joined(by: ", "))")
         }
         self.policy = policy
         let chain = try root.string("iptablesAdminChainName") ?? "CNI-ADMIN"

@@ -105,7 +105,7 @@ public struct IPAddress: Hashable, Comparable, Sendable, CustomStringConvertible
             if index - start > best.count { best = start..<index }
             start = index + 1
         }
-        let hex = { (part: ArraySlice<UInt16>) in part.map { String($0, radix: 16) }.joined(separator: ":") }
+        let hex = { (part: ArraySlice<UInt16>) in part.map { String($0, radix: 16) }.joined(by: ":") }
         guard best.count > 1 else { return hex(groups[...]) }
         return hex(groups[..<best.lowerBound]) + "::" + hex(groups[best.upperBound...])
     }

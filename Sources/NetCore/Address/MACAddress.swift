@@ -37,6 +37,6 @@ public struct MACAddress: Hashable, Sendable, CustomStringConvertible {
     public var isZero: Bool { bytes.allSatisfy { $0 == 0 } }
 
     public var description: String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(by: ":")
     }
 }

@@ -33,7 +33,7 @@ public enum NftField: Hashable, Sendable, CustomStringConvertible {
     }
 
     static func bytes(_ fields: [NftField]) -> [UInt8] { fields.flatMap { $0.bytes(padded: fields.count > 1) } }
-    static func text(_ fields: [NftField]) -> String { fields.map(\.description).joined(separator: " . ") }
+    static func text(_ fields: [NftField]) -> String { fields.map(\.description).joined(by: " . ") }
 }
 
 /// One element of a set or map: what an attachment owns in netfilter.
@@ -68,7 +68,7 @@ public struct NftElement: Hashable, Sendable {
 
     /// `add element inet berth masq4 { 10.88.0.2 comment "…" : jump masq_podman }`
     public func command(table: String) -> String {
-        var text = zip(key, keyEnd ?? key).map { $0 == $1 ? "\($0)" : "\($0)-\($1)" }.joined(separator: " . ")
+        var text = zip(key, keyEnd ?? key).map { $0 == $1 ? "\($0)" : "\($0)-\($1)" }.joined(by: " . ")
         if let comment { text += " comment \"\(comment)\"" }
         switch data {
         case .none: break

@@ -74,7 +74,7 @@ public struct NftRule: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String {
-        clauses.map(\.description).joined(separator: " ") + (comment.map { " comment \"\($0)\"" } ?? "")
+        clauses.map(\.description).joined(by: " ") + (comment.map { " comment \"\($0)\"" } ?? "")
     }
 
     func message(table: String, chain: String) throws(KernelError) -> NetlinkRequest {

@@ -83,7 +83,7 @@ public struct NftSet: Hashable, Sendable {
 
     /// `add map inet berth masq4 { type ipv4_addr : verdict; }`
     public func command(table: String) -> String {
-        let join = { (types: [NftType]) in types.map(\.name).joined(separator: " . ") }
+        let join = { (types: [NftType]) in types.map(\.name).joined(by: " . ") }
         var text = "type " + join(key)
         switch data {
         case .none: break

@@ -59,7 +59,7 @@ public struct Failures: Error, Sendable, CustomStringConvertible {
         guard !all.isEmpty else { return nil }
         self.all = all
     }
-    public var description: String { all.map(\.description).joined(separator: "; ") }
+    public var description: String { all.map(\.description).joined(by: "; ") }
 }
 
 /// The value, or nil when the kernel answers one of `expected`; any other error goes on.
@@ -73,9 +73,14 @@ public func ignoring<R>(_ expected: Errno..., do body: () throws(KernelError) ->
 
 /// The call's result, or `operation` with errno when it is negative; repeats on EINTR.
 @discardableResult
-public func check<R: SignedInteger>(
-    _ operation: @autoclosure () -> String, _ call: () -> R
-) throws(KernelError) -> R {
+public func check(_ operation: @autoclosure () -> String, _ call: () -> Int32) throws(KernelError) -> Int32 {
+    Int32(truncatingIfNeeded: try check(operation()) { Int(call()) })
+}
+
+/// As above, for calls that return a count. Two functions rather than a general one, whose integer's kind would be looked
+/// up at run time.
+@discardableResult
+public func check(_ operation: @autoclosure () -> String, _ call: () -> Int) throws(KernelError) -> Int {
     while true {
         let result = call()
         if result >= 0 { return result }

@@ -30,7 +30,7 @@ public enum Files {
             }
             // Most files are one chunk: it is not copied.
             if bytes.isEmpty { bytes = chunk } else { bytes += chunk }
-            size = 65536
+            if chunk.count == size { size = 65536 }
         }
     }
 

@@ -14,7 +14,7 @@ public enum Sysctl {
         guard parts.count >= 2, parts[0] == "net", !name.utf8.contains(0),
             parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." })
         else { return nil }
-        return parts.joined(separator: "/")
+        return parts.joined(by: "/")
     }
 
     /// The first of "." and "/" separates; the other is then part of a name (man 8 sysctl).

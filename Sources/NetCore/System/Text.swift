@@ -8,3 +8,16 @@ extension String {
         return (0...(text.count - wanted.count)).contains { text[$0...].starts(with: wanted) }
     }
 }
+
+extension [String] {
+    /// The texts with `separator` between them. As `joined(separator:)`, whose general form looks conformances up at run
+    /// time: 40 µs in every process.
+    public func joined(by separator: String) -> String {
+        var text = first ?? ""
+        for part in dropFirst() {
+            text += separator
+            text += part
+        }
+        return text
+    }
+}

@@ -173,7 +173,7 @@ public struct FakeKernel: Kernel {
         Object(value: element.command(table: BerthTable.name), on: nil, tag: element.comment)
     }
     private static func chain(_ chain: NftChain) -> Object {
-        Object(value: chain.ruleCommands(table: BerthTable.name).joined(separator: "; "), on: nil, tag: nil)
+        Object(value: chain.ruleCommands(table: BerthTable.name).joined(by: "; "), on: nil, tag: nil)
     }
 
     /// The tag of an element that takes the same key or, in a port map, the same port.
@@ -187,7 +187,7 @@ public struct FakeKernel: Kernel {
     }
 
     private func cause(_ element: NftElement, _ holder: String?, _ owner: Owner) -> ApplyFailure.Cause {
-        let what = element.key.map(\.description).joined(separator: " ")
+        let what = element.key.map(\.description).joined(by: " ")
         if holder?.hasPrefix(owner.commentPrefix) == true { return .attached(what: what) }
         let words = holder?.split(separator: " ", maxSplits: 2).map(String.init) ?? []
         return .taken(what: what, holder: words.last ?? "somebody unknown")

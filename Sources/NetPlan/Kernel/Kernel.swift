@@ -37,6 +37,6 @@ public struct ApplyFailure: Error, Sendable, CustomStringConvertible {
             case .attached(let what): "\(what) is attached already"
             }
         return leftBehind.isEmpty
-            ? first : first + "; left behind: " + leftBehind.map(\.description).joined(separator: "; ")
+            ? first : first + "; left behind: " + leftBehind.map(\.description).joined(by: "; ")
     }
 }

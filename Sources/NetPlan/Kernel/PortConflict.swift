@@ -83,7 +83,7 @@ extension LinuxKernel {
             }
             if let found {
                 return cause(
-                    "\(element.key.map(\.description).joined(separator: " ")) in \(element.set.name)", found.comment,
+                    "\(element.key.map(\.description).joined(by: " ")) in \(element.set.name)", found.comment,
                     owner)
             }
         }
@@ -109,6 +109,6 @@ extension LinuxKernel {
             }
         }
         if case .port(let last)? = element.keyEnd?.last, last != ports.first { ports.append(last) }
-        return "port \(address.map { $0 + ":" } ?? "")\(ports.map(String.init).joined(separator: "-"))/\(proto)"
+        return "port \(address.map { $0 + ":" } ?? "")\(ports.map(String.init).joined(by: "-"))/\(proto)"
     }
 }

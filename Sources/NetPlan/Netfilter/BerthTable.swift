@@ -149,7 +149,7 @@ public enum BerthTable {
 
     /// A chain of rules that never change: its name carries their digest.
     static func immutableChain(_ stem: String, _ rules: [NftRule]) -> NftChain {
-        let digest = hex(Digest.sha256(rules.map(\.description).joined(separator: "\n")), digits: 8)
+        let digest = hex(Digest.sha256(rules.map(\.description).joined(by: "\n")), digits: 8)
         // nft could not read back all that may stand in a link's name; the digest keeps such names apart.
         let readable = String(
             decoding: stem.utf8.map { byte in

@@ -17,12 +17,12 @@ public struct BridgePort: Hashable, Sendable {
     private var parts: [(word: String, on: Bool)] {
         [hairpin.map { ("hairpin", $0) }, isolated.map { ("isolated", $0) }].compactMap { $0 }
     }
-    var words: String { "port \(link): " + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(separator: ", ") }
+    var words: String { "port \(link): " + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(by: ", ") }
 
     func commands(_ shell: ShellWriter) -> [String] {
         [
             "ip link set \(ShellWriter.word(link)) type bridge_slave "
-                + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(separator: " ")
+                + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(by: " ")
         ]
     }
 

@@ -23,7 +23,7 @@ public struct LinkSettings: Hashable, Sendable {
         [
             mac.map { "address \($0)" }, mtu.map { "mtu \($0)" }, promiscuous.map { "promisc \($0 ? "on" : "off")" },
             allMulticast.map { "allmulticast \($0 ? "on" : "off")" }, transmitQueueLength.map { "txqueuelen \($0)" },
-        ].compactMap { $0 }.joined(separator: " ")
+        ].compactMap { $0 }.joined(by: " ")
     }
 
     var words: String { "\(link)\(place == .container ? " in the container" : "") has \(arguments)" }

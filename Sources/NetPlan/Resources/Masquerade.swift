@@ -20,7 +20,7 @@ public struct Masquerade: Hashable, Sendable {
     }
 
     var words: String {
-        let rest = exceptions.isEmpty ? "" : " or to " + exceptions.map(\.description).joined(separator: ", ")
+        let rest = exceptions.isEmpty ? "" : " or to " + exceptions.map(\.description).joined(by: ", ")
         let outgoing = translation.map { "\($0)" } ?? "the host's outgoing address"
         return
             "traffic from \(source.address) that leaves \(source.network), unless multicast\(rest), carries \(outgoing)"

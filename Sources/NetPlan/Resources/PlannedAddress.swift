@@ -75,7 +75,7 @@ public struct PlannedAddress: Hashable, Sendable {
             return [
                 Finding(
                     object, expected: "present",
-                    found: others.isEmpty ? "absent" : "absent; there is " + others.joined(separator: ", "))
+                    found: others.isEmpty ? "absent" : "absent; there is " + others.joined(by: ", "))
             ]
         }
         return mine.isDuplicate

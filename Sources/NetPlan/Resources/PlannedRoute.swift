@@ -59,7 +59,7 @@ public struct PlannedRoute: Hashable, Sendable {
         let seen = candidates.map { "via \($0.gateway?.description ?? "the link")\($0.mtu.map { " mtu \($0)" } ?? "")" }
         return [
             Finding(
-                object, expected: "present", found: seen.isEmpty ? "absent" : "another: " + seen.joined(separator: ", ")
+                object, expected: "present", found: seen.isEmpty ? "absent" : "another: " + seen.joined(by: ", ")
             )
         ]
     }
