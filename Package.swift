@@ -53,6 +53,7 @@ let package = Package(
         .systemLibrary(name: "CDigest", pkgConfig: "libmd", providers: [.apt(["libmd-dev"])]),
         .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
         .target(name: "CKernel", dependencies: ["CLibnl"], cSettings: [.unsafeFlags(["-fstack-protector-strong"])]),
+        .target(name: "CStart", cSettings: [.unsafeFlags(["-fstack-protector-strong"])]),
         .target(name: "NetCore", dependencies: ["CKernel", "CDigest"], swiftSettings: core),
         .target(name: "JSON", dependencies: ["CJSON"], swiftSettings: core),
         .target(name: "CNI", dependencies: ["NetCore", "JSON"], swiftSettings: core),
@@ -67,7 +68,7 @@ let package = Package(
             dependencies: ["NetPlan", "CNI", "IPAM", "PluginKit", "BridgePlugin", "NATPlugin"], swiftSettings: core),
         .executableTarget(
             name: "BerthCore",
-            dependencies: ["PluginKit", "BridgePlugin", "NATPlugin", "IPAM", "CNI", "NetPlan"],
+            dependencies: ["PluginKit", "BridgePlugin", "NATPlugin", "IPAM", "CNI", "NetPlan", "CStart"],
             swiftSettings: core, linkerSettings: staticLink),
         .executableTarget(
             name: "berth",

@@ -20,7 +20,7 @@ extension PlannedPlugin {
         }
         try requireDetached(owner, record, &kernel)
         // Before addresses are taken: what can be wrong on this host is found now.
-        let observations = try observe(request, configuration, &kernel)
+        var observations = try observe(request, configuration, &kernel)
         var ipamRan = false
         do throws(CNIError) {
             if let type = ipam(configuration) {
@@ -30,6 +30,7 @@ extension PlannedPlugin {
                 lease = try call(type, .add, request) ?? CNIResult()
                 ipamRan = true
             }
+            regard(lease, UsedAddresses(lock), &observations)
             let plan = try plan(request, configuration, lease: lease, observations)
             var section = AttachmentRecord.Section(since: AttachmentRecord.Section.now)
             let netfilter = plan.netfilter

@@ -87,7 +87,7 @@ public struct AttachmentRecord: Hashable, Sendable {
 
     /// Nil when the bytes are no record.
     public init?(bytes: [UInt8]) {
-        var lines = bytes.split(separator: 0x0a)[...]
+        var lines = AttachmentRecord.lines(bytes)[...]
         guard let first = lines.popFirst(), let head = AttachmentRecord.parsed(Array(first)),
             let network = head["network"]?.string, let id = head["containerID"]?.string,
             let interface = head["ifname"]?.string.flatMap(LinkName.init)
@@ -110,6 +110,17 @@ public struct AttachmentRecord: Hashable, Sendable {
                 return nil
             }
         }
+    }
+
+    private static func lines(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+        var lines: [ArraySlice<UInt8>] = []
+        var start = 0
+        for index in bytes.indices where bytes[index] == 0x0a {
+            if index > start { lines.append(bytes[start..<index]) }
+            start = index + 1
+        }
+        if start < bytes.count { lines.append(bytes[start...]) }
+        return lines
     }
 
     private static let resultStart = Array("{\"result\":".utf8)

@@ -26,6 +26,8 @@ public protocol PlannedPlugin: Plugin {
     /// What it looks up on the host before it plans. Nothing is changed.
     func observe(_ request: Request, _ configuration: Configuration, _ kernel: inout LinuxKernel) throws(CNIError)
         -> Observations
+    /// What an ADD has to know of its lease besides; the lease is taken, nothing else is done yet.
+    func regard(_ lease: CNIResult, _ used: borrowing UsedAddresses, _ observations: inout Observations)
     /// What is assumed where nobody may look (`berth plan`).
     var assumptions: Observations { get }
     /// As above, after a chain whose assumed result the request carries.
@@ -57,6 +59,7 @@ public protocol PlannedPlugin: Plugin {
 extension PlannedPlugin {
     public func ipam(_ configuration: Configuration) -> String? { nil }
     public func assumptions(_ request: Request) -> Observations { assumptions }
+    public func regard(_ lease: CNIResult, _ used: borrowing UsedAddresses, _ observations: inout Observations) {}
     public func requireAbsent(_ attachment: Attachment, _ kernel: inout LinuxKernel) throws(CNIError) {}
     public func notes(_ configuration: Configuration, _ plan: Plan, _ observations: Observations) -> JSONObject { [:] }
     public func result(

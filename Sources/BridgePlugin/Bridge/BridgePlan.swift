@@ -7,6 +7,8 @@ import NetPlan
 public struct BridgeObservations: Sendable {
     /// Of the link with the default route; nil without one.
     public var uplinkMTU: Int?
+    /// An address had another holder before: neighbours are told when the link comes up.
+    public var announces = false
 }
 
 extension BridgePlugin {
@@ -40,6 +42,9 @@ extension BridgePlugin {
             plan.owned.append(.bridgePort(BridgePort(link: attachment.hostInterface, hairpin: true)))
         }
         plan.owned += sysctls(interface, families, configuration).map { .sysctl($0) }
+        // A link announces its addresses when it comes up where it was told before.
+        let announcing = announcements(interface, families).map { Resource.sysctl($0) }
+        if observations.announces { plan.owned += announcing }
         plan.owned += ips.map {
             .address(
                 PlannedAddress(
@@ -47,6 +52,7 @@ extension BridgePlugin {
                 ))
         }
         plan.owned.append(.linkUp(LinkUp(.container, interface)))
+        if !observations.announces { plan.owned += announcing }
         plan.owned += routes(lease, ips, configuration).map { .route(BridgePlugin.planned($0, ips, interface)) }
         plan.owned += ips.map {
             .forgottenNeighbour(ForgottenNeighbour(link: configuration.bridge, address: $0.address.address))
@@ -110,15 +116,19 @@ extension BridgePlugin {
                 SysctlSetting(.container, "\(own)/keep_addr_on_down", "1", optional: true),
                 SysctlSetting(
                     .container, "\(own)/accept_dad", configuration.detectsDuplicates ? "1" : "0", optional: true),
-                SysctlSetting(.container, "\(own)/ndisc_notify", "1", optional: true),
             ]
             if configuration.detectsDuplicates {
                 settings.append(SysctlSetting(.container, "\(own)/enhanced_dad", "1", optional: true))
             }
         }
-        // The address is announced when the link comes up, so that nobody sends to its last holder.
-        settings.append(SysctlSetting(.container, "net/ipv4/conf/\(interface)/arp_notify", "1"))
         return settings
+    }
+
+    /// From now on the link announces its addresses whenever it comes up or its MAC address changes.
+    private func announcements(_ interface: LinkName, _ families: Set<AddressFamily>) -> [SysctlSetting] {
+        let v4 = SysctlSetting(.container, "net/ipv4/conf/\(interface)/arp_notify", "1")
+        guard families.contains(.v6) else { return [v4] }
+        return [SysctlSetting(.container, "net/ipv6/conf/\(interface)/ndisc_notify", "1", optional: true), v4]
     }
 
     /// The lease's routes, and with isDefaultGateway a default route per family that has none.

@@ -30,6 +30,10 @@ public struct BridgePlugin: PlannedPlugin {
         }
     }
 
+    public func regard(_ lease: CNIResult, _ used: borrowing UsedAddresses, _ observations: inout BridgeObservations) {
+        observations.announces = used.use(lease.ips.map(\.address.address))
+    }
+
     public func requireAbsent(_ attachment: Attachment, _ kernel: inout LinuxKernel) throws(CNIError) {
         let link = try answering { () throws(KernelError) in try kernel.link(attachment.hostInterface, .host) }
         guard let link else { return }

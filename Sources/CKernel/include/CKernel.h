@@ -8,6 +8,7 @@
 #include <linux/if_link.h>
 #include <linux/inet_diag.h>
 #include <linux/neighbour.h>
+#include <linux/netconf.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
@@ -38,5 +39,10 @@ char **berth_environment(void);
 int berth_exit_status(int status);   // WEXITSTATUS, or 128 + signal
 int berth_netns_inode(int descriptor, uint64_t *device, uint64_t *inode);
 int berth_is_netns(int descriptor);  // 1 when the descriptor is a network namespace
+// Places of parameters in IFLA_INET_CONF (linux/ip.h) and IFLA_INET6_CONF (linux/ipv6.h), whose headers do not go with
+// the C library's.
+int berth_ipv4_arp_notify(void);
+int berth_ipv4_route_localnet(void);
+int berth_ipv6_accept_ra(void);
 int berth_gettid(void);
 int berth_legacy_forward_drops(void); // 1: the legacy IPv4 filter table exists and its FORWARD policy is DROP

@@ -15,6 +15,7 @@ public struct Request: Sendable {
     public let configuration: NetworkConfiguration
     public let environment: Environment
     private let input: [UInt8]?
+    private let key: Attachment?
 
     /// What a delegate is given on its standard input (P-61): the bytes as they came, or the configuration's text.
     public var standardInput: [UInt8] { input ?? JSON.object(configuration.json).bytes }
@@ -43,6 +44,7 @@ public struct Request: Sendable {
             command == .version
             ? try NetworkConfiguration(probing: standardInput)
             : try NetworkConfiguration(decoding: standardInput, for: command)
+        key = Request.key(configuration, containerID, interface)
         try Request.requireAllowed(command, configuration)
     }
 
@@ -61,6 +63,13 @@ public struct Request: Sendable {
         self.configuration = configuration
         self.environment = environment
         input = nil
+        key = Request.key(configuration, containerID, self.interface)
+    }
+
+    private static func key(_ configuration: NetworkConfiguration, _ containerID: String, _ interface: LinkName?)
+        -> Attachment?
+    {
+        interface.map { Attachment(network: configuration.name, containerID: containerID, interface: $0) }
     }
 
     /// The same call as another operation: the DEL that undoes an ADD.
@@ -72,8 +81,8 @@ public struct Request: Sendable {
 
     /// The key of what is attached; traps for GC, STATUS and VERSION, which have none.
     public var attachment: Attachment {
-        guard let interface else { preconditionFailure("\(command) has no attachment") }
-        return Attachment(network: configuration.name, containerID: containerID, interface: interface)
+        guard let key else { preconditionFailure("\(command) has no attachment") }
+        return key
     }
 
     /// Throws code 1 when the configuration's version is too old for the operation (P-12), 7 for a GC without a list (P-58).

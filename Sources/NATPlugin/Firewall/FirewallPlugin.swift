@@ -84,15 +84,15 @@ public struct FirewallPlugin: PlannedPlugin {
                 let v6 = try kernel.sysctl("net/bridge/bridge-nf-call-ip6tables", .host)
                 seen.filtersFrames = v4 == "1" && v6 == "1"
             }
-            for text in names {
-                guard let name = LinkName(text), let link = try kernel.link(name, .host) else { continue }
-                if let master = link.master {
-                    seen.port = name
-                    seen.bridge = LinkName(try kernel.host.link(index: master).name)
-                    return seen
-                }
-                if link.kind == "bridge", seen.bridge == nil { seen.bridge = name }
+            let links = try kernel.hostLinks(names.compactMap(LinkName.init)).compactMap { $0 }
+            guard let port = links.first(where: { $0.master != nil }) else {
+                seen.bridge = links.first { $0.kind == "bridge" }.flatMap { LinkName($0.name) }
+                return seen
             }
+            seen.port = LinkName(port.name)
+            let known = links.first { $0.index == port.master }
+            let bridge = if let known { known } else { try kernel.link(index: port.master) }
+            seen.bridge = bridge.flatMap { LinkName($0.name) }
             return seen
         }
     }

@@ -31,6 +31,8 @@ enum ForeignFirewall {
     }
 
     static func warn(_ plugin: String, _ kernel: inout LinuxKernel) {
+        // One plugin of a chain says it.
+        guard LinuxKernel.isFirst("foreign firewall") else { return }
         do throws(KernelError) {
             for sentence in try findings(&kernel) { PluginKit.warn(plugin, sentence) }
         } catch {

@@ -65,6 +65,10 @@ public enum LinkRequest {
         /// Bridge port: only on a link whose master is a bridge.
         public var hairpin: Bool?
         public var isolated: Bool?
+        /// The link gets no link-local address when it comes up (`addrgenmode none`).
+        public var makesNoAddress = false
+        /// net.ipv4.conf.NAME.arp_notify.
+        public var announcesAddresses: Bool?
 
         public init() {}
     }
@@ -89,6 +93,20 @@ public enum LinkRequest {
             if let mac = changes.mac { $0.put(IFLA_ADDRESS, bytes: mac.bytes) }
             if let mtu = changes.mtu { $0.put(IFLA_MTU, UInt32(mtu)) }
             if let length = changes.transmitQueueLength { $0.put(IFLA_TXQLEN, UInt32(length)) }
+            if changes.makesNoAddress {
+                $0.nest(IFLA_AF_SPEC) {
+                    $0.nest(Int(AF_INET6)) {
+                        $0.put(Int(IFLA_INET6_ADDR_GEN_MODE), UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue))
+                    }
+                }
+            }
+            if let on = changes.announcesAddresses {
+                $0.nest(IFLA_AF_SPEC) {
+                    $0.nest(Int(AF_INET)) {
+                        $0.nest(Int(IFLA_INET_CONF)) { $0.put(Int(berth_ipv4_arp_notify()), UInt32(on ? 1 : 0)) }
+                    }
+                }
+            }
             guard changes.hairpin != nil || changes.isolated != nil else { return }
             $0.nest(IFLA_LINKINFO) {
                 $0.put(IFLA_INFO_SLAVE_KIND, "bridge")

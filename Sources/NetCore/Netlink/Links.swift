@@ -20,6 +20,9 @@ public struct Link: Hashable, Sendable {
     public var isolated: Bool?
     /// BR_STATE_*: 3 is forwarding.
     public var portState: UInt8?
+    /// net.ipv4.conf.NAME.route_localnet and net.ipv6.conf.NAME.accept_ra; nil where the kernel does not tell.
+    public var routesLocalnet: UInt32?
+    public var acceptsAdvertisements: UInt32?
 
     public var isUp: Bool { flags & UInt32(IFF_UP) != 0 }
     public var isPromiscuous: Bool { flags & UInt32(IFF_PROMISC) != 0 }
@@ -48,6 +51,7 @@ public struct Link: Hashable, Sendable {
             case IFLA_TXQLEN: transmitQueueLength = Int(attribute.u32 ?? 0)
             case IFLA_LINK: peer = attribute.u32.map { Int32(bitPattern: $0) }
             case IFLA_LINKINFO: readKind(attribute.payload)
+            case IFLA_AF_SPEC: readParameters(attribute.payload)
             default: break
             }
         }
@@ -62,6 +66,24 @@ public struct Link: Hashable, Sendable {
             case IFLA_INFO_SLAVE_KIND: isPort = attribute.text == "bridge"
             case IFLA_INFO_SLAVE_DATA where isPort: readPort(attribute.payload)
             default: break
+            }
+        }
+    }
+
+    /// Arrays of 32-bit numbers, IPv4's counted from 1.
+    private mutating func readParameters(_ families: ArraySlice<UInt8>) {
+        let number = { (bytes: ArraySlice<UInt8>, place: Int) -> UInt32? in
+            Attribute(type: 0, payload: bytes.dropFirst(4 * place)).u32
+        }
+        Attribute.each(in: families) { family in
+            Attribute.each(in: family.payload) { attribute in
+                switch (Int32(family.type), attribute.type) {
+                case (AF_INET, Int(IFLA_INET_CONF)):
+                    routesLocalnet = number(attribute.payload, Int(berth_ipv4_route_localnet()) - 1)
+                case (AF_INET6, Int(IFLA_INET6_CONF)):
+                    acceptsAdvertisements = number(attribute.payload, Int(berth_ipv6_accept_ra()))
+                default: break
+                }
             }
         }
     }

@@ -7,9 +7,13 @@ public struct FileLock: ~Copyable {
 
     public enum Mode: Sendable { case shared, exclusive }
 
-    /// Opens (O_CREAT|O_RDONLY, `permissions`) and locks; waits at most `seconds`, then throws ETIMEDOUT.
-    public init(_ path: String, _ mode: Mode, seconds: Int = 30, permissions: UInt32 = 0o600) throws(KernelError) {
-        let file = try OwnedDescriptor(open: path, O_RDONLY | O_CREAT, mode: permissions)
+    /// Opens (O_CREAT|O_RDONLY, `permissions`; O_RDWR where the file also holds something) and locks; waits at most
+    /// `seconds`, then throws ETIMEDOUT.
+    public init(
+        _ path: String, _ mode: Mode, seconds: Int = 30, permissions: UInt32 = 0o600, isWritten: Bool = false
+    ) throws(KernelError) {
+        let file = try OwnedDescriptor(
+            open: path, (isWritten ? O_RDWR : O_RDONLY) | O_CREAT, mode: permissions)
         let operation = (mode == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB
         // Short naps, growing to 1 ms: a lock is held for a millisecond, and a bounded wait needs no signal handler.
         var waited = 0

@@ -23,18 +23,19 @@ public struct StateDirectory: Hashable, Sendable {
         return result
     }
 
-    /// Shared by ADD and DEL of a network, exclusive for its GC (cni.md P-59).
+    /// Shared by ADD and DEL of a network, exclusive for its GC (cni.md P-59). The file also keeps which addresses of the
+    /// network were ever given (`UsedAddresses`).
     public func networkLock(_ network: String, _ mode: FileLock.Mode) throws(KernelError) -> FileLock {
-        try lock("plugins-\(Attachment.networkTag(network))", mode)
+        try lock("plugins-\(Attachment.networkTag(network))", mode, isWritten: true)
     }
 
-    private func lock(_ name: String, _ mode: FileLock.Mode) throws(KernelError) -> FileLock {
+    private func lock(_ name: String, _ mode: FileLock.Mode, isWritten: Bool = false) throws(KernelError) -> FileLock {
         let file = "\(locks)/\(name)"
         do {
-            return try FileLock(file, mode)
+            return try FileLock(file, mode, isWritten: isWritten)
         } catch  where error.errno == .noSuchFile {
             try Files.makeDirectories(locks, mode: 0o700)
-            return try FileLock(file, mode)
+            return try FileLock(file, mode, isWritten: isWritten)
         }
     }
 }

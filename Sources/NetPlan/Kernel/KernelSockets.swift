@@ -37,11 +37,14 @@ final class KernelSockets {
         var isOn = false
         var path: String?
         var sockets: KernelSockets?
+        var done: Set<String> = []
     }
     private nonisolated(unsafe) static var kept = Kept()
 
     /// From now on the sockets of one kernel serve the next with the same namespace, or with none.
     static func keep() { kept.isOn = true }
+
+    fileprivate static func isFirst(_ task: String) -> Bool { !kept.isOn || kept.done.insert(task).inserted }
 
     /// Those that are kept, or new ones.
     static func open(namespace path: String?) throws(KernelError) -> KernelSockets {
@@ -59,4 +62,7 @@ extension LinuxKernel {
     /// The kernels that this process opens from now on share their sockets. Only for a process of one thread that
     /// serves one container: the plugins of a chain then spare each other the opening.
     public static func sharesSockets() { KernelSockets.keep() }
+
+    /// Whether this is the first kernel to do a task, among those that share their sockets.
+    public static func isFirst(_ task: String) -> Bool { KernelSockets.isFirst(task) }
 }

@@ -18,8 +18,10 @@ public struct LinuxKernel: ~Copyable, Kernel {
     /// Whom the last plan left ports to.
     public internal(set) var yielded: Set<String> = []
     private var indexes: [Place: [String: Int32]] = [:]
+    /// Parameters that a link's message told, or a look.
+    private var told: [Place: [String: String]] = [:]
     /// Names that were looked up on the host and stood for nothing.
-    private(set) var absent: Set<String> = []
+    var absent: Set<String> = []
     private var waiting: [NetlinkRequest] = []
 
     /// Opens the host's socket and, with a namespace path, one there. Throws what the kernel said.
@@ -84,7 +86,30 @@ public struct LinuxKernel: ~Copyable, Kernel {
 
     // MARK: links
 
-    mutating func remember(_ link: Link, _ place: Place) { indexes[place, default: [:]][link.name] = link.index }
+    mutating func remember(_ link: Link, _ place: Place) {
+        indexes[place, default: [:]][link.name] = link.index
+        if place == .host { absent.remove(link.name) }
+        if let value = link.routesLocalnet { tell("net/ipv4/conf/\(link.name)/route_localnet", place, "\(value)") }
+        if let value = link.acceptsAdvertisements { tell("net/ipv6/conf/\(link.name)/accept_ra", place, "\(value)") }
+    }
+
+    mutating func tell(_ path: String, _ place: Place, _ value: String?) { told[place, default: [:]][path] = value }
+
+    /// The parameter as it is known without a look at /proc/sys; nil where only that tells.
+    mutating func known(_ path: String, _ place: Place) throws(KernelError) -> String? {
+        if let value = told[place]?[path] { return value }
+        guard place == .host else { return nil }
+        let family: AddressFamily
+        switch path {
+        case "net/ipv4/ip_forward": family = .v4
+        case "net/ipv6/conf/all/forwarding": family = .v6
+        default: return nil
+        }
+        let isOn = try ignoring(.notSupported, Errno(EAFNOSUPPORT), .invalidArgument) { () throws(KernelError) in
+            try host.isForwarding(family)
+        }
+        return isOn.flatMap { $0 }.map { $0 ? "1" : "0" }
+    }
 
     /// Nil when there is no such link.
     public mutating func link(_ name: LinkName, _ place: Place) throws(KernelError) -> Link? {
@@ -104,9 +129,12 @@ public struct LinuxKernel: ~Copyable, Kernel {
         return links
     }
 
-    mutating func link(index: Int32?) throws(KernelError) -> Link? {
+    /// The host's link with that index; nil when there is none.
+    public mutating func link(index: Int32?) throws(KernelError) -> Link? {
         guard let index else { return nil }
-        return try ignoring(.noSuchDevice) { () throws(KernelError) in try host.link(index: index) }
+        let link = try ignoring(.noSuchDevice) { () throws(KernelError) in try host.link(index: index) }
+        if let link { remember(link, .host) }
+        return link
     }
 
     mutating func index(_ name: LinkName, _ place: Place) throws(KernelError) -> Int32? {
@@ -170,20 +198,42 @@ public struct LinuxKernel: ~Copyable, Kernel {
                     try pair.create(&self)
                     continue
                 }
-                made.append(rest.removeFirst())
                 try pair.create(&self, as: port)
+                made.append(rest.removeFirst())
             case .sysctl(let first) where first.place == .container:
                 var settings = [first]
                 while case .sysctl(let next)? = rest.first, next.place == .container {
                     settings.append(next)
                     made.append(rest.removeFirst())
                 }
-                try flush()
-                // A new link has the kernel's values, which are not worth a look.
-                if isNew { try write(settings) } else { for setting in settings { try set(setting) } }
+                if isNew {
+                    try writeNew(settings)
+                } else {
+                    try flush()
+                    for setting in settings { try set(setting) }
+                }
             default: try ensure(resource)
             }
         }
+    }
+
+    /// A new link has the kernel's values, which are not worth a look; and what netlink can set goes with its other
+    /// messages, in their order.
+    private mutating func writeNew(_ settings: [SysctlSetting]) throws(KernelError) {
+        var files: [SysctlSetting] = []
+        for setting in settings {
+            let parts = setting.path.split(separator: "/")
+            guard setting.path.hasPrefix("net/ipv4/conf/"), parts.count == 5, parts[4] == "arp_notify" else {
+                files.append(setting)
+                continue
+            }
+            var changes = LinkRequest.Changes()
+            changes.announcesAddresses = setting.value != "0"
+            queue(try LinkRequest.set(String(parts[3]), changes, "set sysctl \(setting.path) to \(setting.value)"))
+        }
+        guard !files.isEmpty else { return }
+        try flush()
+        try write(files)
     }
 
     private mutating func ensure(_ resource: Resource) throws(KernelError) {

@@ -43,15 +43,19 @@ public struct SysctlSetting: Hashable, Sendable {
 extension LinuxKernel {
     /// The parameter has that value; written only when it differs.
     public mutating func set(_ setting: SysctlSetting) throws(KernelError) {
-        try at(setting.place) { () throws(KernelError) in
-            let found = try ignoring(.noSuchFile) { () throws(KernelError) in try Sysctl.read(setting.path) }
-            guard let found else {
-                if setting.optional { return }
-                throw setting.unknown
-            }
-            guard SysctlSetting.words(found) != SysctlSetting.words(setting.value) else { return }
-            try Sysctl.write(setting.path, setting.value)
+        let found: String?
+        if let known = try known(setting.path, setting.place) {
+            found = known
+        } else {
+            found = try sysctl(setting.path, setting.place)
         }
+        guard let found else {
+            if setting.optional { return }
+            throw setting.unknown
+        }
+        guard SysctlSetting.words(found) != SysctlSetting.words(setting.value) else { return }
+        tell(setting.path, setting.place, nil)
+        try at(setting.place) { () throws(KernelError) in try Sysctl.write(setting.path, setting.value) }
     }
 
     /// The parameters, all of one place, have those values; written without a look at what they have.
@@ -70,8 +74,10 @@ extension LinuxKernel {
 
     /// The parameter's value; nil when the kernel has no such parameter.
     public mutating func sysctl(_ path: String, _ place: Place) throws(KernelError) -> String? {
-        try ignoring(.noSuchFile) { () throws(KernelError) in
+        let value = try ignoring(.noSuchFile) { () throws(KernelError) in
             try at(place) { () throws(KernelError) in try Sysctl.read(path) }
         }
+        tell(path, place, value)
+        return value
     }
 }

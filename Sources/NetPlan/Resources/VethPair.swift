@@ -1,4 +1,5 @@
 import CKernel
+import Glibc
 import NetCore
 
 /// A cable: one end on the host, usually a bridge's port, the other in the container (man 4 veth).
@@ -34,6 +35,7 @@ public struct VethPair: Hashable, Sendable {
             "ip link add \(host)\(size) numtxqueues 1 numrxqueues 1 type veth peer name \(ShellWriter.word(container))"
                 + "\(containerMAC.map { " address \($0)" } ?? "")\(size) numtxqueues 1 numrxqueues 1 netns \(ShellWriter.word(shell.namespace))",
             "ip link set \(host) alias \(ShellWriter.word(alias))",
+            "ip link set \(host) addrgenmode none",
             shell.sysctl(.host, "net/ipv6/conf/\(host)/accept_ra", "0", optional: true),
             master.map { "ip link set \(host) master \(ShellWriter.word($0))" },
             "ip link set \(host) up",
@@ -44,7 +46,9 @@ public struct VethPair: Hashable, Sendable {
     /// `port` are the flags of the host end as a port of its bridge.
     func create(_ kernel: inout LinuxKernel, as port: BridgePort? = nil) throws(KernelError) {
         // The tag is tried even when the cable is refused: it must not fall on a link of somebody else's.
-        let isTaken = kernel.absent.contains(host.description) ? false : try kernel.link(host, .host) != nil
+        // A look of this very call is good for one try.
+        let wasAbsent = kernel.absent.remove(host.description) != nil
+        let isTaken = wasAbsent ? false : try kernel.link(host, .host) != nil
         if isTaken {
             throw KernelError("add veth pair \(host) and \(container)", .alreadyExists, "the host has a link \(host)")
         }
@@ -57,17 +61,31 @@ public struct VethPair: Hashable, Sendable {
         }
         let add = try kernel.withNamespaceDescriptor { (descriptor: Int32) throws(KernelError) in
             try LinkRequest.addVethPair(
-                host: host, up: true, master: masterIndex, mtu: mtu, container: container, containerMAC: containerMAC,
+                host: host, up: false, master: masterIndex, mtu: mtu, container: container, containerMAC: containerMAC,
                 namespace: descriptor)
         }
         var changes = LinkRequest.Changes()
         changes.alias = alias
         changes.hairpin = port?.hairpin
         changes.isolated = port?.isolated
-        let tag = try LinkRequest.set(
-            host.description, changes, "tag link \(host)\(port.map { " and set \($0.words)" } ?? "")")
+        let words = "tag link \(host)\(port.map { " and set \($0.words)" } ?? "")"
+        // As a port it needs no address of its own: a thousand of them are a thousand routes, which the kernel walks
+        // whenever a link comes or goes.
+        changes.makesNoAddress = true
+        let tag = try LinkRequest.set(host.description, changes, words)
+        var upward = LinkRequest.Changes()
+        upward.up = true
+        let up = try LinkRequest.set(host.description, upward, "set link \(host) up")
         do throws(KernelError) {
-            try kernel.host.perform([add, tag])
+            let outcomes = try kernel.host.attempt([add, tag, up])
+            if let refusal = outcomes[0] { throw refusal }
+            if let refusal = outcomes[1] {
+                // A kernel without IPv6, which then makes no address either.
+                guard refusal.errno.rawValue == EAFNOSUPPORT else { throw refusal }
+                changes.makesNoAddress = false
+                try kernel.host.perform([try LinkRequest.set(host.description, changes, words)])
+            }
+            if let refusal = outcomes[2] { throw refusal }
         } catch  where error.errno == .exchangeFull || error.errno == .busy {
             throw KernelError(error.operation, error.errno, "the bridge is full: a bridge takes 1,023 ports")
         }
