@@ -35,9 +35,10 @@ enum Registry {
         exit(code)
     }
 
-    /// A whole chain in this process, whose plugins leave their sockets to each other.
+    /// A whole chain in this process, whose plugins leave to each other what they opened and read.
     private static func runtime(_ arguments: [String]) -> Int32 {
         LinuxKernel.sharesSockets()
+        AttachmentRecords.keepLast()
         return RuntimeCommand.run(arguments: arguments, environment: .process) { Registry.plugin($0) }
     }
 

@@ -1,5 +1,5 @@
 #include "CStart.h"
-#include <stddef.h>
+#include <malloc.h>
 
 // The runtime's own finds the arguments by reading /proc/self/maps and walking the stack, 40 µs in every process. The C
 // library hands them to each constructor.
@@ -19,4 +19,10 @@ char **_swift_stdlib_getUnsafeArgvArgc(int *count) {
 void _swift_stdlib_overrideUnsafeArgvArgc(char **words, int count) {
     arguments = words;
     argument_count = count;
+}
+
+// The heap grows once, not eight times, and is not given back in between.
+__attribute__((constructor)) static void make_room(void) {
+    mallopt(M_TOP_PAD, 512 << 10);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }

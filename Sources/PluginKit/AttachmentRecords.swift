@@ -18,9 +18,24 @@ public struct AttachmentRecords: Sendable {
         return record
     }
 
+    /// The record that this process wrote last, with what tells whether the file is still that one.
+    private struct Kept {
+        var isOn = false
+        var file = ""
+        var version: FileVersion?
+        var record: AttachmentRecord?
+    }
+    private nonisolated(unsafe) static var kept = Kept()
+
+    /// From now on the plugins of a chain in this process spare each other the reading. Only for a process of one thread.
+    public static func keepLast() { kept.isOn = true }
+
     /// Nil when there is none. A file that is no record, or another attachment's, reads as none: the kernel's own tags
     /// are the truth.
     public func read(_ attachment: Attachment) throws(KernelError) -> AttachmentRecord? {
+        let file = path(attachment)
+        let kept = AttachmentRecords.kept
+        if kept.isOn, kept.file == file, let version = kept.version, version == FileVersion(file) { return kept.record }
         guard let record = try read(file: path(attachment)), record.attachment == attachment else { return nil }
         return record
     }
@@ -45,6 +60,8 @@ public struct AttachmentRecords: Sendable {
             try Files.makeDirectories(state.attachments, mode: 0o700)
             try Files.replace(file, with: bytes, temporary: "\(file).new")
         }
+        guard AttachmentRecords.kept.isOn else { return }
+        AttachmentRecords.kept = Kept(isOn: true, file: file, version: FileVersion(file), record: record)
     }
 
     /// No record, and no half-written one.
@@ -72,5 +89,22 @@ public struct AttachmentRecords: Sendable {
         } catch {
             return false
         }
+    }
+}
+
+/// What tells one content of a file from another: a file that is replaced has another inode, one that is written another
+/// time.
+private struct FileVersion: Equatable {
+    let inode: UInt64
+    let seconds: Int
+    let nanoseconds: Int
+
+    /// Nil when there is no file.
+    init?(_ path: String) {
+        var found = stat()
+        guard stat(path, &found) == 0 else { return nil }
+        inode = UInt64(found.st_ino)
+        seconds = found.st_mtim.tv_sec
+        nanoseconds = found.st_mtim.tv_nsec
     }
 }

@@ -79,7 +79,7 @@ public struct BridgePlugin: PlannedPlugin {
         try waitForAddresses(attachment.interface, lease, configuration, &kernel)
         warnOfAdvertisements(plan, &kernel)
         links.append(
-            try answering { () throws(KernelError) in try kernel.link(attachment.interface, .container) })
+            try answering { () throws(KernelError) in try kernel.seenLink(attachment.interface, .container) })
         var result = lease
         result.interfaces = links.enumerated().compactMap { index, link in
             guard let link else { return nil }

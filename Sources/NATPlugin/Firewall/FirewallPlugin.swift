@@ -84,15 +84,16 @@ public struct FirewallPlugin: PlannedPlugin {
                 let v6 = try kernel.sysctl("net/bridge/bridge-nf-call-ip6tables", .host)
                 seen.filtersFrames = v4 == "1" && v6 == "1"
             }
-            let links = try kernel.hostLinks(names.compactMap(LinkName.init)).compactMap { $0 }
+            var links: [Link] = []
+            for name in names.compactMap(LinkName.init) {
+                if let link = try kernel.seenLink(name, .host) { links.append(link) }
+            }
             guard let port = links.first(where: { $0.master != nil }) else {
                 seen.bridge = links.first { $0.kind == "bridge" }.flatMap { LinkName($0.name) }
                 return seen
             }
             seen.port = LinkName(port.name)
-            let known = links.first { $0.index == port.master }
-            let bridge = if let known { known } else { try kernel.link(index: port.master) }
-            seen.bridge = bridge.flatMap { LinkName($0.name) }
+            seen.bridge = try kernel.seenLink(index: port.master).flatMap { LinkName($0.name) }
             return seen
         }
     }

@@ -49,7 +49,7 @@ public struct PortmapPlugin: PlannedPlugin {
                 try kernel.host.route(to: target.address)
             }
             // Only a link of ours to containers: never the uplink that a macvlan's address is behind (N-5).
-            guard route??.gateway == nil, let link = try kernel.link(index: route??.link) else { return }
+            guard route??.gateway == nil, let link = try kernel.seenLink(index: route??.link) else { return }
             if link.kind == "bridge" || link.kind == "veth", let name = LinkName(link.name) { seen.localLinks = [name] }
         }
         return seen

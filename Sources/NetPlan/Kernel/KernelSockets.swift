@@ -12,6 +12,13 @@ final class KernelSockets {
     private(set) var homeNumber: Int32 = -1
     /// Opened when first needed.
     var netfilter: NetlinkSocket?
+    /// Links as they were when they were last looked up.
+    var links: [Place: [Link]] = [:]
+
+    func remember(_ link: Link, _ place: Place) {
+        links[place, default: []].removeAll { $0.index == link.index || $0.name == link.name }
+        links[place, default: []].append(link)
+    }
 
     /// Throws what the kernel said.
     init(namespace path: String?) throws(KernelError) {

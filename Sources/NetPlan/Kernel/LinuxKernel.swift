@@ -89,6 +89,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     mutating func remember(_ link: Link, _ place: Place) {
         indexes[place, default: [:]][link.name] = link.index
         if place == .host { absent.remove(link.name) }
+        sockets.remember(link, place)
         if let value = link.routesLocalnet { tell("net/ipv4/conf/\(link.name)/route_localnet", place, "\(value)") }
         if let value = link.acceptsAdvertisements { tell("net/ipv6/conf/\(link.name)/accept_ra", place, "\(value)") }
     }
@@ -135,6 +136,21 @@ public struct LinuxKernel: ~Copyable, Kernel {
         let link = try ignoring(.noSuchDevice) { () throws(KernelError) in try host.link(index: index) }
         if let link { remember(link, .host) }
         return link
+    }
+
+    /// As `link(_:_:)`, but what was looked up before, by this kernel or one that it shares its sockets with, is not asked
+    /// for again: for a link's kind, master and MAC address, which do not change in the middle of an operation of ours.
+    public mutating func seenLink(_ name: LinkName, _ place: Place) throws(KernelError) -> Link? {
+        if let seen = sockets.links[place]?.first(where: { $0.name == name.description }) { return seen }
+        return try link(name, place)
+    }
+
+    public mutating func seenLink(index: Int32?) throws(KernelError) -> Link? {
+        guard let seen = sockets.links[.host]?.first(where: { $0.index == index }) else {
+            return try link(index: index)
+        }
+        remember(seen, .host)
+        return seen
     }
 
     mutating func index(_ name: LinkName, _ place: Place) throws(KernelError) -> Int32? {
