@@ -31,6 +31,14 @@ extension PlannedPlugin {
         }
         do throws(KernelError) {
             var kernel = try LinuxKernel(state: request.state)
+            // What has no tag in the kernel is taken back as DEL would.
+            for record in present where !valid.contains(record.attachment) {
+                do throws(CNIError) {
+                    try restore(request, record[name], &kernel)
+                } catch {
+                    problems.append("\(record.attachment): \(error)")
+                }
+            }
             do throws(Failures) {
                 try kernel.sweep(plugin: name, network: configuration.name, except: valid)
             } catch {

@@ -82,6 +82,63 @@ struct FirewallTests {
         }
     }
 
+    @Test(
+        "P-34 P-50 a port that was isolated is no longer so after DEL, after GC and after an ADD that failed",
+        arguments: ["DEL", "DEL without namespace", "GC", "failed ADD"])
+    func isolationTakenBack(_ how: String) throws {
+        try PrivateHost.run { host in
+            let attached = try FirewallTests.behindBridge(host, "c1")
+            let firewall = Attached(
+                network: TestNetwork([["type": "firewall", "ingressPolicy": "isolated"]]), id: "c1", namespace: "c1",
+                result: attached.result)
+            let before = try host.portFlags(attached)
+            host.expect(before.contains("isolated off"), "the port before: \(before)")
+            if how == "failed ADD" {
+                // A set of the wrong type stands in the way of the elements, which come last.
+                try host.must(
+                    "nft -f -",
+                    input: "delete table inet berth; add table inet berth; "
+                        + "add set inet berth members4 { type ether_addr; }\n")
+                let answer = try host.call(firewall.call(0, "ADD", previous: attached.result))
+                host.expect(answer.code != nil, "ADD succeeded: \(answer)")
+                host.expect(try host.portFlags(attached), is: before, "the port")
+                return
+            }
+            try host.expectSuccess(firewall.call(0, "ADD", previous: attached.result))
+            host.expect(try host.portFlags(attached).contains("isolated on"), "ADD does not isolate the port")
+            switch how {
+            case "GC":
+                let failure = try host.collect(firewall.network, valid: [])
+                host.expect(failure == nil, "\(failure!)")
+            case "DEL": try host.detach(firewall)
+            default: try host.detach(firewall, losing: [.namespace, .previousResult])
+            }
+            host.expect(try host.portFlags(attached), is: before, "the port")
+        }
+    }
+
+    @Test("a port that somebody else had isolated stays so after DEL")
+    func isolatedBefore() throws {
+        try PrivateHost.run { host in
+            let attached = try FirewallTests.behindBridge(host, "c1")
+            try host.must("ip link set \(attached.hostEnd!) type bridge_slave isolated on")
+            let firewall = Attached(
+                network: TestNetwork([["type": "firewall", "ingressPolicy": "isolated"]]), id: "c1", namespace: "c1",
+                result: attached.result)
+            try host.expectSuccess(firewall.call(0, "ADD", previous: attached.result))
+            try host.detach(firewall)
+            host.expect(try host.portFlags(attached).contains("isolated on"), "the stranger's flag was taken")
+        }
+    }
+
+    /// On a bridge whose frames do not pass the IP rules.
+    static func behindBridge(_ host: PrivateHost, _ id: String) throws -> Attached {
+        for file in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
+            try host.must("tee /proc/sys/net/bridge/\(file)", input: "0")
+        }
+        return try host.attach(.bridged(), id)
+    }
+
     @Test("publishedAcrossNetworks false keeps published ports from other networks")
     func notAcross() throws {
         try PrivateHost.run { host in
@@ -190,5 +247,15 @@ struct FirewallTests {
             host.expect(try FirewallTests.reaches(host, "c2", first, .v4), is: true, "the neighbour reaches it")
             host.expect(try FirewallTests.reaches(host, "c3", first, .v4), is: false, "the other network reaches it")
         }
+    }
+}
+
+extension PrivateHost {
+    /// `hairpin off … isolated off …` of the container's port.
+    fileprivate func portFlags(_ attached: Attached) throws -> String {
+        let words = try must("ip -d -o link show \(attached.hostEnd!)").split(separator: " ").map(String.init)
+        return words.indices.filter { ["hairpin", "isolated", "learning", "flood"].contains(words[$0]) }.map {
+            "\(words[$0]) \(words[$0 + 1])"
+        }.joined(separator: " ")
     }
 }

@@ -47,6 +47,8 @@ public struct FirewallObservations: Sendable {
     var bridge: LinkName?
     /// The container's port of that bridge.
     var port: LinkName?
+    /// Whether it is isolated already.
+    var portIsIsolated = false
     /// Frames between ports of a bridge pass the IP rules too (br_netfilter).
     var filtersFrames = false
 }
@@ -88,6 +90,7 @@ public struct FirewallPlugin: PlannedPlugin {
                 guard let name = LinkName(text), let link = try kernel.link(name, .host) else { continue }
                 if let master = link.master {
                     seen.port = name
+                    seen.portIsIsolated = link.isolated ?? false
                     seen.bridge = LinkName(try kernel.host.link(index: master).name)
                     return seen
                 }
@@ -132,6 +135,25 @@ public struct FirewallPlugin: PlannedPlugin {
     /// For a plan without a look at the host: the first interface outside the container.
     private func assumedBridge(_ lease: CNIResult) -> LinkName? {
         lease.interfaces.first { $0.sandbox?.isEmpty ?? true }.flatMap { LinkName($0.name) }
+    }
+
+    /// The port is another plugin's: what it was before stands in the record.
+    public func notes(_ configuration: FirewallConfiguration, _ plan: Plan, _ observations: FirewallObservations)
+        -> JSONObject
+    {
+        for case .bridgePort(let port) in plan.owned {
+            return ["port": .string(port.link.description), "isolatedBefore": .bool(observations.portIsIsolated)]
+        }
+        return [:]
+    }
+
+    public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel)
+        throws(CNIError)
+    {
+        guard let port = section?.notes["port"]?.string.flatMap(LinkName.init),
+            let isolated = section?.notes["isolatedBefore"]?.bool
+        else { return }
+        try answering { () throws(KernelError) in try kernel.restore(BridgePort(link: port, isolated: isolated)) }
     }
 
     public func result(
