@@ -126,7 +126,7 @@ public struct PortmapPlugin: PlannedPlugin {
         var forwards: [PortForward] = []
         for case .portForward(let forward) in plan.owned { forwards.append(forward) }
         do throws(KernelError) {
-            try StaleFlows.forget(udp: forwards.filter { $0.proto == .udp }) { flow, forward in
+            try StaleFlows.forget(udp: forwards.filter { $0.proto == .udp }, &kernel.host) { flow, forward in
                 flow.reply.source != forward.target
             }
         } catch {
@@ -146,7 +146,7 @@ public struct PortmapPlugin: PlannedPlugin {
             $0.proto == .udp
         }
         do throws(KernelError) {
-            try StaleFlows.forget(udp: forwards) { flow, forward in flow.reply.source == forward.target }
+            try StaleFlows.forget(udp: forwards, &kernel.host) { flow, forward in flow.reply.source == forward.target }
         } catch {
             warn(name, "old UDP flows may still go where they went: \(error)")
         }
