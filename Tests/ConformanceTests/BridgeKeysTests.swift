@@ -16,6 +16,40 @@ struct BridgeKeysTests {
         }
     }
 
+    @Test("CHECK holds an automatic mtu against the one that ADD chose, whatever the uplink's is meanwhile")
+    func uplinkChanges() throws {
+        try PrivateHost.run { host in
+            try host.makeUplink()
+            let first = try host.attach(.bridged(), "c1")
+            try host.must("ip link set wan0 mtu 1300")
+            // The kernel lowers a bridge's MTU to its smallest port's.
+            let second = try host.attach(.bridged(), "c2")
+            try host.must("ip link set wan0 mtu 9000")
+            for attached in [first, second] {
+                let failure = try host.check(attached)
+                host.expect(failure == nil, "\(failure!)")
+            }
+            // Below all of its ports it is somebody's doing, and drops packets of the host.
+            try host.must("ip link set cni0 mtu 1280")
+            try host.expectDrift(first, 0, naming: "cni0")
+        }
+    }
+
+    @Test(
+        "CHECK does not ask of somebody else's bridge that its MTU be ours",
+        arguments: [nil, JSON.integer(1500)] as [JSON?])
+    func strangersBridge(_ mtu: JSON?) throws {
+        try PrivateHost.run { host in
+            try host.makeUplink()
+            try host.must("ip link add cni0 type bridge")
+            try host.must("ip link set cni0 mtu 1400")
+            let attached = try host.attach(.bridged(keys: mtu.map { ["mtu": $0] } ?? [:]), "c1")
+            host.expect(try host.link("cni0")["mtu"], is: 1400, "the bridge's MTU")
+            let failure = try host.check(attached)
+            host.expect(failure == nil, "\(failure!)")
+        }
+    }
+
     @Test("without mtu it is that of the link with the default route")
     func automaticMTU() throws {
         try PrivateHost.run { host in

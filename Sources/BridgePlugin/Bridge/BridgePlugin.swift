@@ -25,9 +25,9 @@ public struct BridgePlugin: PlannedPlugin {
     public func observe(
         _ request: Request, _ configuration: BridgeConfiguration, _ kernel: inout LinuxKernel
     ) throws(CNIError) -> BridgeObservations {
-        try answering { () throws(KernelError) in
-            BridgeObservations(uplinkMTU: configuration.mtu == nil ? try kernel.uplink()?.mtu : nil)
-        }
+        // CHECK asks for what ADD chose, which the record knows: the uplink may be another by now.
+        guard configuration.mtu == nil, request.command == .add else { return BridgeObservations(uplinkMTU: nil) }
+        return try answering { () throws(KernelError) in BridgeObservations(uplinkMTU: try kernel.uplink()?.mtu) }
     }
 
     public func requireAbsent(_ attachment: Attachment, _ kernel: inout LinuxKernel) throws(CNIError) {
@@ -59,11 +59,13 @@ public struct BridgePlugin: PlannedPlugin {
     {
         var addresses: [JSON] = []
         for case .address(let address) in plan.owned { addresses.append(.string("\(address.prefix)")) }
-        return [
+        var notes: JSONObject = [
             "bridge": .string(configuration.bridge.description), "addresses": .array(addresses),
             "hostInterface": .string(plan.owner.attachment.hostInterface.description),
             "isGateway": .bool(configuration.isGateway),
         ]
+        if configuration.mtu == nil, let mtu = observations.uplinkMTU { notes["mtu"] = .integer(Int64(mtu)) }
+        return notes
     }
 
     public func result(
@@ -151,11 +153,16 @@ public struct BridgePlugin: PlannedPlugin {
             $0.name == request.interface?.description && $0.sandbox?.isEmpty == false
         }
         let tuned = record?["tuning"]?.notes
+        let chosen = record?[name]?.notes["mtu"]?.integer.map { Int($0) }
         var plan = plan
+        plan.shared = plan.shared.map { resource in
+            guard case .bridge(let bridge) = resource, bridge.mtu == nil else { return resource }
+            return .bridge(Bridge(name: bridge.name, mtu: chosen, promiscuous: bridge.promiscuous))
+        }
         plan.owned = plan.owned.map { resource in
             guard case .vethPair(let pair) = resource else { return resource }
             // A later plugin may have changed what the result says since, or, before 1.1.0, cannot say.
-            let mtu = container?.mtu ?? tuned?["mtu"]?.integer.map { Int($0) } ?? pair.mtu
+            let mtu = container?.mtu ?? tuned?["mtu"]?.integer.map { Int($0) } ?? pair.mtu ?? chosen
             return .vethPair(
                 VethPair(
                     host: pair.host, container: pair.container,
