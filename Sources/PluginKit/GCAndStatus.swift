@@ -65,6 +65,8 @@ extension PlannedPlugin {
 
     /// An ADD could succeed and no attachment is harmed (P-56). Changes nothing.
     public func status(_ request: Request) throws(CNIError) {
+        // What ADD would refuse cannot be served.
+        _ = try configuration(request)
         let records = AttachmentRecords(request.state)
         let present = try answering { () throws(KernelError) in try records.all(network: request.configuration.name) }
         var kernel: LinuxKernel

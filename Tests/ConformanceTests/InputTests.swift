@@ -187,7 +187,14 @@ struct InputTests {
                 "portMappings": [["hostPort": 80, "containerPort": 80, "protocol": "tcp"]]
             ]
             try host.expectUnchanged {
-                try host.expectError(2, naming: [key, value.string ?? value.text], Call(plugin, "ADD", configuration))
+                let words = [key, value.string ?? value.text]
+                try host.expectError(2, naming: words, Call(plugin, "ADD", configuration))
+                // P-56: what ADD would refuse, STATUS does not promise; it knows no previous result.
+                configuration["prevResult"] = nil
+                let status = Call(plugin, "STATUS", configuration).with {
+                    ($0.containerID, $0.netns, $0.interface) = (nil, nil, nil)
+                }
+                try host.expectError(2, naming: words, status)
             }
         }
     }
