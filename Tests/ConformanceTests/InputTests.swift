@@ -21,7 +21,7 @@ struct InputTests {
         ("bridge", "ipMasqBackend", "iptables"),
         ("portmap", "backend", "iptables"), ("portmap", "externalSetMarkChain", "KUBE-MARK-MASQ"),
         ("portmap", "localhostRelay", true), ("firewall", "backend", "iptables"),
-        ("firewall", "backend", "firewalld"),
+        ("firewall", "backend", "firewalld"), ("firewall", "firewalldZone", "dmz"),
     ]
 
     static let commands = ["ADD", "DEL", "CHECK", "GC", "STATUS"]

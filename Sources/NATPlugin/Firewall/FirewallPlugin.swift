@@ -15,6 +15,10 @@ public struct FirewallConfiguration: Sendable {
         let root = request.configuration.root
         try request.arguments.requireKnown(["IP", "GATEWAY", "MAC"])
         try refuseForeignBackend(root)
+        // The reference puts containers into this zone; its default asks for nothing that nftables does not do.
+        if let zone = try root.string("firewalldZone"), zone != "trusted" {
+            throw root.unsupported("firewalldZone", "needs the firewalld backend, which is not supported yet")
+        }
         let text = try root.string("ingressPolicy") ?? "open"
         guard let policy = Isolation.Policy(rawValue: text) else {
             throw root.error(
