@@ -16,11 +16,12 @@ struct InputTests {
 
     static let laterKeys: [(String, String, JSON)] = [
         ("bridge", "vlan", JSON.integer(100)), ("bridge", "vlanTrunk", [["id": 101]]),
-        ("bridge", "macspoofchk", true),
+        ("bridge", "preserveDefaultVlan", true), ("bridge", "macspoofchk", true),
         ("bridge", "portIsolation", true), ("bridge", "disableContainerInterface", true),
         ("bridge", "ipMasqBackend", "iptables"),
         ("portmap", "backend", "iptables"), ("portmap", "externalSetMarkChain", "KUBE-MARK-MASQ"),
-        ("portmap", "localhostRelay", true), ("firewall", "backend", "iptables"),
+        ("portmap", "conditionsV4", ["-s", "192.0.2.0/24"]), ("portmap", "conditionsV6", ["!", "-i", "eth0"]),
+        ("portmap", "hostIP", "::1"), ("portmap", "localhostRelay", true), ("firewall", "backend", "iptables"),
         ("firewall", "backend", "firewalld"), ("firewall", "firewalldZone", "dmz"),
     ]
 
@@ -181,11 +182,10 @@ struct InputTests {
             try host.makeNamespace("c1")
             let plugin = PluginType(rawValue: plugin)!
             var configuration = plugin.configuration
-            configuration[key] = value
+            var mapping: JSONObject = ["hostPort": 80, "containerPort": 80, "protocol": "tcp"]
+            if key == "hostIP" { mapping[key] = value } else { configuration[key] = value }
             if plugin.isChained { configuration["prevResult"] = PreviousResult.plain }
-            configuration["runtimeConfig"] = [
-                "portMappings": [["hostPort": 80, "containerPort": 80, "protocol": "tcp"]]
-            ]
+            configuration["runtimeConfig"] = ["portMappings": [.object(mapping)]]
             try host.expectUnchanged {
                 let words = [key, value.string ?? value.text]
                 try host.expectError(2, naming: words, Call(plugin, "ADD", configuration))
