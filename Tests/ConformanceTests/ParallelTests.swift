@@ -64,13 +64,17 @@ struct ParallelTests {
         }
     }
 
-    @Test(
-        "no plugin executes another program, whatever the command",
-        arguments: PluginType.allCases.filter { $0 != .hostLocal })
+    @Test("no plugin executes another program, whatever the command", arguments: PluginType.allCases)
     func noExecve(_ plugin: PluginType) throws {
         try PrivateHost.run { host in
-            let network = plugin == .loopback ? TestNetwork([["type": "loopback"]]) : TestNetwork.everything
-            let index = network.plugins.firstIndex { $0["type"]?.string == plugin.rawValue }!
+            let network =
+                switch plugin {
+                case .loopback: TestNetwork([["type": "loopback"]])
+                // Alone, by the configuration that the bridge plugin would hand it.
+                case .hostLocal: TestNetwork([plugin.configuration])
+                default: TestNetwork.everything
+                }
+            let index = network.plugins.firstIndex { $0["type"]?.string == plugin.rawValue } ?? 0
             var attached = Attached(
                 network: network, id: "c1", namespace: "c1", runtimeConfig: ["portMappings": Ports.tcp8080])
             try host.makeNamespace("c1")
