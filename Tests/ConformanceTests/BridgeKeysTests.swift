@@ -132,6 +132,29 @@ struct BridgeKeysTests {
         #expect(result["dns"]?["options"] == ["ndots:5"])
     }
 
+    @Test("what the runtime says of dns stands in the result, in the place of the same key alone")
+    func runtimeDNS() throws {
+        let (whole, part, wrong) = try PrivateHost.run { host in
+            let dns: JSON = ["nameservers": ["10.1.1.1"], "domain": "example.org", "search": ["a.example"]]
+            let told: JSON = ["servers": ["10.2.2.2", "fd00::2"], "searches": ["b.example"], "options": ["ndots:2"]]
+            let network = TestNetwork.bridged(keys: ["dns": dns])
+            let whole = try host.attach(network, "c1", runtimeConfig: ["dns": told]).result
+            let part = try host.attach(network, "c2", runtimeConfig: ["dns": ["searches": ["b.example"]]]).result
+            try host.makeNamespace("c3")
+            let attached = Attached(
+                network: network, id: "c3", namespace: "c3", runtimeConfig: ["dns": ["servers": "10.2.2.2"]])
+            return (whole, part, try host.call(attached.call(0, "ADD", previous: nil)))
+        }
+        #expect(whole["dns"]?["nameservers"] == ["10.2.2.2", "fd00::2"])
+        #expect(whole["dns"]?["domain"] == "example.org")
+        #expect(whole["dns"]?["search"] == ["b.example"])
+        #expect(whole["dns"]?["options"] == ["ndots:2"])
+        #expect(part["dns"]?["nameservers"] == ["10.1.1.1"])
+        #expect(part["dns"]?["search"] == ["b.example"])
+        #expect(part["dns"]?["options"] == nil)
+        #expect(wrong.isError(7) && wrong.sentence.contains("runtimeConfig.dns.servers"), "\(wrong)")
+    }
+
     @Test("another gateway address on the bridge is refused with its owner named, and replaced with forceAddress")
     func forceAddress() throws {
         try PrivateHost.run { host in

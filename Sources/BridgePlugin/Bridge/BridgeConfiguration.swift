@@ -19,6 +19,8 @@ public struct BridgeConfiguration: Sendable {
     public let detectsDuplicates: Bool
     public let mac: MACAddress?
     public let dns: CNIResult.DNS?
+    /// The runtime's word (capability `dns`): what it names goes before the configuration's and IPAM's.
+    public let runtimeDNS: CNIResult.DNS
     public let ipamType: String?
 
     /// Throws code 7 for a mistake and 2 for what cannot be done, with key and value.
@@ -54,7 +56,16 @@ public struct BridgeConfiguration: Sendable {
         mac = try BridgeConfiguration.mac(request)
         let dns = try root.object("dns")
         self.dns = try dns.map { (object) throws(CNIError) in try CNIResult.DNS(object) }
+        runtimeDNS = try BridgeConfiguration.runtimeDNS(request)
         ipamType = try BridgeConfiguration.ipamType(root)
+    }
+
+    private static func runtimeDNS(_ request: Request) throws(CNIError) -> CNIResult.DNS {
+        let runtime = ConfigurationObject(request.configuration.runtimeConfig, path: "runtimeConfig")
+        guard let dns = try runtime.object("dns") else { return CNIResult.DNS() }
+        return CNIResult.DNS(
+            nameservers: try dns.strings("servers") ?? [], search: try dns.strings("searches") ?? [],
+            options: try dns.strings("options") ?? [])
     }
 
     private static func list<Element>(

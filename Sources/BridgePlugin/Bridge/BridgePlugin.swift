@@ -96,6 +96,10 @@ public struct BridgePlugin: PlannedPlugin {
         }
         result.routes = routes(lease, lease.ips, configuration)
         if let dns = configuration.dns { result.dns = dns }
+        let told = configuration.runtimeDNS
+        if !told.nameservers.isEmpty { result.dns.nameservers = told.nameservers }
+        if !told.search.isEmpty { result.dns.search = told.search }
+        if !told.options.isEmpty { result.dns.options = told.options }
         return result
     }
 
