@@ -8,6 +8,11 @@ extension PlannedPlugin {
     /// Of this plugin's attachments to the network nothing is left but those in the list (P-57). Goes on past errors and
     /// reports all.
     public func gc(_ request: Request) throws(CNIError) {
+        try collect(request)
+        try removeUnused(request)
+    }
+
+    private func collect(_ request: Request) throws(CNIError) {
         let configuration = request.configuration
         guard let list = configuration.validAttachments else {
             throw CNIError(

@@ -8,7 +8,7 @@ struct InputTests {
         ("bridge", "mtu", JSON.string("many")), ("bridge", "mtu", -5), ("bridge", "mtu", 99_999_999),
         ("bridge", "isGateway", "yes"), ("bridge", "ipMasq", 1), ("bridge", "bridge", "a/b"),
         ("bridge", "bridge", "longer-than-fifteen"), ("bridge", "ipMasqBackend", "ebpf"),
-        ("bridge", "ipam", "host-local"),
+        ("bridge", "ipam", "host-local"), ("bridge", "removeEmptyBridge", "yes"),
         ("portmap", "snat", "yes"), ("portmap", "backend", "ebpf"), ("portmap", "markMasqBit", 32),
         ("firewall", "backend", "ebpf"), ("firewall", "ingressPolicy", "closed"), ("tuning", "mtu", "many"),
         ("tuning", "mac", "not-a-mac"), ("tuning", "sysctl", ["net.ipv4.ip_forward"]), ("tuning", "promisc", "on"),

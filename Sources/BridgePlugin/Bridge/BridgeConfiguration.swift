@@ -52,6 +52,8 @@ public struct BridgeConfiguration: Sendable {
                 "promiscMode",
                 "cannot be combined with \"hairpinMode\": true: a promiscuous bridge would send packets twice")
         }
+        // DEL and GC act on it.
+        _ = try root.bool("removeEmptyBridge")
         detectsDuplicates = try root.bool("enabledad")
         mac = try BridgeConfiguration.mac(request)
         let dns = try root.object("dns")
