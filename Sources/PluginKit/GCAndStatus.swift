@@ -56,7 +56,8 @@ extension PlannedPlugin {
         } catch {
             problems.append(error.description)
         }
-        if !isChained, let type = configuration.root.ipamType {
+        // What could not be removed may still lead to its address, which stays held as after a failed DEL (P-52).
+        if !isChained, problems.isEmpty, let type = configuration.root.ipamType {
             do throws(CNIError) {
                 _ = try call(type, .gc, request)
             } catch {
