@@ -178,6 +178,28 @@ extension PortmapConflictTests {
     }
 }
 
+extension PortmapConflictTests {
+    @Test(
+        "a port that no address of the container can serve is a warning, and the others are published",
+        arguments: [("v4", "::"), ("v6", "0.0.0.0"), ("none", nil)] as [(String, String?)])
+    func unservable(_ addresses: String, _ hostIP: String?) throws {
+        try PrivateHost.run { host in
+            let network = TestNetwork.bridged(
+                v4: addresses == "v4" ? "10.22.0.0/24" : nil, v6: addresses == "v6" ? "fd22::/64" : nil,
+                keys: addresses == "none" ? ["ipam": [:]] : [:])
+            let plain = try host.attach(network, "c1")
+            var told = Attached(network: TestNetwork([TestNetwork.portmap]), id: "c1", namespace: "c1")
+            told.runtimeConfig["portMappings"] = .array(
+                Ports.one(.tcp, 8080, 80, hostIP: hostIP).array! + Ports.one(.udp, 8081, 80).array!)
+            let answer = try host.call(told.call(0, "ADD", previous: plain.result))
+            host.expect(answer.succeeded, "\(answer)")
+            let lines = answer.outcome.errorOutput.split(separator: "\n").filter { $0.contains("published nowhere") }
+            host.expect(lines.count, is: addresses == "none" ? 2 : 1, "warnings: \(lines)")
+            host.expect(lines.first?.contains("8080/tcp") == true, "the port is not named: \(lines)")
+        }
+    }
+}
+
 extension PrivateHost {
     /// Connections of this host whose line holds all of these words.
     func tracked(_ words: String...) throws -> Int {

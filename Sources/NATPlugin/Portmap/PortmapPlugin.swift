@@ -133,6 +133,10 @@ public struct PortmapPlugin: PlannedPlugin {
             warn(name, "old UDP flows may still go where they went: \(error)")
         }
         if !forwards.isEmpty { ForeignFirewall.warn(name, &kernel) }
+        for mapping in configuration.mappings where !forwards.contains(where: mapping.leads) {
+            let family = mapping.family.map { " IPv\($0.rawValue)" } ?? ""
+            warn(name, "port \(mapping.text) is published nowhere: the container has no\(family) address")
+        }
         return lease
     }
 
