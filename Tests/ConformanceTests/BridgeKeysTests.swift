@@ -50,13 +50,14 @@ struct BridgeKeysTests {
         }
     }
 
-    @Test("without mtu it is that of the link with the default route")
-    func automaticMTU() throws {
+    @Test("without mtu it is that of the link with the default route", arguments: AddressFamily.allCases)
+    func automaticMTU(_ family: AddressFamily) throws {
         try PrivateHost.run { host in
             try host.makeNamespace("outside")
-            try host.cable("wan0", ["192.0.2.1/24"], to: "outside", "eth0", ["192.0.2.9/24"])
+            try host.cable(
+                "wan0", ["192.0.2.1/24", "2001:db8::1/64"], to: "outside", "eth0", ["192.0.2.9/24", "2001:db8::9/64"])
             try host.must("ip link set wan0 mtu 1300")
-            try host.must("ip route add default via 192.0.2.9")
+            try host.must("ip -\(family.rawValue) route add default via \(Uplink.outside(family))")
             let attached = try host.attach(.bridged(v6: nil), "c1")
             host.expect(try host.link("eth0", in: "c1")["mtu"], is: 1300, "the container end's MTU")
             host.expect(attached.link("eth0")?["mtu"], is: 1300, "the MTU in the result")

@@ -5,7 +5,7 @@ import NetPlan
 
 /// What the bridge plugin has to know of the host before it plans.
 public struct BridgeObservations: Sendable {
-    /// Of the link with the default route; nil without one.
+    /// Of the link with the default route, IPv4's before IPv6's; nil without one.
     public var uplinkMTU: Int?
 }
 

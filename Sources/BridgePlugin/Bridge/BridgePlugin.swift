@@ -27,7 +27,11 @@ public struct BridgePlugin: PlannedPlugin {
     ) throws(CNIError) -> BridgeObservations {
         // CHECK asks for what ADD chose, which the record knows: the uplink may be another by now.
         guard configuration.mtu == nil, request.command == .add else { return BridgeObservations(uplinkMTU: nil) }
-        return try answering { () throws(KernelError) in BridgeObservations(uplinkMTU: try kernel.uplink()?.mtu) }
+        return try answering { () throws(KernelError) in
+            var uplink = try kernel.uplink(.v4)
+            if uplink == nil { uplink = try kernel.uplink(.v6) }
+            return BridgeObservations(uplinkMTU: uplink?.mtu)
+        }
     }
 
     public func requireAbsent(_ attachment: Attachment, _ kernel: inout LinuxKernel) throws(CNIError) {
