@@ -89,7 +89,8 @@ struct KeyTests {
             ["portIsolation": false],
             ["disableContainerInterface": false], ["ipMasqBackend": "nftables"], ["ipMasqBackend": "auto"],
             ["ipMasqBackend": ""],
-            ["ipam": [:]], ["ipam": nil], ["mtu": 0], ["mtu": 68], ["mtu": 65535], ["bridge": ""],
+            ["ipam": [:]], ["ipam": nil], ["ipam": ["type": ""]], ["ipam": ["type": "", "subnet": "10.0.0.0/8"]],
+            ["mtu": 0], ["mtu": 68], ["mtu": 65535], ["bridge": ""],
             ["unknown": ["x": 1]], ["cni.dev/x": 1],
             ["dns": ["nameservers": ["1.1.1.1"], "search": []]], ["capabilities": ["mac": true]],
         ] as [JSONObject])

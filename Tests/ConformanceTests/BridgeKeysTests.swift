@@ -119,6 +119,18 @@ struct BridgeKeysTests {
         }
     }
 
+    @Test("a name that is another kind of link's is code 104 and named, and the link is left alone")
+    func noBridge() throws {
+        try PrivateHost.run { host in
+            try host.must("ip link add cni0 type veth peer name other0")
+            try host.makeNamespace("c1")
+            let attached = Attached(network: .bridged(), id: "c1", namespace: "c1")
+            try host.expectUnchanged {
+                try host.expectError(104, naming: ["cni0", "veth"], attached.call(0, "ADD", previous: nil))
+            }
+        }
+    }
+
     @Test("dns replaces what IPAM gave")
     func dns() throws {
         let result = try PrivateHost.run { host in

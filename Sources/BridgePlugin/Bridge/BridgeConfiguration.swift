@@ -83,6 +83,8 @@ public struct BridgeConfiguration: Sendable {
 
     static func ipamType(_ root: ConfigurationObject) throws(CNIError) -> String? {
         guard let ipam = try root.object("ipam"), !ipam.json.isEmpty else { return nil }
+        // As the reference has it: an empty type asks for no addresses.
+        if ipam.value("type")?.string == "" { return nil }
         guard let type = try ipam.string("type") else {
             throw ipam.error("type", "is missing: name an IPAM plugin, such as \"host-local\"")
         }
