@@ -132,6 +132,9 @@ struct KeyTests {
         Bad(["sysctl": ["net.core.somaxconn": "1\n2"]], 7, "sysctl.net.core.somaxconn", "line break"),
         Bad(["sysctl": ["net.core.somaxconn": "1", "net/core/somaxconn": "2"]], 7, "net/core/somaxconn", "twice"),
         Bad(["args": ["cni": ["mtu": 20]]], 7, "args.cni.mtu", "20"),
+        Bad(
+            ["args": ["cni": ["mac": "01:00:5e:00:00:01"]], "mac": "c2:11:22:33:44:55"], 7,
+            "\"args.cni.mac\": \"01:00:5e:00:00:01\"", "unicast"),
         Bad(["args": ["cni": ["promisc": "x"]]], 7, "\"args.cni.promisc\": \"x\""),
         Bad(["args": ["cni": ["sysctl": ["fs.file-max": "1"]]]], 7, "fs.file-max"),
         Bad([:], 4, "X=1", arguments: "X=1"),
