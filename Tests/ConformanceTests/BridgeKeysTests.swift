@@ -131,6 +131,20 @@ struct BridgeKeysTests {
         }
     }
 
+    @Test("C-3 the record says whose ADD switched forwarding on")
+    func switchedOn() throws {
+        try PrivateHost.run { host in
+            try host.must("sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=1")
+            let attached = try ["c1", "c2"].map { try host.attach(.bridged(), $0) }
+            let notes = try attached.map { one in
+                let attachment = Attachment(network: "net1", containerID: one.id, interface: LinkName("eth0")!)
+                let record = try JSON(parsing: Files.read("/run/berth/attachments/\(attachment.tag).json"))
+                return record["plugins"]?["bridge"]?["notes"]?["switchedOn"]
+            }
+            host.expect(notes, is: [["net/ipv4/ip_forward"], nil], "the two notes")
+        }
+    }
+
     @Test("dns replaces what IPAM gave")
     func dns() throws {
         let result = try PrivateHost.run { host in

@@ -7,6 +7,8 @@ import NetPlan
 public struct BridgeObservations: Sendable {
     /// Of the link with the default route, IPv4's before IPv6's; nil without one.
     public var uplinkMTU: Int?
+    /// Forwarding of these families is off.
+    public var notForwarding: [AddressFamily] = []
 }
 
 extension BridgePlugin {

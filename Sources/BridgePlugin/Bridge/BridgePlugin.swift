@@ -25,13 +25,22 @@ public struct BridgePlugin: PlannedPlugin {
     public func observe(
         _ request: Request, _ configuration: BridgeConfiguration, _ kernel: inout LinuxKernel
     ) throws(CNIError) -> BridgeObservations {
+        var seen = BridgeObservations()
         // CHECK asks for what ADD chose, which the record knows: the uplink may be another by now.
-        guard configuration.mtu == nil, request.command == .add else { return BridgeObservations(uplinkMTU: nil) }
-        return try answering { () throws(KernelError) in
-            var uplink = try kernel.uplink(.v4)
-            if uplink == nil { uplink = try kernel.uplink(.v6) }
-            return BridgeObservations(uplinkMTU: uplink?.mtu)
+        guard request.command == .add else { return seen }
+        try answering { () throws(KernelError) in
+            if configuration.mtu == nil {
+                var uplink = try kernel.uplink(.v4)
+                if uplink == nil { uplink = try kernel.uplink(.v6) }
+                seen.uplinkMTU = uplink?.mtu
+            }
+            guard configuration.isGateway else { return }
+            for family in AddressFamily.allCases
+            where try kernel.sysctl(BridgePlugin.forwarding(family).path, .host) == "0" {
+                seen.notForwarding.append(family)
+            }
         }
+        return seen
     }
 
     public func requireAbsent(_ attachment: Attachment, _ kernel: inout LinuxKernel) throws(CNIError) {
@@ -69,6 +78,11 @@ public struct BridgePlugin: PlannedPlugin {
             "isGateway": .bool(configuration.isGateway),
         ]
         if configuration.mtu == nil, let mtu = observations.uplinkMTU { notes["mtu"] = .integer(Int64(mtu)) }
+        // It is never switched off again; whose doing it was can be told (C-3).
+        let switched = observations.notForwarding.map { BridgePlugin.forwarding($0) }.filter {
+            plan.shared.contains(.sysctl($0))
+        }
+        if !switched.isEmpty { notes["switchedOn"] = .array(switched.map { .string($0.path) }) }
         return notes
     }
 
