@@ -63,7 +63,7 @@ fuzz: deps
 
 lint:
 	@scripts/deps
-	swift format lint --strict -r Sources Tests Package.swift
+	swift format lint --strict -r Sources Tests Fuzz Package.swift
 
 install:
 	@[ -x build/bin/berth ] && [ -x build/bin/berth-core ] || $(MAKE) --no-print-directory all
