@@ -51,16 +51,18 @@ public struct BridgePlugin: PlannedPlugin {
             details: "DEL it before the next ADD")
     }
 
-    /// Which network's the bridge's other address is (cni.md 2.1, forceAddress).
+    /// Which network's the bridge in the way is (cni.md 2.1, forceAddress; N-1).
     public func explained(_ error: CNIError, _ request: Request, _ records: AttachmentRecords) -> CNIError {
         guard error.code == CNIErrorCode.addressInUse.rawValue else { return error }
-        let bridge = request.configuration.json["bridge"]?.string ?? "cni0"
         var error = error
         do throws(KernelError) {
-            let others = try records.all().filter {
-                $0.attachment.network != request.configuration.name && $0[name]?.notes["bridge"]?.string == bridge
+            for other in try records.all() where other.attachment.network != request.configuration.name {
+                guard let bridge = other[name]?.notes["bridge"]?.string, error.message.holds("\"\(bridge)\"") else {
+                    continue
+                }
+                error.message += "; network \"\(other.attachment.network)\" uses \(bridge)"
+                break
             }
-            if let other = others.first { error.message += "; network \"\(other.attachment.network)\" uses the bridge" }
         } catch {
             // Without records the error is less telling, no other.
         }
