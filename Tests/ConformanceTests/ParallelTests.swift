@@ -50,6 +50,47 @@ struct ParallelTests {
         }
     }
 
+    @Test("P-19 P-59 64 at once, ADDs, DELs and a GC: what is valid stands whole, of the rest nothing is left")
+    func addsDeletesAndCollection() throws {
+        try PrivateHost.run { host in
+            let network = TestNetwork.everything
+            let before = try host.baseline(network, ports: Ports.tcp8080)
+            // 24 that the runtime knows, 8 that it has forgotten, and 31 that come meanwhile.
+            let known = try (0..<24).map { try host.attach(network, "old\($0)", ports: Ports.one(.tcp, 8000 + $0, 80)) }
+            for index in 0..<8 {
+                _ = try host.attach(network, "lost\(index)", ports: Ports.one(.udp, 8000 + index, 80))
+            }
+            let coming = (33..<64).map { Attached(network: network, id: "new\($0)", namespace: "new\($0)") }
+            let came = try host.onThreads(64) { worker, index -> Attached? in
+                switch index {
+                case 0..<24: try worker.detach(known[index])
+                // The same DEL again, at the same time: nobody minds.
+                case 24..<32: try worker.detach(known[index - 24])
+                case 32:
+                    let failure = try worker.collect(network, valid: known + coming)
+                    if let failure { throw PluginFailed(answer: failure) }
+                default: return try worker.attach(network, "new\(index)", ports: Ports.one(.tcp, 9000 + index, 80))
+                }
+                return nil
+            }.compactMap { $0 }
+            for family in AddressFamily.allCases {
+                host.expect(
+                    Set(came.compactMap { $0.address(family) }).count, is: 31,
+                    "different IPv\(family.rawValue) addresses")
+            }
+            for attached in came {
+                let failure = try host.check(attached)
+                host.expect(failure == nil, "\(attached.id): \(failure!)")
+            }
+            let left = try host.settledState().lines.filter { line in
+                ["net1/old", "net1/lost", "= \"old", "= \"lost"].contains { line.contains($0) }
+            }
+            host.expect(left, is: [], "of those that went")
+            for attached in came { try host.detach(attached) }
+            host.expect(try host.settledState().difference(from: before), is: "", "the difference")
+        }
+    }
+
     @Test("P-19 the first ADDs of a host, all at once, agree on bridge, table and addresses")
     func firstAtOnce() throws {
         try PrivateHost.run { host in
