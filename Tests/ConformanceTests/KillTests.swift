@@ -11,7 +11,7 @@ struct KillTests {
         ["ADD", "DEL"].flatMap { verb in
             [PluginType.bridge, .portmap, .firewall, .tuning, .loopback, .hostLocal].map { ($0, verb, [:]) }
                 // Without br_netfilter the port itself is isolated: a change of another plugin's link.
-                + [(.firewall, verb, ["ingressPolicy": "isolated"])]
+                + [(.firewall, verb, ["ingressPolicy": "isolated"]), (.bridge, verb, ["removeEmptyBridge": true])]
         }
 
     @Test("kill -9 at every system call", arguments: verbs)
