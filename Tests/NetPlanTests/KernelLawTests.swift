@@ -167,9 +167,12 @@ struct KernelLawTests {
             let valid = plans[1][0].owner.attachment
             for plugin in ["firewall", "portmap", "bridge"] {
                 try kernel.sweep(plugin: plugin, network: "net1", except: [valid])
-                let once = try host.state(folders: [])
+                // The kernel gives a link its fe80 address when it likes.
+                func state() throws -> HostState { try host.state(folders: []).matching { !$0.contains("fe80:") } }
+                let once = try state()
                 try kernel.sweep(plugin: plugin, network: "net1", except: [valid])
-                host.expect(try host.state(folders: []) == once, "the second sweep of \(plugin) changes something")
+                let difference = try state().difference(from: once)
+                host.expect(difference, is: "", "what the second sweep of \(plugin) changes")
             }
             func missing(_ plans: [Plan]) throws -> [Int] {
                 try plans.map { plan in
