@@ -55,17 +55,15 @@ struct ParallelTests {
         try PrivateHost.run { host in
             let network = TestNetwork.everything
             let before = try host.baseline(network, ports: Ports.tcp8080)
-            // 24 that the runtime knows, 8 that it has forgotten, and 31 that come meanwhile.
+            // 24 that the runtime knows, 12 that it has forgotten, and 31 that come meanwhile.
             let known = try (0..<24).map { try host.attach(network, "old\($0)", ports: Ports.one(.tcp, 8000 + $0, 80)) }
-            for index in 0..<8 {
-                _ = try host.attach(network, "lost\(index)", ports: Ports.one(.udp, 8000 + index, 80))
-            }
+            let lost = try (0..<12).map { try host.attach(network, "lost\($0)", ports: Ports.one(.udp, 8000 + $0, 80)) }
             let coming = (33..<64).map { Attached(network: network, id: "new\($0)", namespace: "new\($0)") }
             let came = try host.onThreads(64) { worker, index -> Attached? in
                 switch index {
                 case 0..<24: try worker.detach(known[index])
-                // The same DEL again, at the same time: nobody minds.
-                case 24..<32: try worker.detach(known[index - 24])
+                // Somebody remembers some of the forgotten, just when GC removes them.
+                case 24..<32: try worker.detach(lost[index - 24])
                 case 32:
                     let failure = try worker.collect(network, valid: known + coming)
                     if let failure { throw PluginFailed(answer: failure) }
