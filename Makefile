@@ -3,6 +3,7 @@
 #   make                 build/cni/<type> and build/bin/{berth,berth-core,berth-cni}
 #   make demo            two containers' network, made and taken down in a private host
 #   make test            the core's tests (FILTER=name for some of them)
+#   make test-cli        the berth program as a process
 #   make test-engines    podman on our plugins (PLUGIN_DIR=folder for others)
 #   make bench           ours beside the distribution's plugins (BENCH=--quick for a smoke run)
 #   make lint fuzz clean
@@ -21,7 +22,7 @@ CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product be
 BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth --scratch-path .build-berth
 
 .NOTPARALLEL:
-.PHONY: all core berth demo test test-engines bench fuzz lint install uninstall clean deps
+.PHONY: all core berth demo test test-cli test-engines bench fuzz lint install uninstall clean deps
 
 all: core berth
 
@@ -45,6 +46,10 @@ test: core
 	swift build --build-tests --disable-default-traits
 	scripts/as-root swift test --disable-default-traits --skip-build $(if $(FILTER),--filter '$(FILTER)')
 
+test-cli: all
+	@scripts/deps cli
+	scripts/as-root Tests/engines/berth
+
 test-engines: core
 	@scripts/deps engines
 	scripts/as-root Tests/engines/podman --plugins $(PLUGIN_DIR)
@@ -58,7 +63,7 @@ fuzz: deps
 
 lint:
 	@scripts/deps
-	swift format lint --strict -r Sources Tests Package.swift
+	swift format lint --strict -r Sources Tests Fuzz Package.swift
 
 install:
 	@[ -x build/bin/berth ] && [ -x build/bin/berth-core ] || $(MAKE) --no-print-directory all

@@ -38,6 +38,8 @@ extension CNIError {
                 .interfaceExists, "interface \(owner.attachment.interface) exists already in the container's namespace",
                 details: error.description)
         case .kernel(let error) where error.errno == .alreadyExists: self.init(.addressInUse, error.description)
+        case .kernel(let error) where error.operation.hasPrefix("use link "):
+            self.init(.linkMissing, error.description, details: "remove that link, or name another bridge")
         case .kernel(let error): self.init(refused: error)
         case .taken(let what, let holder):
             let parts = holder.split(separator: "/").map(String.init)

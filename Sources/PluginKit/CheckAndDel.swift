@@ -32,6 +32,11 @@ extension PlannedPlugin {
     /// Nothing of the attachment is left; rules go first and the address last (P-52), and what is not there is no failure
     /// (P-50). Needs neither namespace nor previous result (P-51).
     public func del(_ request: Request) throws(CNIError) {
+        try detach(request)
+        try removeUnused(request)
+    }
+
+    private func detach(_ request: Request) throws(CNIError) {
         let owner = owner(request)
         let records = AttachmentRecords(request.state)
         let lock = try request.networkLock(.shared)

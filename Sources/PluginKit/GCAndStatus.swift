@@ -8,6 +8,11 @@ extension PlannedPlugin {
     /// Of this plugin's attachments to the network nothing is left but those in the list (P-57). Goes on past errors and
     /// reports all.
     public func gc(_ request: Request) throws(CNIError) {
+        try collect(request)
+        try removeUnused(request)
+    }
+
+    private func collect(_ request: Request) throws(CNIError) {
         let configuration = request.configuration
         guard let list = configuration.validAttachments else {
             throw CNIError(
@@ -31,6 +36,14 @@ extension PlannedPlugin {
         }
         do throws(KernelError) {
             var kernel = try LinuxKernel(state: request.state)
+            // What has no tag in the kernel is taken back as DEL would.
+            for record in present where !valid.contains(record.attachment) {
+                do throws(CNIError) {
+                    try restore(request, record[name], &kernel)
+                } catch {
+                    problems.append("\(record.attachment): \(error)")
+                }
+            }
             do throws(Failures) {
                 try kernel.sweep(plugin: name, network: configuration.name, except: valid)
             } catch {
@@ -43,7 +56,8 @@ extension PlannedPlugin {
         } catch {
             problems.append(error.description)
         }
-        if !isChained, let type = configuration.root.ipamType {
+        // What could not be removed may still lead to its address, which stays held as after a failed DEL (P-52).
+        if !isChained, problems.isEmpty, let type = configuration.root.ipamType {
             do throws(CNIError) {
                 _ = try call(type, .gc, request)
             } catch {
@@ -57,6 +71,8 @@ extension PlannedPlugin {
 
     /// An ADD could succeed and no attachment is harmed (P-56). Changes nothing.
     public func status(_ request: Request) throws(CNIError) {
+        // What ADD would refuse cannot be served.
+        _ = try configuration(request)
         let records = AttachmentRecords(request.state)
         let present = try answering { () throws(KernelError) in try records.all(network: request.configuration.name) }
         var kernel: LinuxKernel

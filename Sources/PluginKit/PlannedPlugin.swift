@@ -49,6 +49,8 @@ public protocol PlannedPlugin: Plugin {
     func inheritance(_ section: AttachmentRecord.Section, _ owner: Owner) -> Plan?
     /// After they are gone.
     func afterRemoval(_ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(KernelError)
+    /// After DEL and GC, when no lock is held any more: shared things that nobody uses now and that are asked to go.
+    func removeUnused(_ request: Request) throws(CNIError)
     /// The plan as it must hold at CHECK, after later plugins have had their say.
     func planToCheck(_ request: Request, _ plan: Plan, _ record: AttachmentRecord?) -> Plan
     /// Why an ADD could not succeed, or attachments are harmed (P-56).
@@ -71,6 +73,7 @@ extension PlannedPlugin {
     public func explained(_ error: CNIError, _ request: Request, _ records: AttachmentRecords) -> CNIError { error }
     public func inheritance(_ section: AttachmentRecord.Section, _ owner: Owner) -> Plan? { nil }
     public func afterRemoval(_ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel) throws(KernelError) {}
+    public func removeUnused(_ request: Request) throws(CNIError) {}
     public func planToCheck(_ request: Request, _ plan: Plan, _ record: AttachmentRecord?) -> Plan { plan }
     public func readiness(
         _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel

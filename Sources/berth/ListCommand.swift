@@ -19,7 +19,8 @@
         var network: String?
 
         func run() throws {
-            let list = try AttachmentList(of: .process, network: network)
+            let list = try AttachmentList(
+                of: .process, cache: ResultCache(environment: .process), network: network)
             switch format {
             case .table: print(list.table, terminator: "")
             case .json: print(list.json.prettyText)

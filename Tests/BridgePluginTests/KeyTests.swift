@@ -89,7 +89,8 @@ struct KeyTests {
             ["portIsolation": false],
             ["disableContainerInterface": false], ["ipMasqBackend": "nftables"], ["ipMasqBackend": "auto"],
             ["ipMasqBackend": ""],
-            ["ipam": [:]], ["ipam": nil], ["mtu": 0], ["mtu": 68], ["mtu": 65535], ["bridge": ""],
+            ["ipam": [:]], ["ipam": nil], ["ipam": ["type": ""]], ["ipam": ["type": "", "subnet": "10.0.0.0/8"]],
+            ["mtu": 0], ["mtu": 68], ["mtu": 65535], ["bridge": ""],
             ["unknown": ["x": 1]], ["cni.dev/x": 1],
             ["dns": ["nameservers": ["1.1.1.1"], "search": []]], ["capabilities": ["mac": true]],
         ] as [JSONObject])
@@ -131,6 +132,9 @@ struct KeyTests {
         Bad(["sysctl": ["net.core.somaxconn": "1\n2"]], 7, "sysctl.net.core.somaxconn", "line break"),
         Bad(["sysctl": ["net.core.somaxconn": "1", "net/core/somaxconn": "2"]], 7, "net/core/somaxconn", "twice"),
         Bad(["args": ["cni": ["mtu": 20]]], 7, "args.cni.mtu", "20"),
+        Bad(
+            ["args": ["cni": ["mac": "01:00:5e:00:00:01"]], "mac": "c2:11:22:33:44:55"], 7,
+            "\"args.cni.mac\": \"01:00:5e:00:00:01\"", "unicast"),
         Bad(["args": ["cni": ["promisc": "x"]]], 7, "\"args.cni.promisc\": \"x\""),
         Bad(["args": ["cni": ["sysctl": ["fs.file-max": "1"]]]], 7, "fs.file-max"),
         Bad([:], 4, "X=1", arguments: "X=1"),

@@ -16,13 +16,48 @@ struct BridgeKeysTests {
         }
     }
 
-    @Test("without mtu it is that of the link with the default route")
-    func automaticMTU() throws {
+    @Test("CHECK holds an automatic mtu against the one that ADD chose, whatever the uplink's is meanwhile")
+    func uplinkChanges() throws {
+        try PrivateHost.run { host in
+            try host.makeUplink()
+            let first = try host.attach(.bridged(), "c1")
+            try host.must("ip link set wan0 mtu 1300")
+            // The kernel lowers a bridge's MTU to its smallest port's.
+            let second = try host.attach(.bridged(), "c2")
+            try host.must("ip link set wan0 mtu 9000")
+            for attached in [first, second] {
+                let failure = try host.check(attached)
+                host.expect(failure == nil, "\(failure!)")
+            }
+            // Below all of its ports it is somebody's doing, and drops packets of the host.
+            try host.must("ip link set cni0 mtu 1280")
+            try host.expectDrift(first, 0, naming: "cni0")
+        }
+    }
+
+    @Test(
+        "CHECK does not ask of somebody else's bridge that its MTU be ours",
+        arguments: [nil, JSON.integer(1500)] as [JSON?])
+    func strangersBridge(_ mtu: JSON?) throws {
+        try PrivateHost.run { host in
+            try host.makeUplink()
+            try host.must("ip link add cni0 type bridge")
+            try host.must("ip link set cni0 mtu 1400")
+            let attached = try host.attach(.bridged(keys: mtu.map { ["mtu": $0] } ?? [:]), "c1")
+            host.expect(try host.link("cni0")["mtu"], is: 1400, "the bridge's MTU")
+            let failure = try host.check(attached)
+            host.expect(failure == nil, "\(failure!)")
+        }
+    }
+
+    @Test("without mtu it is that of the link with the default route", arguments: AddressFamily.allCases)
+    func automaticMTU(_ family: AddressFamily) throws {
         try PrivateHost.run { host in
             try host.makeNamespace("outside")
-            try host.cable("wan0", ["192.0.2.1/24"], to: "outside", "eth0", ["192.0.2.9/24"])
+            try host.cable(
+                "wan0", ["192.0.2.1/24", "2001:db8::1/64"], to: "outside", "eth0", ["192.0.2.9/24", "2001:db8::9/64"])
             try host.must("ip link set wan0 mtu 1300")
-            try host.must("ip route add default via 192.0.2.9")
+            try host.must("ip -\(family.rawValue) route add default via \(Uplink.outside(family))")
             let attached = try host.attach(.bridged(v6: nil), "c1")
             host.expect(try host.link("eth0", in: "c1")["mtu"], is: 1300, "the container end's MTU")
             host.expect(attached.link("eth0")?["mtu"], is: 1300, "the MTU in the result")
@@ -84,6 +119,34 @@ struct BridgeKeysTests {
         }
     }
 
+    @Test("a name that is another kind of link's is code 104 and named, and the link is left alone")
+    func noBridge() throws {
+        try PrivateHost.run { host in
+            try host.must("ip link add cni0 type veth peer name other0")
+            try host.makeNamespace("c1")
+            let attached = Attached(network: .bridged(), id: "c1", namespace: "c1")
+            try host.expectUnchanged {
+                try host.expectError(104, naming: ["cni0", "veth"], attached.call(0, "ADD", previous: nil))
+            }
+        }
+    }
+
+    @Test("C-3 the record says whose ADD switched forwarding on")
+    func switchedOn() throws {
+        try PrivateHost.run { host in
+            try host.must("sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=1")
+            let attached = try ["c1", "c2"].map { try host.attach(.bridged(), $0) }
+            let notes = try attached.map { one in
+                let attachment = Attachment(network: "net1", containerID: one.id, interface: LinkName("eth0")!)
+                // A line for whose the record is, the result, and each plugin.
+                let lines = try Files.read("/run/berth/attachments/\(attachment.tag).json").split(separator: 0x0a)
+                let bridge = try lines.map { try JSON(parsing: Array($0)) }.first { $0["plugin"] == "bridge" }
+                return bridge?["notes"]?["switchedOn"]
+            }
+            host.expect(notes, is: [["net/ipv4/ip_forward"], nil], "the two notes")
+        }
+    }
+
     @Test("dns replaces what IPAM gave")
     func dns() throws {
         let result = try PrivateHost.run { host in
@@ -96,6 +159,29 @@ struct BridgeKeysTests {
         #expect(result["dns"]?["domain"] == "example.org")
         #expect(result["dns"]?["search"] == ["a.example"])
         #expect(result["dns"]?["options"] == ["ndots:5"])
+    }
+
+    @Test("what the runtime says of dns stands in the result, in the place of the same key alone")
+    func runtimeDNS() throws {
+        let (whole, part, wrong) = try PrivateHost.run { host in
+            let dns: JSON = ["nameservers": ["10.1.1.1"], "domain": "example.org", "search": ["a.example"]]
+            let told: JSON = ["servers": ["10.2.2.2", "fd00::2"], "searches": ["b.example"], "options": ["ndots:2"]]
+            let network = TestNetwork.bridged(keys: ["dns": dns])
+            let whole = try host.attach(network, "c1", runtimeConfig: ["dns": told]).result
+            let part = try host.attach(network, "c2", runtimeConfig: ["dns": ["searches": ["b.example"]]]).result
+            try host.makeNamespace("c3")
+            let attached = Attached(
+                network: network, id: "c3", namespace: "c3", runtimeConfig: ["dns": ["servers": "10.2.2.2"]])
+            return (whole, part, try host.call(attached.call(0, "ADD", previous: nil)))
+        }
+        #expect(whole["dns"]?["nameservers"] == ["10.2.2.2", "fd00::2"])
+        #expect(whole["dns"]?["domain"] == "example.org")
+        #expect(whole["dns"]?["search"] == ["b.example"])
+        #expect(whole["dns"]?["options"] == ["ndots:2"])
+        #expect(part["dns"]?["nameservers"] == ["10.1.1.1"])
+        #expect(part["dns"]?["search"] == ["b.example"])
+        #expect(part["dns"]?["options"] == nil)
+        #expect(wrong.isError(7) && wrong.sentence.contains("runtimeConfig.dns.servers"), "\(wrong)")
     }
 
     @Test("another gateway address on the bridge is refused with its owner named, and replaced with forceAddress")

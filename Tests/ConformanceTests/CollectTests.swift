@@ -65,6 +65,28 @@ struct CollectTests {
         }
     }
 
+    @Test("P-52 P-57 GC that could not remove a container's objects does not give its address away")
+    func leaseKept() throws {
+        try PrivateHost.run { host in
+            let attached = try host.attach(.bridged(), "c1")
+            let lease = "/var/lib/cni/networks/net1/\(attached.address(.v4)!)"
+            var configuration = Call.whole(attached.network.plugins[0])
+            configuration["cni.dev/valid-attachments"] = []
+            let call = Call(.bridge, "GC", configuration).with {
+                ($0.containerID, $0.netns, $0.interface) = (nil, nil, nil)
+            }
+            // Without CAP_NET_ADMIN nothing can be removed.
+            let answer = Answer(
+                try host.run(
+                    ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin", PluginType.bridge.path],
+                    environment: call.variables, input: call.input))
+            host.expect(answer.code != nil, "GC without the right to remove anything succeeded: \(answer)")
+            host.expect(Files.exists(lease), "the lease was released")
+            try host.expectSuccess(call)
+            host.expect(!Files.exists(lease), "the lease is still there")
+        }
+    }
+
     @Test("P-58 GC without a list removes nothing and is code 7", arguments: PluginType.allCases)
     func noList(_ plugin: PluginType) throws {
         try PrivateHost.run { host in

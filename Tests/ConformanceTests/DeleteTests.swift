@@ -77,6 +77,31 @@ struct DeleteTests {
         }
     }
 
+    @Test("P-50 DEL takes no offence at values that it does not need")
+    func uselessValues() throws {
+        try PrivateHost.run { host in
+            let before = try host.baseline(.everything, ports: Ports.tcp8080)
+            let useless: JSONObject = [
+                "runtimeConfig": "none", "args": ["cni": []], "cni.dev/valid-attachments": 7,
+                "cni.dev/attachments": [1],
+                "prevResult": "gone", "capabilities": [],
+            ]
+            let attached = try host.attach(.everything, "c1", ports: Ports.tcp8080)
+            for index in attached.network.plugins.indices.reversed() {
+                var configuration = Call.whole(attached.network.plugins[index])
+                for (key, value) in useless { configuration[key] = value }
+                var call = attached.call(index, "DEL", previous: nil)
+                call.input = Array(JSON.object(configuration).text.utf8)
+                call.arguments = "FOO"
+                try host.expectSuccess(call)
+            }
+            host.expect(try host.settledState().difference(from: before), is: "", "the difference")
+            var alone = PluginType.hostLocal.configuration
+            for (key, value) in useless { alone[key] = value }
+            try host.expectSuccess(Call(.hostLocal, "DEL", alone).with { $0.arguments = ";" })
+        }
+    }
+
     @Test("P-50 DEL of what was never added succeeds and changes nothing", arguments: PluginType.allCases)
     func neverAdded(_ plugin: PluginType) throws {
         try PrivateHost.run { host in

@@ -88,25 +88,48 @@ struct DropInTests {
         }
     }
 
-    @Test("N-1 two networks with the same subnet both hide their containers, or the second is refused with a sentence")
-    func overlapping() throws {
+    @Test(
+        "N-1 two networks with the same subnet both work and hide their containers, or the second is refused with a sentence",
+        arguments: [false, true], AddressFamily.allCases)
+    func overlapping(_ sameAddress: Bool, _ family: AddressFamily) throws {
         try PrivateHost.run { host in
             try host.makeUplink()
             let first = try host.attach(.bridged(), "c1")
-            let other = TestNetwork.bridged(name: "net2", bridge: "cni1")
+            // Where both begin with the same address, that alone is a conflict already.
+            let ranges: JSON = [
+                [["subnet": "10.22.0.0/24", "rangeStart": "10.22.0.100"]],
+                [["subnet": "fd22::/64", "rangeStart": "fd22::100"]],
+            ]
+            let ipam: JSON = [
+                "type": "host-local", "ranges": ranges, "routes": [["dst": "0.0.0.0/0"], ["dst": "::/0"]],
+            ]
+            let other = TestNetwork.bridged(name: "net2", bridge: "cni1", keys: sameAddress ? [:] : ["ipam": ipam])
+            let before = try host.settledState()
+            var second: Attached?
             var refused: Answer?
-            do { _ = try host.attach(other, "c2") } catch let error as PluginFailed { refused = error.answer }
-            if let refused {
+            do { second = try host.attach(other, "c2") } catch let error as PluginFailed { refused = error.answer }
+            func works(_ attached: Attached) throws {
+                let failure = try host.check(attached)
+                host.expect(failure == nil, "\(attached.id): \(failure!)")
+                let target = Endpoint(Uplink.outside(family), 7000)
                 host.expect(
-                    refused.code != nil && refused.sentence.contains("10.22.0"), "the subnet is not named: \(refused)")
+                    try host.converse(
+                        .udp, from: attached.namespace, to: target, at: "outside", listening: target, milliseconds: 500
+                    )?.address,
+                    is: Uplink.host(family), "\(attached.id) as the outside sees it, with an answer")
             }
-            let failure = try host.check(first)
-            host.expect(failure == nil, "the first was hurt: \(failure!)")
-            let target = Endpoint(Uplink.outside(.v4), 7000)
-            host.expect(
-                try host.converse(.udp, from: "c1", to: target, at: "outside", listening: target)?.address,
-                is: Uplink.host(.v4),
-                "the first container as the outside sees it")
+            if let refused {
+                for word in ["10.22.0", "net1"] where !refused.sentence.contains(word) {
+                    host.expect(false, "\(word) is not named: \(refused)")
+                }
+                host.expect(refused.isError(101), "\(refused)")
+                host.expect(
+                    try host.settledState().without(["link cni1", "address cni1", "route", "sysctl"]).difference(
+                        from: before.without(["link cni1", "address cni1", "route", "sysctl"])), is: "",
+                    "the host after the refusal")
+            }
+            try works(first)
+            if let second { try works(second) }
         }
     }
 }

@@ -103,7 +103,7 @@ struct EnvironmentTests {
     func badInterface(_ plugin: PluginType) throws {
         try PrivateHost.run { host in
             try host.expectUnchanged {
-                for name in ["sixteen-bytes-xx", ".", "..", "a/b", "a:b", "a b", "a\tb"] {
+                for name in ["sixteen-bytes-xx", "all", "default", ".", "..", "a/b", "a:b", "a b", "a\tb"] {
                     for command in ["ADD", "DEL", "CHECK"] {
                         try host.expectError(
                             4, naming: ["CNI_IFNAME", name], Call(plugin, command).with { $0.interface = name },

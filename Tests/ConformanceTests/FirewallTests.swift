@@ -82,6 +82,63 @@ struct FirewallTests {
         }
     }
 
+    @Test(
+        "P-34 P-50 a port that was isolated is no longer so after DEL, after GC and after an ADD that failed",
+        arguments: ["DEL", "DEL without namespace", "GC", "failed ADD"])
+    func isolationTakenBack(_ how: String) throws {
+        try PrivateHost.run { host in
+            let attached = try FirewallTests.behindBridge(host, "c1")
+            let firewall = Attached(
+                network: TestNetwork([["type": "firewall", "ingressPolicy": "isolated"]]), id: "c1", namespace: "c1",
+                result: attached.result)
+            let before = try host.portFlags(attached)
+            host.expect(before.contains("isolated off"), "the port before: \(before)")
+            if how == "failed ADD" {
+                // A set of the wrong type stands in the way of the elements, which come last.
+                try host.must(
+                    "nft -f -",
+                    input: "delete table inet berth; add table inet berth; "
+                        + "add set inet berth members4 { type ether_addr; }\n")
+                let answer = try host.call(firewall.call(0, "ADD", previous: attached.result))
+                host.expect(answer.code != nil, "ADD succeeded: \(answer)")
+                host.expect(try host.portFlags(attached), is: before, "the port")
+                return
+            }
+            try host.expectSuccess(firewall.call(0, "ADD", previous: attached.result))
+            host.expect(try host.portFlags(attached).contains("isolated on"), "ADD does not isolate the port")
+            switch how {
+            case "GC":
+                let failure = try host.collect(firewall.network, valid: [])
+                host.expect(failure == nil, "\(failure!)")
+            case "DEL": try host.detach(firewall)
+            default: try host.detach(firewall, losing: [.namespace, .previousResult])
+            }
+            host.expect(try host.portFlags(attached), is: before, "the port")
+        }
+    }
+
+    @Test("a port that somebody else had isolated stays so after DEL")
+    func isolatedBefore() throws {
+        try PrivateHost.run { host in
+            let attached = try FirewallTests.behindBridge(host, "c1")
+            try host.must("ip link set \(attached.hostEnd!) type bridge_slave isolated on")
+            let firewall = Attached(
+                network: TestNetwork([["type": "firewall", "ingressPolicy": "isolated"]]), id: "c1", namespace: "c1",
+                result: attached.result)
+            try host.expectSuccess(firewall.call(0, "ADD", previous: attached.result))
+            try host.detach(firewall)
+            host.expect(try host.portFlags(attached).contains("isolated on"), "the stranger's flag was taken")
+        }
+    }
+
+    /// On a bridge whose frames do not pass the IP rules.
+    static func behindBridge(_ host: PrivateHost, _ id: String) throws -> Attached {
+        for file in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
+            try host.must("tee /proc/sys/net/bridge/\(file)", input: "0")
+        }
+        return try host.attach(.bridged(), id)
+    }
+
     @Test("publishedAcrossNetworks false keeps published ports from other networks")
     func notAcross() throws {
         try PrivateHost.run { host in
@@ -117,55 +174,6 @@ struct FirewallTests {
         }
     }
 
-    @Test(
-        "N-8 a foreign chain that drops forwarded packets is said on standard error, and left alone",
-        arguments: [
-            (
-                "inet ufw-like forward",
-                "nft add table inet ufw-like;nft add chain inet ufw-like forward { type filter hook forward priority 0 ; policy drop ; }"
-            ),
-            (
-                "ip filter FORWARD",
-                "nft add table ip filter;nft add chain ip filter FORWARD { type filter hook forward priority 0 ; policy drop ; }"
-            ),
-        ])
-    func foreignDrop(_ place: String, _ commands: String) throws {
-        try PrivateHost.run { host in
-            for command in commands.split(separator: ";nft") {
-                try host.must(command.hasPrefix("nft") ? String(command) : "nft\(command)")
-            }
-            let before = try host.must("nft list ruleset")
-            let attached = try host.attach(.bridged(), "c1")
-            let firewall = Attached(network: TestNetwork([TestNetwork.firewall]), id: "c1", namespace: "c1")
-            let answer = try host.call(firewall.call(0, "ADD", previous: attached.result))
-            host.expect(answer.succeeded, "\(answer)")
-            let words = place.split(separator: " ")
-            for word in words.dropFirst() {
-                host.expect(
-                    answer.outcome.errorOutput.contains(word), "\(word) is not named: \(answer.outcome.errorOutput)")
-            }
-            host.expect(answer.outcome.errorOutput.contains("drop"), "no word of drop: \(answer.outcome.errorOutput)")
-            let after = try host.must("nft list table \(words.dropLast().joined(separator: " "))")
-            host.expect(before.contains(after.split(separator: "\n")[1]), "the foreign table changed: \(after)")
-        }
-    }
-
-    @Test("N-6 portmap says that nothing accepts its packets when a foreign chain drops them")
-    func portmapWarns() throws {
-        try PrivateHost.run { host in
-            try host.must("nft add table ip filter")
-            try host.must("nft add chain ip filter FORWARD { type filter hook forward priority 0 ; policy drop ; }")
-            let attached = try host.attach(.bridged(), "c1")
-            let portmap = Attached(
-                network: TestNetwork([TestNetwork.portmap]), id: "c1", namespace: "c1",
-                runtimeConfig: ["portMappings": Ports.tcp8080])
-            let answer = try host.call(portmap.call(0, "ADD", previous: attached.result))
-            host.expect(answer.succeeded, "\(answer)")
-            host.expect(
-                answer.outcome.errorOutput.contains("FORWARD"), "the chain is not named: \(answer.outcome.errorOutput)")
-        }
-    }
-
     @Test("the bridge is found by the link's master, not by its place in the result")
     func bridgeByMaster() throws {
         try PrivateHost.run { host in
@@ -190,5 +198,15 @@ struct FirewallTests {
             host.expect(try FirewallTests.reaches(host, "c2", first, .v4), is: true, "the neighbour reaches it")
             host.expect(try FirewallTests.reaches(host, "c3", first, .v4), is: false, "the other network reaches it")
         }
+    }
+}
+
+extension PrivateHost {
+    /// `hairpin off … isolated off …` of the container's port.
+    fileprivate func portFlags(_ attached: Attached) throws -> String {
+        let words = try must("ip -d -o link show \(attached.hostEnd!)").split(separator: " ").map(String.init)
+        return words.indices.filter { ["hairpin", "isolated", "learning", "flood"].contains(words[$0]) }.map {
+            "\(words[$0]) \(words[$0 + 1])"
+        }.joined(separator: " ")
     }
 }

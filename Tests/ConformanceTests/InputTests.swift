@@ -8,7 +8,7 @@ struct InputTests {
         ("bridge", "mtu", JSON.string("many")), ("bridge", "mtu", -5), ("bridge", "mtu", 99_999_999),
         ("bridge", "isGateway", "yes"), ("bridge", "ipMasq", 1), ("bridge", "bridge", "a/b"),
         ("bridge", "bridge", "longer-than-fifteen"), ("bridge", "ipMasqBackend", "ebpf"),
-        ("bridge", "ipam", "host-local"),
+        ("bridge", "ipam", "host-local"), ("bridge", "removeEmptyBridge", "yes"),
         ("portmap", "snat", "yes"), ("portmap", "backend", "ebpf"), ("portmap", "markMasqBit", 32),
         ("firewall", "backend", "ebpf"), ("firewall", "ingressPolicy", "closed"), ("tuning", "mtu", "many"),
         ("tuning", "mac", "not-a-mac"), ("tuning", "sysctl", ["net.ipv4.ip_forward"]), ("tuning", "promisc", "on"),
@@ -16,12 +16,13 @@ struct InputTests {
 
     static let laterKeys: [(String, String, JSON)] = [
         ("bridge", "vlan", JSON.integer(100)), ("bridge", "vlanTrunk", [["id": 101]]),
-        ("bridge", "macspoofchk", true),
+        ("bridge", "preserveDefaultVlan", true), ("bridge", "macspoofchk", true),
         ("bridge", "portIsolation", true), ("bridge", "disableContainerInterface", true),
         ("bridge", "ipMasqBackend", "iptables"),
         ("portmap", "backend", "iptables"), ("portmap", "externalSetMarkChain", "KUBE-MARK-MASQ"),
-        ("portmap", "localhostRelay", true), ("firewall", "backend", "iptables"),
-        ("firewall", "backend", "firewalld"),
+        ("portmap", "conditionsV4", ["-s", "192.0.2.0/24"]), ("portmap", "conditionsV6", ["!", "-i", "eth0"]),
+        ("portmap", "hostIP", "::1"), ("portmap", "localhostRelay", true), ("firewall", "backend", "iptables"),
+        ("firewall", "backend", "firewalld"), ("firewall", "firewalldZone", "dmz"),
     ]
 
     static let commands = ["ADD", "DEL", "CHECK", "GC", "STATUS"]
@@ -181,13 +182,19 @@ struct InputTests {
             try host.makeNamespace("c1")
             let plugin = PluginType(rawValue: plugin)!
             var configuration = plugin.configuration
-            configuration[key] = value
+            var mapping: JSONObject = ["hostPort": 80, "containerPort": 80, "protocol": "tcp"]
+            if key == "hostIP" { mapping[key] = value } else { configuration[key] = value }
             if plugin.isChained { configuration["prevResult"] = PreviousResult.plain }
-            configuration["runtimeConfig"] = [
-                "portMappings": [["hostPort": 80, "containerPort": 80, "protocol": "tcp"]]
-            ]
+            configuration["runtimeConfig"] = ["portMappings": [.object(mapping)]]
             try host.expectUnchanged {
-                try host.expectError(2, naming: [key, value.string ?? value.text], Call(plugin, "ADD", configuration))
+                let words = [key, value.string ?? value.text]
+                try host.expectError(2, naming: words, Call(plugin, "ADD", configuration))
+                // P-56: what ADD would refuse, STATUS does not promise; it knows no previous result.
+                configuration["prevResult"] = nil
+                let status = Call(plugin, "STATUS", configuration).with {
+                    ($0.containerID, $0.netns, $0.interface) = (nil, nil, nil)
+                }
+                try host.expectError(2, naming: words, status)
             }
         }
     }

@@ -7,17 +7,17 @@ import Testing
 /// `kill -9` before every system call of a plugin, by strace's fault injection; then DEL must leave the host as it was.
 @Suite("A plugin killed at any of its system calls leaves nothing after DEL")
 struct KillTests {
-    static let verbs: [(PluginType, String)] = [
-        (.bridge, "ADD"), (.bridge, "DEL"), (.portmap, "ADD"), (.portmap, "DEL"), (.firewall, "ADD"),
-        (.firewall, "DEL"),
-        (.tuning, "ADD"), (.tuning, "DEL"), (.loopback, "ADD"), (.loopback, "DEL"), (.hostLocal, "ADD"),
-        (.hostLocal, "DEL"),
-    ]
+    static let verbs: [(PluginType, String, JSONObject)] =
+        ["ADD", "DEL"].flatMap { verb in
+            [PluginType.bridge, .portmap, .firewall, .tuning, .loopback, .hostLocal].map { ($0, verb, [:]) }
+                // Without br_netfilter the port itself is isolated: a change of another plugin's link.
+                + [(.firewall, verb, ["ingressPolicy": "isolated"]), (.bridge, verb, ["removeEmptyBridge": true])]
+        }
 
     @Test("kill -9 at every system call", arguments: verbs)
-    func killed(_ plugin: PluginType, _ verb: String) throws {
+    func killed(_ plugin: PluginType, _ verb: String, _ keys: JSONObject) throws {
         try PrivateHost.run { host in
-            let subject = try KillSubject(host, plugin)
+            let subject = try KillSubject(host, plugin, keys)
             let before = try host.settledState()
             let calls = try subject.systemCalls(of: verb, host)
             host.expect(calls.count > 20, "strace saw only \(calls.count) system calls")
@@ -58,10 +58,14 @@ struct KillSubject {
     private var configuration: JSONObject
     private let ports: JSONObject = ["portMappings": Ports.one(.tcp, 8080, 80)]
 
-    init(_ host: PrivateHost, _ plugin: PluginType) throws {
+    init(_ host: PrivateHost, _ plugin: PluginType, _ keys: JSONObject = [:]) throws {
         self.plugin = plugin
         try host.makeNamespace("c1")
         configuration = plugin.configuration
+        configuration.merge(keys)
+        for file in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
+            try host.must("tee /proc/sys/net/bridge/\(file)", input: "0")
+        }
         switch plugin {
         case .bridge, .hostLocal, .loopback: break
         case .portmap, .firewall, .tuning:
@@ -72,9 +76,12 @@ struct KillSubject {
             configuration["prevResult"] = attached.result
             if plugin == .portmap { configuration["runtimeConfig"] = .object(ports) }
         }
-        // Everything shared is there before the first look.
+        // Everything shared is there before the first look; links of other plugins' making are never shared.
+        func links() throws -> HostState { try host.state().matching { $0.hasPrefix("link ") } }
+        let before = try links()
         try host.expectSuccess(call("ADD", "first"))
         try host.expectSuccess(call("DEL", "first"))
+        if plugin.isChained { host.expect(try links().difference(from: before), is: "", "links after a first DEL") }
     }
 
     func call(_ command: String, _ id: String) -> Call {

@@ -50,6 +50,45 @@ struct ParallelTests {
         }
     }
 
+    @Test("P-19 P-59 64 at once, ADDs, DELs and a GC: what is valid stands whole, of the rest nothing is left")
+    func addsDeletesAndCollection() throws {
+        try PrivateHost.run { host in
+            let network = TestNetwork.everything
+            let before = try host.baseline(network, ports: Ports.tcp8080)
+            // 24 that the runtime knows, 12 that it has forgotten, and 31 that come meanwhile.
+            let known = try (0..<24).map { try host.attach(network, "old\($0)", ports: Ports.one(.tcp, 8000 + $0, 80)) }
+            let lost = try (0..<12).map { try host.attach(network, "lost\($0)", ports: Ports.one(.udp, 8000 + $0, 80)) }
+            let coming = (33..<64).map { Attached(network: network, id: "new\($0)", namespace: "new\($0)") }
+            let came = try host.onThreads(64) { worker, index -> Attached? in
+                switch index {
+                case 0..<24: try worker.detach(known[index])
+                // Somebody remembers some of the forgotten, just when GC removes them.
+                case 24..<32: try worker.detach(lost[index - 24])
+                case 32:
+                    let failure = try worker.collect(network, valid: known + coming)
+                    if let failure { throw PluginFailed(answer: failure) }
+                default: return try worker.attach(network, "new\(index)", ports: Ports.one(.tcp, 9000 + index, 80))
+                }
+                return nil
+            }.compactMap { $0 }
+            for family in AddressFamily.allCases {
+                host.expect(
+                    Set(came.compactMap { $0.address(family) }).count, is: 31,
+                    "different IPv\(family.rawValue) addresses")
+            }
+            for attached in came {
+                let failure = try host.check(attached)
+                host.expect(failure == nil, "\(attached.id): \(failure!)")
+            }
+            let left = try host.settledState().lines.filter { line in
+                ["net1/old", "net1/lost", "= \"old", "= \"lost"].contains { line.contains($0) }
+            }
+            host.expect(left, is: [], "of those that went")
+            for attached in came { try host.detach(attached) }
+            host.expect(try host.settledState().difference(from: before), is: "", "the difference")
+        }
+    }
+
     @Test("P-19 the first ADDs of a host, all at once, agree on bridge, table and addresses")
     func firstAtOnce() throws {
         try PrivateHost.run { host in
@@ -64,13 +103,17 @@ struct ParallelTests {
         }
     }
 
-    @Test(
-        "no plugin executes another program, whatever the command",
-        arguments: PluginType.allCases.filter { $0 != .hostLocal })
+    @Test("no plugin executes another program, whatever the command", arguments: PluginType.allCases)
     func noExecve(_ plugin: PluginType) throws {
         try PrivateHost.run { host in
-            let network = plugin == .loopback ? TestNetwork([["type": "loopback"]]) : TestNetwork.everything
-            let index = network.plugins.firstIndex { $0["type"]?.string == plugin.rawValue }!
+            let network =
+                switch plugin {
+                case .loopback: TestNetwork([["type": "loopback"]])
+                // Alone, by the configuration that the bridge plugin would hand it.
+                case .hostLocal: TestNetwork([plugin.configuration])
+                default: TestNetwork.everything
+                }
+            let index = network.plugins.firstIndex { $0["type"]?.string == plugin.rawValue } ?? 0
             var attached = Attached(
                 network: network, id: "c1", namespace: "c1", runtimeConfig: ["portMappings": Ports.tcp8080])
             try host.makeNamespace("c1")

@@ -153,6 +153,53 @@ struct PortmapConflictTests {
     }
 }
 
+extension PortmapConflictTests {
+    @Test(
+        "N-4 a datagram flow through the host to somebody else's port of that number is nobody's business",
+        arguments: AddressFamily.allCases)
+    func strangersFlow(_ family: AddressFamily) throws {
+        try PrivateHost.run { host in
+            try host.makeUplink()
+            // It publishes a port, so that flows are tracked, and asks an outside server at port 53.
+            let asking = try host.attach(PortmapConflictTests.network, "c0", ports: Ports.one(.udp, 9000, 90))
+            let source = Endpoint(asking.address(family)!, 4444)
+            try host.datagram(from: "c0", source: source, to: Endpoint(Uplink.outside(family), 53))
+            try host.datagram(
+                from: "outside", source: Endpoint(Uplink.outside(family), 4445), to: Endpoint(Uplink.host(family), 53))
+            host.expect(
+                try host.tracked("sport=4444", "dport=53") > 0,
+                "the flow is not tracked: the test would prove nothing")
+            let server = try host.attach(PortmapConflictTests.network, "c1", ports: Ports.one(.udp, 53, 53))
+            host.expect(try host.tracked("sport=4444", "dport=53") > 0, "ADD cut the stranger's flow")
+            host.expect(try host.tracked("sport=4445", "dport=53"), is: 0, "stale flows to the host's own port")
+            try host.detach(server)
+            host.expect(try host.tracked("sport=4444", "dport=53") > 0, "DEL cut the stranger's flow")
+        }
+    }
+}
+
+extension PortmapConflictTests {
+    @Test(
+        "a port that no address of the container can serve is a warning, and the others are published",
+        arguments: [("v4", "::"), ("v6", "0.0.0.0"), ("none", nil)] as [(String, String?)])
+    func unservable(_ addresses: String, _ hostIP: String?) throws {
+        try PrivateHost.run { host in
+            let network = TestNetwork.bridged(
+                v4: addresses == "v4" ? "10.22.0.0/24" : nil, v6: addresses == "v6" ? "fd22::/64" : nil,
+                keys: addresses == "none" ? ["ipam": [:]] : [:])
+            let plain = try host.attach(network, "c1")
+            var told = Attached(network: TestNetwork([TestNetwork.portmap]), id: "c1", namespace: "c1")
+            told.runtimeConfig["portMappings"] = .array(
+                Ports.one(.tcp, 8080, 80, hostIP: hostIP).array! + Ports.one(.udp, 8081, 80).array!)
+            let answer = try host.call(told.call(0, "ADD", previous: plain.result))
+            host.expect(answer.succeeded, "\(answer)")
+            let lines = answer.outcome.errorOutput.split(separator: "\n").filter { $0.contains("published nowhere") }
+            host.expect(lines.count, is: addresses == "none" ? 2 : 1, "warnings: \(lines)")
+            host.expect(lines.first?.contains("8080/tcp") == true, "the port is not named: \(lines)")
+        }
+    }
+}
+
 extension PrivateHost {
     /// Connections of this host whose line holds all of these words.
     func tracked(_ words: String...) throws -> Int {

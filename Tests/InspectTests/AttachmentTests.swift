@@ -3,6 +3,7 @@ import Glibc
 import JSON
 import NetCore
 import PluginKit
+import TestSupport
 import Testing
 
 @testable import Inspect
@@ -86,6 +87,57 @@ enum Records {
         #expect(AttachmentList.Entry(record).addresses == ["192.168.1.5/24"])
         record.result = "nonsense"
         #expect(AttachmentList.Entry(record).addresses.isEmpty)
+    }
+
+    /// What the runtime remembers of an attachment, after a DEL that failed for this reason.
+    private static func cached(_ container: String, _ reason: String?) throws -> CachedAttachment {
+        let result = try JSON(
+            parsing: Array(
+                #"""
+                {"cniVersion": "1.0.0", "interfaces": [{"name": "demo0"}, {"name": "eth0", "sandbox": "/run/netns/x"}],
+                 "ips": [{"address": "10.88.0.9/24", "interface": 1}]}
+                """#.utf8))
+        return CachedAttachment(
+            network: "demo",
+            parameters: try AttachmentParameters(
+                containerID: container, netns: "/run/netns/\(container)", interface: LinkName("eth0")!,
+                arguments: CNIArguments("")),
+            configuration: Array("{}".utf8), result: result, owner: "test", pendingDelete: reason)
+    }
+
+    @Test("R-6 what a DEL could not take down is pending-delete with the reason, with a record or without")
+    func pendingDelete() throws {
+        let list = AttachmentList(
+            [Records.web, Records.client],
+            cached: [
+                try AttachmentTests.cached("web", "table busy"), try AttachmentTests.cached("gone", "no\nroot"),
+                try AttachmentTests.cached("client", nil), try AttachmentTests.cached("unknown", nil),
+            ])
+        #expect(list.entries.map(\.attachment.containerID) == ["client", "gone", "web"])
+        #expect(list.entries.map(\.state) == ["pending", "pending-delete", "pending-delete"])
+        #expect(list.entries[1].addresses == ["10.88.0.9/24"] && list.entries[1].netns == "/run/netns/gone")
+        #expect(list.entries[2].hostInterface == "veth638c742877d")
+        let lines = list.table.split(separator: "\n")
+        #expect(lines.count == 4 && lines[3].hasSuffix("  pending-delete: table busy"))
+        #expect(list.json.array?.map { $0["reason"]?.string } == [nil, "no\nroot", "table busy"])
+    }
+
+    @Test("R-6 the cache of the runtime is read, of one network where one is named")
+    func cache() throws {
+        let gone = try AttachmentTests.cached("gone", "table busy")
+        try PrivateHost.run { host in
+            let state = StateDirectory("\(host.scratch)/state")
+            let cache = ResultCache("\(host.scratch)/cache")
+            try cache.write(gone)
+            try Files.replace("\(host.scratch)/cache/results/demo-broken-eth0", with: Array("{".utf8))
+            let states = try AttachmentList(of: state, cache: cache).entries.map(\.state)
+            host.expect(states, is: ["pending-delete"], "of all networks")
+            for (network, count) in [("demo", 1), ("other", 0)] {
+                let entries = try AttachmentList(of: state, cache: cache, network: network).entries
+                host.expect(entries.count, is: count, "of \(network)")
+            }
+            host.expect(try AttachmentList(of: state).entries.isEmpty, "without the cache")
+        }
     }
 
     @Test("records are read from the state directory, of one network where one is named")

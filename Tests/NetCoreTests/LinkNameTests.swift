@@ -9,7 +9,8 @@ struct LinkNameTests {
         "a b",
         "a\tb", "a\nb", "a\u{b}b", "a\u{c}b", "a\rb", "veth%d", "%", "%s", "a%", "a\"b", "a'b", "a$b", "a`b", "a\\b",
         "-a", "ä", "à",
-        "eth\u{301}", "日本語網", "日本語網a", "a;b", "a{b", "a@b", "a+b", "a#b", "lo2", "\u{1b}[2J", "a\u{7f}",
+        "eth\u{301}", "日本語網", "日本語網a", "a;b", "a{b", "a@b", "a+b", "a#b", "lo2", "all", "default", "All", "all0",
+        "\u{1b}[2J", "a\u{7f}",
     ]
 
     @Test("P-7 a name is taken exactly when the kernel makes a link of that name", arguments: names)

@@ -130,7 +130,6 @@ struct Chain: Sendable, CustomStringConvertible {
         ports("IPv6 alone", [["hostPort": 8080, "containerPort": 80]], [:], v6),
         behind("firewall: open", ["type": "firewall"]),
         behind("firewall: same-bridge", ["type": "firewall", "ingressPolicy": "same-bridge"]),
-        behind("firewall: isolated", ["type": "firewall", "ingressPolicy": "isolated"]),
         behind("firewall: strict", ["type": "firewall", "ingressPolicy": "strict", "publishedAcrossNetworks": false]),
         behind("firewall: the administrator's chain", ["type": "firewall", "iptablesAdminChainName": "MINE"]),
     ]
@@ -163,6 +162,8 @@ struct Chain: Sendable, CustomStringConvertible {
                 "type": "tuning", "mtu": 1400, "mac": "c2:11:22:33:44:66", "promisc": true, "allmulti": true,
                 "txQLen": 500,
             ]),
+        // Without br_netfilter the bridge plugin's port is isolated.
+        behind("firewall: isolated", ["type": "firewall", "ingressPolicy": "isolated"]),
         behind(
             "tuning: parameters",
             ["type": "tuning", "sysctl": ["net.ipv4.conf.IFNAME.arp_filter": "1", "net/core/somaxconn": "500"]]),

@@ -117,7 +117,7 @@ def state():
     files = [os.path.join(folder, name) for top in ("/var/lib/cni", "/run/berth", "/run/netns")
              for folder, _, names in os.walk(top) for name in names]
     # What stays by design: locks, host-local's cursors and the fingerprint of its index, the outside machine.
-    ignored = re.compile(r"/lock$|\.lock$|^/run/berth/locks/|/last_reserved_ip\.\d+$|/\.berth/\.[^/]+$|^/run/netns/outside$")
+    ignored = re.compile(r"/lock$|\.lock$|^/run/berth/(locks|runtime)/|/last_reserved_ip\.\d+$|/\.berth/\.[^/]+$|^/run/netns/outside$")
     routes = run("ip", "route") + "\n" + run("ip", "-6", "route")
     return {
         "links": links(),

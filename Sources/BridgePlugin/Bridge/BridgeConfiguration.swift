@@ -19,6 +19,8 @@ public struct BridgeConfiguration: Sendable {
     public let detectsDuplicates: Bool
     public let mac: MACAddress?
     public let dns: CNIResult.DNS?
+    /// The runtime's word (capability `dns`): what it names goes before the configuration's and IPAM's.
+    public let runtimeDNS: CNIResult.DNS
     public let ipamType: String?
 
     /// Throws code 7 for a mistake and 2 for what cannot be done, with key and value.
@@ -50,11 +52,22 @@ public struct BridgeConfiguration: Sendable {
                 "promiscMode",
                 "cannot be combined with \"hairpinMode\": true: a promiscuous bridge would send packets twice")
         }
+        // DEL and GC act on it.
+        _ = try root.bool("removeEmptyBridge")
         detectsDuplicates = try root.bool("enabledad")
         mac = try BridgeConfiguration.mac(request)
         let dns = try root.object("dns")
         self.dns = try dns.map { (object) throws(CNIError) in try CNIResult.DNS(object) }
+        runtimeDNS = try BridgeConfiguration.runtimeDNS(request)
         ipamType = try BridgeConfiguration.ipamType(root)
+    }
+
+    private static func runtimeDNS(_ request: Request) throws(CNIError) -> CNIResult.DNS {
+        let runtime = ConfigurationObject(request.configuration.runtimeConfig, path: "runtimeConfig")
+        guard let dns = try runtime.object("dns") else { return CNIResult.DNS() }
+        return CNIResult.DNS(
+            nameservers: try dns.strings("servers") ?? [], search: try dns.strings("searches") ?? [],
+            options: try dns.strings("options") ?? [])
     }
 
     private static func list<Element>(
@@ -70,6 +83,8 @@ public struct BridgeConfiguration: Sendable {
 
     static func ipamType(_ root: ConfigurationObject) throws(CNIError) -> String? {
         guard let ipam = try root.object("ipam"), !ipam.json.isEmpty else { return nil }
+        // As the reference has it: an empty type asks for no addresses.
+        if ipam.value("type")?.string == "" { return nil }
         guard let type = try ipam.string("type") else {
             throw ipam.error("type", "is missing: name an IPAM plugin, such as \"host-local\"")
         }

@@ -5,10 +5,12 @@ import NetPlan
 
 /// What the bridge plugin has to know of the host before it plans.
 public struct BridgeObservations: Sendable {
-    /// Of the link with the default route; nil without one.
+    /// Of the link with the default route, IPv4's before IPv6's; nil without one.
     public var uplinkMTU: Int?
     /// An address had another holder before: neighbours are told when the link comes up.
     public var announces = false
+    /// Forwarding of these families is off.
+    public var notForwarding: [AddressFamily] = []
 }
 
 extension BridgePlugin {

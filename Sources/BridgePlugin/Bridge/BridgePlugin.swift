@@ -25,9 +25,22 @@ public struct BridgePlugin: PlannedPlugin {
     public func observe(
         _ request: Request, _ configuration: BridgeConfiguration, _ kernel: inout LinuxKernel
     ) throws(CNIError) -> BridgeObservations {
+        var seen = BridgeObservations()
+        // CHECK asks for what ADD chose, which the record knows: the uplink may be another by now.
+        guard request.command == .add else { return seen }
         try answering { () throws(KernelError) in
-            BridgeObservations(uplinkMTU: configuration.mtu == nil ? try kernel.uplink()?.mtu : nil)
+            if configuration.mtu == nil {
+                var uplink = try kernel.uplink(.v4)
+                if uplink == nil { uplink = try kernel.uplink(.v6) }
+                seen.uplinkMTU = uplink?.mtu
+            }
+            guard configuration.isGateway else { return }
+            for family in AddressFamily.allCases
+            where try kernel.parameter(BridgePlugin.forwarding(family).path, .host) == "0" {
+                seen.notForwarding.append(family)
+            }
         }
+        return seen
     }
 
     public func regard(_ lease: CNIResult, _ used: borrowing UsedAddresses, _ observations: inout BridgeObservations) {
@@ -42,16 +55,18 @@ public struct BridgePlugin: PlannedPlugin {
             details: "DEL it before the next ADD")
     }
 
-    /// Which network's the bridge's other address is (cni.md 2.1, forceAddress).
+    /// Which network's the bridge in the way is (cni.md 2.1, forceAddress; N-1).
     public func explained(_ error: CNIError, _ request: Request, _ records: AttachmentRecords) -> CNIError {
         guard error.code == CNIErrorCode.addressInUse.rawValue else { return error }
-        let bridge = request.configuration.json["bridge"]?.string ?? "cni0"
         var error = error
         do throws(KernelError) {
-            let others = try records.all().filter {
-                $0.attachment.network != request.configuration.name && $0[name]?.notes["bridge"]?.string == bridge
+            for other in try records.all() where other.attachment.network != request.configuration.name {
+                guard let bridge = other[name]?.notes["bridge"]?.string, error.message.holds("\"\(bridge)\"") else {
+                    continue
+                }
+                error.message += "; network \"\(other.attachment.network)\" uses \(bridge)"
+                break
             }
-            if let other = others.first { error.message += "; network \"\(other.attachment.network)\" uses the bridge" }
         } catch {
             // Without records the error is less telling, no other.
         }
@@ -63,11 +78,18 @@ public struct BridgePlugin: PlannedPlugin {
     {
         var addresses: [JSON] = []
         for case .address(let address) in plan.owned { addresses.append(.string("\(address.prefix)")) }
-        return [
+        var notes: JSONObject = [
             "bridge": .string(configuration.bridge.description), "addresses": .array(addresses),
             "hostInterface": .string(plan.owner.attachment.hostInterface.description),
             "isGateway": .bool(configuration.isGateway),
         ]
+        if configuration.mtu == nil, let mtu = observations.uplinkMTU { notes["mtu"] = .integer(Int64(mtu)) }
+        // It is never switched off again; whose doing it was can be told (C-3).
+        let switched = observations.notForwarding.map { BridgePlugin.forwarding($0) }.filter {
+            plan.shared.contains(.sysctl($0))
+        }
+        if !switched.isEmpty { notes["switchedOn"] = .array(switched.map { .string($0.path) }) }
+        return notes
     }
 
     public func result(
@@ -94,6 +116,10 @@ public struct BridgePlugin: PlannedPlugin {
         }
         result.routes = routes(lease, lease.ips, configuration)
         if let dns = configuration.dns { result.dns = dns }
+        let told = configuration.runtimeDNS
+        if !told.nameservers.isEmpty { result.dns.nameservers = told.nameservers }
+        if !told.search.isEmpty { result.dns.search = told.search }
+        if !told.options.isEmpty { result.dns.options = told.options }
         return result
     }
 
@@ -154,11 +180,16 @@ public struct BridgePlugin: PlannedPlugin {
             $0.name == request.interface?.description && $0.sandbox?.isEmpty == false
         }
         let tuned = record?["tuning"]?.notes
+        let chosen = record?[name]?.notes["mtu"]?.integer.map { Int($0) }
         var plan = plan
+        plan.shared = plan.shared.map { resource in
+            guard case .bridge(let bridge) = resource, bridge.mtu == nil else { return resource }
+            return .bridge(Bridge(name: bridge.name, mtu: chosen, promiscuous: bridge.promiscuous))
+        }
         plan.owned = plan.owned.map { resource in
             guard case .vethPair(let pair) = resource else { return resource }
             // A later plugin may have changed what the result says since, or, before 1.1.0, cannot say.
-            let mtu = container?.mtu ?? tuned?["mtu"]?.integer.map { Int($0) } ?? pair.mtu
+            let mtu = container?.mtu ?? tuned?["mtu"]?.integer.map { Int($0) } ?? pair.mtu ?? chosen
             return .vethPair(
                 VethPair(
                     host: pair.host, container: pair.container,

@@ -18,11 +18,10 @@ public struct TuningConfiguration: Sendable {
         let root = request.configuration.root
         try request.arguments.requireKnown(["IP", "GATEWAY", "MAC"])
         let arguments = ConfigurationObject(request.configuration.cniArgs, path: "args.cni")
-        var mac = try arguments.mac("mac")
+        var mac = try TuningConfiguration.unicast(arguments)
         if mac == nil { mac = try BridgeConfiguration.mac(request) }
-        if mac == nil { mac = try root.mac("mac") }
+        if mac == nil { mac = try TuningConfiguration.unicast(root) }
         self.mac = mac
-        if let mac, mac.isMulticast || mac.isZero { throw root.error("mac", "is no unicast address: \(mac)") }
         mtu = try TuningConfiguration.number(arguments, root, "mtu", 68...65535)
         transmitQueueLength = try TuningConfiguration.number(arguments, root, "txQLen", 0...Int(Int32.max))
         promiscuous = try TuningConfiguration.flag(arguments, root, "promisc")
@@ -40,6 +39,12 @@ public struct TuningConfiguration: Sendable {
         }
         sysctls = merged
         try TuningConfiguration.requireAllowed(merged.map(\.path), request)
+    }
+
+    private static func unicast(_ object: ConfigurationObject) throws(CNIError) -> MACAddress? {
+        guard let mac = try object.mac("mac") else { return nil }
+        guard !mac.isMulticast, !mac.isZero else { throw object.error("mac", "is no unicast address") }
+        return mac
     }
 
     private static func number(

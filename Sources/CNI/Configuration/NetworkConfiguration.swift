@@ -35,8 +35,8 @@ public struct NetworkConfiguration: Hashable, Sendable {
         try self.init(decoding: bytes, for: nil)
     }
 
-    /// As above. For DEL a `prevResult` that cannot be read counts as absent: a damaged cache must not keep a container's
-    /// network from being taken down (P-51, R-10).
+    /// As above. For DEL a `prevResult`, `runtimeConfig`, `args` or list of attachments that cannot be read counts as absent:
+    /// a damaged cache must not keep a container's network from being taken down (P-51, R-10).
     public init(decoding bytes: [UInt8], for command: Command?) throws(CNIError) {
         try self.init(try NetworkConfiguration.object(bytes), for: command)
     }
@@ -62,9 +62,14 @@ public struct NetworkConfiguration: Hashable, Sendable {
         if type.utf8.contains(UInt8(ascii: "/")) {
             throw root.error("type", "is a path; it must be a plugin's name")
         }
-        runtimeConfig = try root.object("runtimeConfig")?.json ?? [:]
-        cniArgs = try root.object("args")?.object("cni")?.json ?? [:]
-        validAttachments = try NetworkConfiguration.validAttachments(of: root)
+        if command == .del {
+            runtimeConfig = root.value("runtimeConfig")?.object ?? [:]
+            cniArgs = root.value("args")?["cni"]?.object ?? [:]
+        } else {
+            runtimeConfig = try root.object("runtimeConfig")?.json ?? [:]
+            cniArgs = try root.object("args")?.object("cni")?.json ?? [:]
+            validAttachments = try NetworkConfiguration.validAttachments(of: root)
+        }
         guard let previous = root.value("prevResult") else { return }
         do throws(CNIError) {
             previousResult = try CNIResult(decoding: previous, version: version, path: "prevResult")

@@ -27,7 +27,7 @@ public struct Request: Sendable {
         do throws(CNIError) {
             command = try Request.command(environment)
             if command.hasAttachment {
-                let attachment = try Request.attachment(environment)
+                let attachment = try Request.attachment(environment, command)
                 (containerID, interface, arguments) = attachment
                 netns = environment.nonEmpty("CNI_NETNS")
             } else {
@@ -121,7 +121,9 @@ public struct Request: Sendable {
         return command
     }
 
-    private static func attachment(_ environment: Environment) throws(CNIError) -> (String, LinkName?, CNIArguments) {
+    private static func attachment(_ environment: Environment, _ command: Command) throws(CNIError) -> (
+        String, LinkName?, CNIArguments
+    ) {
         let containerID = environment["CNI_CONTAINERID"] ?? ""
         guard Names.isValid(containerID) else {
             throw CNIError(.invalidEnvironment, "CNI_CONTAINERID \"\(containerID)\" \(Names.rule)")
@@ -130,7 +132,15 @@ public struct Request: Sendable {
         if let fault = LinkName.fault(in: interface) {
             throw CNIError(.invalidEnvironment, "CNI_IFNAME \"\(interface)\" \(fault)")
         }
-        return (containerID, LinkName(interface), try CNIArguments(environment["CNI_ARGS"] ?? ""))
+        let arguments: CNIArguments
+        do throws(CNIError) {
+            arguments = try CNIArguments(environment["CNI_ARGS"] ?? "")
+        } catch {
+            // DEL needs none: what ADD would have refused must not keep anything from being taken down (P-51).
+            guard command == .del else { throw error }
+            arguments = CNIArguments()
+        }
+        return (containerID, LinkName(interface), arguments)
     }
 
     static func directories(_ path: String) -> [String] { path.split(separator: ":").map(String.init) }

@@ -29,7 +29,7 @@ public struct CachedAttachment: Hashable, Sendable {
     }
 
     /// The attachment's key.
-    var attachment: Attachment {
+    public var attachment: Attachment {
         Attachment(network: network, containerID: parameters.containerID, interface: parameters.interface)
     }
 

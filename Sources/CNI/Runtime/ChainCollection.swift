@@ -34,12 +34,16 @@ extension ChainRunner {
             }
         }
         if list.version >= Command.gc.since {
-            // Last to first, as for DEL: rules go before the address that they name is free again.
+            // Last to first, as for DEL: rules go before the address that they name is free again. After a plugin that could
+            // not, the others are asked to keep the addresses.
+            var caller = caller
             for plugin in list.plugins.reversed() {
                 do throws(CNIError) {
-                    _ = try call(plugin, .gc, nil, ChainRequest(list: list).collection(plugin, valid: valid))
+                    let configuration = ChainRequest(list: list).collection(plugin, valid: valid)
+                    _ = try call(plugin, .gc, nil, configuration, by: caller)
                 } catch {
                     errors.append(error.from(plugin, "gc"))
+                    caller = caller.setting("BERTH_KEEP_LEASE", to: "1")
                 }
             }
         }

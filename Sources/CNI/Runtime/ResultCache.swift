@@ -77,17 +77,17 @@ public struct ResultCache: Sendable {
         try Files.remove(temporaryPath(attachment))
     }
 
-    /// Every attachment of a network, and a sentence for every file that cannot be read. Throws what the kernel said of
+    /// Every attachment of a network, or of all, and a sentence for every file that cannot be read. Throws what the kernel said of
     /// the directory; that there is none means that nothing is attached.
     public func attachments(
-        of network: String
+        of network: String? = nil
     ) throws(KernelError) -> (attachments: [CachedAttachment], broken: [String]) {
         let listed = try ignoring(.noSuchFile) { () throws(KernelError) in try Files.names(in: results) } ?? []
         var found: [CachedAttachment] = []
         var broken: [String] = []
-        for name in listed.sorted() where name.hasPrefix("\(network)-") {
+        for name in listed.sorted() where network.map({ name.hasPrefix("\($0)-") }) ?? true {
             switch ResultCache.read("\(results)/\(name)") {
-            case .attachment(let cached) where cached.network == network: found.append(cached)
+            case .attachment(let cached) where network == nil || cached.network == network: found.append(cached)
             case .broken(let why): broken.append(why)
             case .legacy: broken.append("\(results)/\(name): a bare result, which does not say whose it is")
             case .absent, .attachment: continue

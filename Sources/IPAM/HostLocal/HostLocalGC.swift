@@ -7,13 +7,15 @@ extension HostLocal {
     static let unreadableGrace = 60
 
     /// Of the network's leases only those stay whose attachment is valid; one that names a container alone stays with any
-    /// of its attachments (I-7). Goes on past errors and reports all. Throws code 7 without a list (P-58).
+    /// of its attachments (I-7). Goes on past errors and reports all. Throws code 7 without a list (P-58). With
+    /// BERTH_KEEP_LEASE=1 all stay: another plugin of the network could not collect, and its rules may lead to them.
     public func gc(_ request: Request) throws(CNIError) {
         let configuration = request.configuration
         guard let valid = configuration.validAttachments else {
             throw CNIError(
                 .invalidConfiguration, "\"cni.dev/valid-attachments\" is missing: GC does not guess what may go")
         }
+        if request.environment["BERTH_KEEP_LEASE"] == "1" { return }
         let dataDirectory = try HostLocalConfiguration.dataDirectory(configuration)
         let attachments = Set(
             valid.map { LeaseHolder.attachment(containerID: $0.containerID, interface: $0.interface) })

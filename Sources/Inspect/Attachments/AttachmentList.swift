@@ -1,4 +1,4 @@
-import CNI
+public import CNI
 public import JSON
 public import NetCore
 import NetPlan
@@ -23,6 +23,11 @@ public struct AttachmentList: Sendable {
         /// False while an ADD runs, or after one that did not end.
         public let isDone: Bool
         public let plugins: [String]
+        /// Why the last DEL did not finish, as the runtime remembers it: it must be repeated.
+        public var pendingDelete: String?
+
+        /// "done", "pending" or "pending-delete".
+        public var state: String { pendingDelete != nil ? "pending-delete" : isDone ? "done" : "pending" }
     }
 
     /// A published port: "0.0.0.0:8080/tcp" and where it leads.
@@ -32,14 +37,28 @@ public struct AttachmentList: Sendable {
         public let port: Int
     }
 
-    public init(_ records: [AttachmentRecord]) {
-        entries = records.map(Entry.init).sorted { $0.sortKey.lexicographicallyPrecedes($1.sortKey) }
+    /// What the runtime could not take down is told even when no plugin has a record of it any more: its address is
+    /// still reserved.
+    public init(_ records: [AttachmentRecord], cached: [CachedAttachment] = []) {
+        var entries = records.map(Entry.init)
+        for cached in cached {
+            guard let reason = cached.pendingDelete else { continue }
+            if let index = entries.firstIndex(where: { $0.attachment == cached.attachment }) {
+                entries[index].pendingDelete = reason
+            } else {
+                entries.append(Entry(cached))
+            }
+        }
+        self.entries = entries.sorted { $0.sortKey.lexicographicallyPrecedes($1.sortKey) }
     }
 
-    /// Reads the records below the state directory, of one network or of all. Throws E-PRIVILEGE for one who may not.
-    public init(of state: StateDirectory, network: String? = nil) throws(InspectError) {
+    /// Reads the records below the state directory, of one network or of all, and what the runtime's cache says of DELs
+    /// that must be repeated. A file of the cache that cannot be used is passed over. Throws E-PRIVILEGE for one who may
+    /// not.
+    public init(of state: StateDirectory, cache: ResultCache? = nil, network: String? = nil) throws(InspectError) {
         do throws(KernelError) {
-            self.init(try AttachmentRecords(state).all(network: network))
+            let records = try AttachmentRecords(state).all(network: network)
+            self.init(records, cached: try cache?.attachments(of: network).attachments ?? [])
         } catch {
             throw InspectError(error)
         }
@@ -54,7 +73,7 @@ extension AttachmentList.Entry {
         // Behind a plugin that is not ours, the result that it handed on tells.
         addresses =
             bridgeSection.map { ($0.notes["addresses"]?.array ?? []).compactMap(\.string) }
-            ?? AttachmentList.Entry.addresses(record)
+            ?? AttachmentList.Entry.addresses(record.result, record.attachment.interface)
         bridge = bridgeSection?.notes["bridge"]?.string
         hostInterface = bridgeSection?.notes["hostInterface"]?.string
         isMasqueraded = bridgeSection?.configuration["ipMasq"]?.bool ?? false
@@ -68,14 +87,28 @@ extension AttachmentList.Entry {
         plugins = record.plugins
     }
 
-    /// Those of the container's interface in the record's result; none when it cannot be read.
-    private static func addresses(_ record: AttachmentRecord) -> [String] {
-        guard let json = record.result else { return [] }
+    /// Of an attachment that only the runtime remembers.
+    init(_ cached: CachedAttachment) {
+        attachment = cached.attachment
+        netns = cached.parameters.netns
+        addresses = AttachmentList.Entry.addresses(cached.result, cached.attachment.interface)
+        ports = []
+        bridge = nil
+        hostInterface = nil
+        isMasqueraded = false
+        isDone = false
+        plugins = []
+        pendingDelete = cached.pendingDelete
+    }
+
+    /// Those of the container's interface in a result; none when it cannot be read.
+    private static func addresses(_ json: JSON?, _ interface: LinkName) -> [String] {
+        guard let json else { return [] }
         do throws(CNIError) {
             let result = try CNIResult(decoding: json, version: .latest)
             return result.ips.filter { ip in
                 guard let index = ip.interface, result.interfaces.indices.contains(index) else { return true }
-                return result.interfaces[index].name == record.attachment.interface.description
+                return result.interfaces[index].name == interface.description
             }.map { "\($0.address)" }
         } catch {
             return []
@@ -103,7 +136,7 @@ extension AttachmentList {
                 entry.attachment.network, entry.shortID, entry.attachment.interface.description,
                 entry.addresses.joined(separator: ","),
                 entry.ports.map { "\($0.published)->\($0.port)" }.joined(separator: ","),
-                entry.hostInterface ?? "", entry.isDone ? "done" : "pending",
+                entry.hostInterface ?? "", entry.state + (entry.pendingDelete.map { ": \($0)" } ?? ""),
             ].map { $0.isEmpty ? "-" : $0.visible }
         }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
@@ -134,7 +167,8 @@ extension AttachmentList {
                 if let bridge = entry.bridge { object["bridge"] = .string(bridge) }
                 if let link = entry.hostInterface { object["hostInterface"] = .string(link) }
                 object["plugins"] = .array(entry.plugins.map { .string($0) })
-                object["state"] = .string(entry.isDone ? "done" : "pending")
+                object["state"] = .string(entry.state)
+                if let reason = entry.pendingDelete { object["reason"] = .string(reason) }
                 return .object(object)
             })
     }

@@ -15,6 +15,10 @@ public struct FirewallConfiguration: Sendable {
         let root = request.configuration.root
         try request.arguments.requireKnown(["IP", "GATEWAY", "MAC"])
         try refuseForeignBackend(root)
+        // The reference puts containers into this zone; its default asks for nothing that nftables does not do.
+        if let zone = try root.string("firewalldZone"), zone != "trusted" {
+            throw root.unsupported("firewalldZone", "needs the firewalld backend, which is not supported yet")
+        }
         let text = try root.string("ingressPolicy") ?? "open"
         guard let policy = Isolation.Policy(rawValue: text) else {
             throw root.error(
@@ -47,6 +51,8 @@ public struct FirewallObservations: Sendable {
     var bridge: LinkName?
     /// The container's port of that bridge.
     var port: LinkName?
+    /// Whether it is isolated already.
+    var portIsIsolated = false
     /// Frames between ports of a bridge pass the IP rules too (br_netfilter).
     var filtersFrames = false
 }
@@ -93,6 +99,7 @@ public struct FirewallPlugin: PlannedPlugin {
                 return seen
             }
             seen.port = LinkName(port.name)
+            seen.portIsIsolated = port.isolated ?? false
             seen.bridge = try kernel.seenLink(index: port.master).flatMap { LinkName($0.name) }
             return seen
         }
@@ -133,6 +140,25 @@ public struct FirewallPlugin: PlannedPlugin {
     /// For a plan without a look at the host: the first interface outside the container.
     private func assumedBridge(_ lease: CNIResult) -> LinkName? {
         lease.interfaces.first { $0.sandbox?.isEmpty ?? true }.flatMap { LinkName($0.name) }
+    }
+
+    /// The port is another plugin's: what it was before stands in the record.
+    public func notes(_ configuration: FirewallConfiguration, _ plan: Plan, _ observations: FirewallObservations)
+        -> JSONObject
+    {
+        for case .bridgePort(let port) in plan.owned {
+            return ["port": .string(port.link.description), "isolatedBefore": .bool(observations.portIsIsolated)]
+        }
+        return [:]
+    }
+
+    public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel)
+        throws(CNIError)
+    {
+        guard let port = section?.notes["port"]?.string.flatMap(LinkName.init),
+            let isolated = section?.notes["isolatedBefore"]?.bool
+        else { return }
+        try answering { () throws(KernelError) in try kernel.restore(BridgePort(link: port, isolated: isolated)) }
     }
 
     public func result(

@@ -112,6 +112,11 @@ func refuseForeignBackend(_ root: ConfigurationObject) throws(CNIError) {
 }
 
 extension PortMapping {
+    /// Did this forward come of the mapping?
+    func leads(_ forward: PortForward) -> Bool {
+        proto == forward.proto && hostPorts == forward.hostPorts && (family == nil || family == forward.family)
+    }
+
     func overlaps(_ other: PortMapping) -> Bool {
         proto == other.proto && hostPorts.overlaps(other.hostPorts)
             && (family == nil || other.family == nil || family == other.family)

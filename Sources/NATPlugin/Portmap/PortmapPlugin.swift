@@ -125,13 +125,17 @@ public struct PortmapPlugin: PlannedPlugin {
         var forwards: [PortForward] = []
         for case .portForward(let forward) in plan.owned { forwards.append(forward) }
         do throws(KernelError) {
-            try StaleFlows.forget(udp: forwards.filter { $0.proto == .udp }) { flow, forward in
+            try StaleFlows.forget(udp: forwards.filter { $0.proto == .udp }, &kernel.host) { flow, forward in
                 flow.reply.source != forward.target
             }
         } catch {
             warn(name, "old UDP flows may still go where they went: \(error)")
         }
         if !forwards.isEmpty { ForeignFirewall.warn(name, &kernel) }
+        for mapping in configuration.mappings where !forwards.contains(where: mapping.leads) {
+            let family = mapping.family.map { " IPv\($0.rawValue)" } ?? ""
+            warn(name, "port \(mapping.text) is published nowhere: the container has no\(family) address")
+        }
         return lease
     }
 
@@ -145,7 +149,7 @@ public struct PortmapPlugin: PlannedPlugin {
             $0.proto == .udp
         }
         do throws(KernelError) {
-            try StaleFlows.forget(udp: forwards) { flow, forward in flow.reply.source == forward.target }
+            try StaleFlows.forget(udp: forwards, &kernel.host) { flow, forward in flow.reply.source == forward.target }
         } catch {
             warn(name, "old UDP flows may still go where they went: \(error)")
         }

@@ -1,5 +1,5 @@
 /// A network link's name as the kernel accepts it: 1 to 15 bytes, not "." or "..", no "/", ":", "%" or white
-/// space (dev_valid_name and dev_prep_valid_name in the kernel; cni.md P-7).
+/// space, nor "all" or "default" (dev_valid_name, dev_prep_valid_name and sysctl_dev_name_is_allowed in the kernel; P-7).
 public struct LinkName: Hashable, Sendable, CustomStringConvertible {
     public let description: String
 
@@ -15,6 +15,7 @@ public struct LinkName: Hashable, Sendable, CustomStringConvertible {
         if bytes.isEmpty { return "is empty" }
         if bytes.count > 15 { return "is longer than 15 bytes" }
         if text == "." || text == ".." { return "is . or .." }
+        if text == "all" || text == "default" { return "means every link among the kernel's parameters" }
         if bytes.contains(where: {
             $0 == 0x2f || $0 == 0x3a || $0 == 0x20 || (0x09...0x0d).contains($0) || $0 == 0xa0 || $0 == 0
         }) {

@@ -66,13 +66,20 @@ public struct Bridge: Hashable, Sendable {
         }
         var findings: [Finding] = []
         if !link.isUp { findings.append(Finding(object, expected: "up", found: "down")) }
-        if let mtu, link.mtu < mtu {
-            findings.append(Finding(object, expected: "mtu \(mtu)", found: "mtu \(link.mtu)"))
-        }
+        if let finding = try mtuFinding(link, &kernel) { findings.append(finding) }
         if promiscuous, !link.isPromiscuous {
             findings.append(Finding(object, expected: "promiscuous", found: "not promiscuous"))
         }
         return findings
             + (try SysctlSetting(.host, "net/ipv6/conf/\(name)/accept_ra", "0", optional: true).findings(&kernel))
+    }
+
+    /// The kernel lowers a bridge's MTU to its smallest port's, so only one below all of them is somebody's doing. Of a
+    /// bridge that is not of our making (another MAC address) none was asked for.
+    private func mtuFinding(_ link: Link, _ kernel: inout LinuxKernel) throws(KernelError) -> Finding? {
+        guard let mtu, link.mtu < mtu, link.mac == mac else { return nil }
+        let smallest = min(mtu, try kernel.host.links(master: link.index).map(\.mtu).min() ?? mtu)
+        guard link.mtu < smallest else { return nil }
+        return Finding("bridge \(name)", expected: "mtu \(smallest)", found: "mtu \(link.mtu)")
     }
 }

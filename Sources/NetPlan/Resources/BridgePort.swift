@@ -33,6 +33,12 @@ public struct BridgePort: Hashable, Sendable {
         try kernel.host.perform([try LinkRequest.set(link.description, changes, "set \(words)")])
     }
 
+    /// As before; a link that is gone, or no port any more, has nothing to take back.
+    fileprivate func restore(_ kernel: inout LinuxKernel) throws(KernelError) {
+        guard try kernel.link(link, .host)?.isolated != nil else { return }
+        _ = try ignoring(.noSuchDevice) { () throws(KernelError) in try ensure(&kernel) }
+    }
+
     func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [Finding] {
         guard let found = try kernel.link(link, .host) else {
             return [Finding("port \(link)", expected: "exists", found: "no such link")]
@@ -45,4 +51,9 @@ public struct BridgePort: Hashable, Sendable {
                 found: seen.map { "\(word) \($0 ? "on" : "off")" } ?? "no bridge port")
         }
     }
+}
+
+extension LinuxKernel {
+    /// The way back of a port's flags that stood before the plan (`firewall`).
+    public mutating func restore(_ port: BridgePort) throws(KernelError) { try port.restore(&self) }
 }

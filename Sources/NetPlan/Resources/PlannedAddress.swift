@@ -40,8 +40,11 @@ public struct PlannedAddress: Hashable, Sendable {
     func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {
         let index = try kernel.requireIndex(link, place)
         if place == .host {
-            let present = try kernel.host.addresses(of: index)
+            // The kernel lists those of every link anyway.
+            let all = try kernel.host.addresses()
+            let present = all.filter { $0.link == index }
             if present.contains(where: { $0.prefix == prefix }) { return }
+            try requireApart(from: all.filter { $0.link != index }, &kernel)
             for other in present where other.prefix.family == prefix.family && !other.isLinkLocal {
                 if replacing {
                     let delete = try AddressRequest.delete(other.prefix, from: index, named: link.description)
@@ -61,6 +64,23 @@ public struct PlannedAddress: Hashable, Sendable {
             _ = try ignoring(.alreadyExists) { () throws(KernelError) in try kernel.host.perform([add]) }
         } else {
             kernel.queue(add)
+        }
+    }
+
+    /// Two links to one network: the kernel would send by one of them what is for the other (cni.md N-1). A network inside
+    /// a larger one of an uplink's is none of this; one that overlaps with another bridge's is.
+    private func requireApart(from others: [LinkAddress], _ kernel: inout LinuxKernel) throws(KernelError) {
+        for other in others where !other.isLinkLocal && other.prefix.overlaps(prefix) {
+            // A link of a VRF has routes of its own.
+            guard other.prefix.length < prefix.family.bits, let link = try kernel.link(index: other.link),
+                !link.isLoopback, link.master == nil,
+                link.kind == "bridge" || other.prefix.network == prefix.network
+            else { continue }
+            throw KernelError(
+                "add address \(prefix) to \(self.link)", .alreadyExists,
+                "\"\(link.name)\" has \(other.prefix), which overlaps with it: packets for one network would go to the other; "
+                    + "give the network a subnet of its own"
+            )
         }
     }
 

@@ -43,13 +43,7 @@ public struct SysctlSetting: Hashable, Sendable {
 extension LinuxKernel {
     /// The parameter has that value; written only when it differs.
     public mutating func set(_ setting: SysctlSetting) throws(KernelError) {
-        let found: String?
-        if let known = try known(setting.path, setting.place) {
-            found = known
-        } else {
-            found = try sysctl(setting.path, setting.place)
-        }
-        guard let found else {
+        guard let found = try parameter(setting.path, setting.place) else {
             if setting.optional { return }
             throw setting.unknown
         }
@@ -70,6 +64,13 @@ extension LinuxKernel {
                 throw setting.unknown
             }
         }
+    }
+
+    /// The parameter's value as netlink or an earlier look tells it, else as /proc/sys does; nil when the kernel has no such
+    /// parameter.
+    public mutating func parameter(_ path: String, _ place: Place) throws(KernelError) -> String? {
+        if let known = try known(path, place) { return known }
+        return try sysctl(path, place)
     }
 
     /// The parameter's value; nil when the kernel has no such parameter.
