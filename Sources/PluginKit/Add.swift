@@ -40,7 +40,6 @@ extension PlannedPlugin {
             section.configuration["prevResult"] = nil
             // What is one netfilter transaction is there or not: it needs no second mark.
             section.isDone = plan.owned.allSatisfy(\.isNetfilter)
-            record.netns = namespace
             if !record.hasResult { record.result = request.configuration.json["prevResult"] }
             record[name] = section
             // What does nothing has nothing to remember.

@@ -7,14 +7,27 @@ import NetCore
 /// as they stand: in a chain each would otherwise read and write what all before it wrote.
 public struct AttachmentRecord: Hashable, Sendable {
     public let attachment: Attachment
-    public var netns: String?
-    /// Which namespace it was: another may have its path by now (cni.md P-53).
-    public var namespace: NetworkNamespace.Identity?
-    /// The boot that it belongs to, and the program that called the first plugin.
-    public var boot: String?
-    public var runtime: String?
+    private var head: Head
     private var resultLine: [UInt8]?
     private var lines: [Line] = []
+
+    /// The first line, as it was read until somebody asks.
+    private enum Head: Sendable {
+        case read([UInt8])
+        case known(Origin)
+    }
+
+    /// Where the attachment came from.
+    public struct Origin: Hashable, Sendable {
+        public var netns: String?
+        /// Which namespace it was: another may have its path by now (cni.md P-53).
+        public var namespace: NetworkNamespace.Identity?
+        /// The boot that it belongs to, and the program that called the first plugin.
+        public var boot: String?
+        public var runtime: String?
+
+        public init(netns: String?) { self.netns = netns }
+    }
 
     private struct Line: Hashable, Sendable {
         let plugin: String
@@ -23,7 +36,17 @@ public struct AttachmentRecord: Hashable, Sendable {
 
     public init(attachment: Attachment, netns: String?) {
         self.attachment = attachment
-        self.netns = netns
+        head = .known(Origin(netns: netns))
+    }
+
+    public var origin: Origin {
+        get {
+            switch head {
+            case .known(let origin): origin
+            case .read(let line): AttachmentRecord.parsed(line).map(Origin.init) ?? Origin(netns: nil)
+            }
+        }
+        set { head = .known(newValue) }
     }
 
     /// The result of the plugin that made the interface: with it and a section's configuration a repair can apply a plan
@@ -65,19 +88,11 @@ public struct AttachmentRecord: Hashable, Sendable {
     // MARK: bytes
 
     public var bytes: [UInt8] {
-        var head: JSONObject = [
-            "network": .string(attachment.network), "containerID": .string(attachment.containerID),
-            "ifname": .string(attachment.interface.description),
-        ]
-        if let netns { head["netns"] = .string(netns) }
-        if let namespace {
-            head["namespace"] = [
-                "device": .integer(Int64(namespace.device)), "inode": .integer(Int64(namespace.inode)),
-            ]
+        var bytes: [UInt8]
+        switch head {
+        case .read(let line): bytes = line
+        case .known(let origin): bytes = JSON.object(origin.json(AttachmentRecord.names(attachment))).bytes
         }
-        if let boot { head["boot"] = .string(boot) }
-        if let runtime { head["runtime"] = .string(runtime) }
-        var bytes = JSON.object(head).bytes
         for line in [resultLine].compactMap({ $0 }) + lines.map(\.bytes) {
             bytes.append(0x0a)
             bytes += line
@@ -85,22 +100,20 @@ public struct AttachmentRecord: Hashable, Sendable {
         return bytes
     }
 
-    /// Nil when the bytes are no record.
-    public init?(bytes: [UInt8]) {
+    /// Nil when the bytes are no record, or not that of the `expected` attachment.
+    public init?(bytes: [UInt8], of expected: Attachment? = nil) {
         var lines = AttachmentRecord.lines(bytes)[...]
-        guard let first = lines.popFirst(), let head = AttachmentRecord.parsed(Array(first)),
-            let network = head["network"]?.string, let id = head["containerID"]?.string,
-            let interface = head["ifname"]?.string.flatMap(LinkName.init)
-        else { return nil }
-        self.init(
-            attachment: Attachment(network: network, containerID: id, interface: interface),
-            netns: head["netns"]?.string)
-        if let device = head["namespace"]?["device"]?.integer, let inode = head["namespace"]?["inode"]?.integer {
-            namespace = NetworkNamespace.Identity(
-                device: UInt64(bitPattern: device), inode: UInt64(bitPattern: inode))
+        guard let first = lines.popFirst() else { return nil }
+        if let expected, AttachmentRecord.begins(first, with: expected) {
+            attachment = expected
+            head = .read(Array(first))
+        } else {
+            guard let json = AttachmentRecord.parsed(Array(first)), let found = AttachmentRecord.attachment(json),
+                expected == nil || found == expected
+            else { return nil }
+            attachment = found
+            head = .known(Origin(json))
         }
-        boot = head["boot"]?.string
-        runtime = head["runtime"]?.string
         for line in lines {
             if line.starts(with: AttachmentRecord.resultStart) {
                 resultLine = Array(line)
@@ -110,6 +123,30 @@ public struct AttachmentRecord: Hashable, Sendable {
                 return nil
             }
         }
+    }
+
+    public static func == (left: AttachmentRecord, right: AttachmentRecord) -> Bool { left.bytes == right.bytes }
+    public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
+
+    private static func names(_ attachment: Attachment) -> JSONObject {
+        [
+            "network": .string(attachment.network), "containerID": .string(attachment.containerID),
+            "ifname": .string(attachment.interface.description),
+        ]
+    }
+
+    private static func attachment(_ head: JSON) -> Attachment? {
+        guard let network = head["network"]?.string, let id = head["containerID"]?.string,
+            let interface = head["ifname"]?.string.flatMap(LinkName.init)
+        else { return nil }
+        return Attachment(network: network, containerID: id, interface: interface)
+    }
+
+    /// Whether the line is one that berth wrote for the attachment: that is seen without reading it.
+    private static func begins(_ line: ArraySlice<UInt8>, with attachment: Attachment) -> Bool {
+        let whole = JSON.object(names(attachment)).bytes
+        guard line.last == UInt8(ascii: "}"), line.starts(with: whole.dropLast()) else { return false }
+        return line.count == whole.count || line[line.startIndex + whole.count - 1] == UInt8(ascii: ",")
     }
 
     private static func lines(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
@@ -131,5 +168,29 @@ public struct AttachmentRecord: Hashable, Sendable {
         } catch {
             return nil
         }
+    }
+}
+
+extension AttachmentRecord.Origin {
+    init(_ json: JSON) {
+        netns = json["netns"]?.string
+        if let device = json["namespace"]?["device"]?.integer, let inode = json["namespace"]?["inode"]?.integer {
+            namespace = NetworkNamespace.Identity(device: UInt64(bitPattern: device), inode: UInt64(bitPattern: inode))
+        }
+        boot = json["boot"]?.string
+        runtime = json["runtime"]?.string
+    }
+
+    fileprivate func json(_ names: JSONObject) -> JSONObject {
+        var head = names
+        if let netns { head["netns"] = .string(netns) }
+        if let namespace {
+            head["namespace"] = [
+                "device": .integer(Int64(namespace.device)), "inode": .integer(Int64(namespace.inode)),
+            ]
+        }
+        if let boot { head["boot"] = .string(boot) }
+        if let runtime { head["runtime"] = .string(runtime) }
+        return head
     }
 }

@@ -12,9 +12,9 @@ public struct AttachmentRecords: Sendable {
     /// A record for an attachment that has none: whose namespace, in which boot, called by whom.
     func new(_ attachment: Attachment, netns: String) -> AttachmentRecord {
         var record = AttachmentRecord(attachment: attachment, netns: netns)
-        record.namespace = NetworkNamespace.Identity(path: netns)
-        record.boot = Host.bootID
-        record.runtime = Host.callingProgram
+        record.origin.namespace = NetworkNamespace.Identity(path: netns)
+        record.origin.boot = Host.bootID
+        record.origin.runtime = Host.callingProgram
         return record
     }
 
@@ -36,8 +36,7 @@ public struct AttachmentRecords: Sendable {
         let file = path(attachment)
         let kept = AttachmentRecords.kept
         if kept.isOn, kept.file == file, let version = kept.version, version == FileVersion(file) { return kept.record }
-        guard let record = try read(file: path(attachment)), record.attachment == attachment else { return nil }
-        return record
+        return try read(file: file, of: attachment)
     }
 
     /// The record of the attachment with that tag.
@@ -45,8 +44,9 @@ public struct AttachmentRecords: Sendable {
         try read(file: "\(state.attachments)/\(tag).json")
     }
 
-    private func read(file: String) throws(KernelError) -> AttachmentRecord? {
-        try ignoring(.noSuchFile) { () throws(KernelError) in try Files.read(file) }.flatMap(AttachmentRecord.init)
+    private func read(file: String, of attachment: Attachment? = nil) throws(KernelError) -> AttachmentRecord? {
+        let bytes = try ignoring(.noSuchFile) { () throws(KernelError) in try Files.read(file) }
+        return bytes.flatMap { AttachmentRecord(bytes: $0, of: attachment) }
     }
 
     /// The record is replaced as a whole, or removed when no plugin has a section in it any more.

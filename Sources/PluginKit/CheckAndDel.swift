@@ -86,7 +86,7 @@ extension PlannedPlugin {
 extension Request {
     /// The request without its namespace when another has the path by now: a stranger's is left alone (P-53).
     fileprivate func inNamespace(of record: AttachmentRecord?) -> Request {
-        guard let netns, let known = record?.namespace, NetworkNamespace.Identity(path: netns) != known else {
+        guard let netns, let known = record?.origin.namespace, NetworkNamespace.Identity(path: netns) != known else {
             return self
         }
         return Request(

@@ -22,9 +22,9 @@ struct RecordTests {
             NftElementKey(
                 set: "range_any4", key: [6, 0, 0, 0, 0x1f, 0x40, 0, 0], keyEnd: [6, 0, 0, 0, 0x1f, 0x4a, 0, 0])
         ]
-        record.namespace = NetworkNamespace.Identity(device: 4, inode: 4_026_532_101)
-        record.boot = "b00t"
-        record.runtime = "conmon"
+        record.origin.namespace = NetworkNamespace.Identity(device: 4, inode: 4_026_532_101)
+        record.origin.boot = "b00t"
+        record.origin.runtime = "conmon"
         record.result = ["cniVersion": "1.1.0"]
         record["bridge"] = bridge
         record["portmap"] = portmap
@@ -36,6 +36,10 @@ struct RecordTests {
         let bytes = RecordTests.record.bytes
         #expect(AttachmentRecord(bytes: bytes) == RecordTests.record)
         #expect(AttachmentRecord(bytes: bytes)?.bytes == bytes)
+        let quick = AttachmentRecord(bytes: bytes, of: RecordTests.attachment)
+        #expect(quick?.bytes == bytes && quick?.origin == RecordTests.record.origin)
+        let other = Attachment(network: "net1", containerID: "c", interface: LinkName("eth0")!)
+        #expect(AttachmentRecord(bytes: bytes, of: other) == nil)
         #expect(AttachmentRecord(bytes: bytes)?["bridge"] == RecordTests.record["bridge"])
         #expect(bytes.split(separator: 0x0a).count == 4, "a line for whose it is, the result, and each plugin")
     }
@@ -43,8 +47,8 @@ struct RecordTests {
     @Test("I-8 boot, namespace and runtime stand in the record")
     func origin() throws {
         let record = try #require(AttachmentRecord(bytes: RecordTests.record.bytes))
-        #expect(record.namespace == NetworkNamespace.Identity(device: 4, inode: 4_026_532_101))
-        #expect(record.boot == "b00t" && record.runtime == "conmon")
+        #expect(record.origin.namespace == NetworkNamespace.Identity(device: 4, inode: 4_026_532_101))
+        #expect(record.origin.boot == "b00t" && record.origin.runtime == "conmon")
         #expect(record.result == ["cniVersion": "1.1.0"] && record.hasResult)
     }
 
@@ -69,7 +73,8 @@ struct RecordTests {
             #"{"network":"n","containerID":"c","ifname":"a/b"}"#,
             #"{"network":5,"containerID":"c","ifname":"eth0"}"#,
             #"{"network":"net2","containerID":"c1","ifname":"eth0"}"#,
-            head + "\n{", head + "\n[]", head + #"\n{"plugin":5}"#, head + #"\n{"plugin":""}"#,
+            head + "\n{", head + "\n[]", head + "\n" + #"{"plugin":5}"#, head + "\n" + #"{"plugin":""}"#,
+            head + #"{"plugin":5}"#,
         ])
     func broken(_ text: String) throws {
         let found = try PrivateHost.run { host in

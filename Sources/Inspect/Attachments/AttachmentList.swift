@@ -68,7 +68,7 @@ public struct AttachmentList: Sendable {
 extension AttachmentList.Entry {
     init(_ record: AttachmentRecord) {
         attachment = record.attachment
-        netns = record.netns
+        netns = record.origin.netns
         let bridgeSection = record["bridge"]
         // Behind a plugin that is not ours, the result that it handed on tells.
         addresses =
