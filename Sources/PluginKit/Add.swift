@@ -38,8 +38,9 @@ extension PlannedPlugin {
             section.notes = notes(configuration, plan, observations)
             section.configuration = request.configuration.json
             section.configuration["prevResult"] = nil
-            // What is one netfilter transaction is there or not: it needs no second mark.
-            section.isDone = plan.owned.allSatisfy(\.isNetfilter)
+            // Only who makes the interface leaves something that may be half there: a netfilter transaction is there or not,
+            // and settings are restored all the same.
+            section.isDone = isChained
             if !record.hasResult { record.result = request.configuration.json["prevResult"] }
             record[name] = section
             // What does nothing has nothing to remember.

@@ -42,7 +42,7 @@ public struct TuningPlugin: PlannedPlugin {
         if request.command == .check { return try lookAtHostEnd(request, configuration, &kernel) }
         var sysctls: [(path: String, value: String)] = []
         for (path, _) in configuration.sysctls {
-            guard let value = try answering({ () throws(KernelError) in try kernel.sysctl(path, .container) }) else {
+            guard let value = try answering({ () throws(KernelError) in try kernel.sysctlToSet(path) }) else {
                 let name = String(path.map { $0 == "/" ? "." : $0 == "." ? "/" : $0 })
                 throw CNIError(
                     .invalidConfiguration, "\"sysctl\": \"\(name)\" is no parameter of the container's kernel")

@@ -114,19 +114,21 @@ extension NetlinkSocket {
 
     /// A chain's rules, in order. Empty when the chain is not there.
     public mutating func rules(ofChain chain: String, table: String) throws(KernelError) -> [NftRuleFound] {
+        try ruleMessages(ofChain: chain, table: table).map { NftRuleFound($0.attributes(after: 4)) }
+    }
+
+    private mutating func ruleMessages(ofChain chain: String, table: String) throws(KernelError) -> [NetlinkReply] {
         let request = try NftMessage.make("list rules of chain \(chain)", NFT_MSG_GETRULE, NLM_F_DUMP) {
             $0.put(Int(NFTA_RULE_TABLE.rawValue), table)
             $0.put(Int(NFTA_RULE_CHAIN.rawValue), chain)
         }
         let replies = try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) } ?? []
-        return replies.filter { $0.type & 0xff == Int(NFT_MSG_NEWRULE.rawValue) }.map {
-            NftRuleFound($0.attributes(after: 4))
-        }
+        return replies.filter { $0.type & 0xff == Int(NFT_MSG_NEWRULE.rawValue) }
     }
 
     /// The comments of a chain's rules, in order; nil for a rule without one. Empty when the chain is not there.
     public mutating func ruleComments(ofChain chain: String, table: String) throws(KernelError) -> [String?] {
-        try rules(ofChain: chain, table: table).map(\.comment)
+        try ruleMessages(ofChain: chain, table: table).map { NftRuleFound.comment($0.attributes(after: 4)) }
     }
 }
 

@@ -22,8 +22,12 @@ public struct NftRuleFound: Hashable, Sendable {
     }
 
     init(_ attributes: [Attribute]) {
-        comment = attributes[type: Int(NFTA_RULE_USERDATA.rawValue)].flatMap { NftMessage.comment($0.payload) }
+        comment = NftRuleFound.comment(attributes)
         expressions = NftRuleFound.expressions(attributes)
+    }
+
+    static func comment(_ attributes: [Attribute]) -> String? {
+        attributes[type: Int(NFTA_RULE_USERDATA.rawValue)].flatMap { NftMessage.comment($0.payload) }
     }
 
     /// What a rule's own message says; nil when it cannot be made.

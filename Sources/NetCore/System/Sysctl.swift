@@ -23,7 +23,12 @@ public enum Sysctl {
     /// The value without the final newline. Throws what the kernel said.
     public static func read(_ path: String) throws(KernelError) -> String {
         let file = try open(path, O_RDONLY, "read sysctl \(path)")
-        let bytes = try Files.read(file.number, limit: 65536, operation: "read sysctl \(path)")
+        return try read(path, from: file.number)
+    }
+
+    /// As above, from a file that is open.
+    public static func read(_ path: String, from descriptor: Int32) throws(KernelError) -> String {
+        let bytes = try Files.read(descriptor, limit: 65536, operation: "read sysctl \(path)")
         var end = bytes.count
         while end > 0, bytes[end - 1] == 0x0a { end -= 1 }
         return String(decoding: bytes[..<end], as: UTF8.self)
@@ -32,7 +37,19 @@ public enum Sysctl {
     /// The parameter has that value (`sysctl -w`). Throws EINVAL for a value that the kernel refuses.
     public static func write(_ path: String, _ value: String) throws(KernelError) {
         let file = try open(path, O_WRONLY, "set sysctl \(path) to \(value)")
-        try Files.write(Array(value.utf8), to: file.number, operation: "set sysctl \(path) to \(value)")
+        try write(path, value, to: file.number)
+    }
+
+    /// As above, to a file that is open, whatever was read from it.
+    public static func write(_ path: String, _ value: String, to descriptor: Int32) throws(KernelError) {
+        let bytes = Array(value.utf8)
+        // A parameter takes its value in one piece, at its beginning (sysctl_writes_strict).
+        try check("set sysctl \(path) to \(value)") { pwrite(descriptor, bytes, bytes.count, 0) }
+    }
+
+    /// The parameter's file, for reading and writing; it is the caller's to close.
+    public static func open(_ path: String) throws(KernelError) -> Int32 {
+        try open(path, O_RDWR, "open sysctl \(path)").release()
     }
 
     private static func open(

@@ -12,12 +12,31 @@ final class KernelSockets {
     private(set) var homeNumber: Int32 = -1
     /// Opened when first needed.
     var netfilter: NetlinkSocket?
+    /// The container's parameters that were read, open for writing: with a thousand namespaces each way to a name below
+    /// /proc/sys takes half a millisecond.
+    private var parameters: [(path: String, descriptor: Int32)] = []
+
+    deinit {
+        for parameter in parameters { close(parameter.descriptor) }
+    }
+
+    func parameter(_ path: String) -> Int32? { parameters.first { $0.path == path }?.descriptor }
+
+    /// Takes over the descriptor.
+    func keep(_ descriptor: Int32, of path: String) { parameters.append((path, descriptor)) }
+
     /// Links as they were when they were last looked up.
-    var links: [Place: [Link]] = [:]
+    private var hostLinks: [Link] = []
+    private var containerLinks: [Link] = []
+
+    func links(_ place: Place) -> [Link] { place == .host ? hostLinks : containerLinks }
 
     func remember(_ link: Link, _ place: Place) {
-        links[place, default: []].removeAll { $0.index == link.index || $0.name == link.name }
-        links[place, default: []].append(link)
+        func put(_ links: inout [Link]) {
+            links.removeAll { $0.index == link.index || $0.name == link.name }
+            links.append(link)
+        }
+        if place == .host { put(&hostLinks) } else { put(&containerLinks) }
     }
 
     /// Throws what the kernel said.
@@ -44,14 +63,19 @@ final class KernelSockets {
         var isOn = false
         var path: String?
         var sockets: KernelSockets?
-        var done: Set<String> = []
+        var done: [String] = []
     }
     private nonisolated(unsafe) static var kept = Kept()
 
     /// From now on the sockets of one kernel serve the next with the same namespace, or with none.
     static func keep() { kept.isOn = true }
 
-    fileprivate static func isFirst(_ task: String) -> Bool { !kept.isOn || kept.done.insert(task).inserted }
+    fileprivate static func isFirst(_ task: String) -> Bool {
+        guard kept.isOn else { return true }
+        if kept.done.contains(task) { return false }
+        kept.done.append(task)
+        return true
+    }
 
     /// Those that are kept, or new ones.
     static func open(namespace path: String?) throws(KernelError) -> KernelSockets {

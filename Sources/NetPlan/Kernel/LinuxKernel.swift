@@ -4,7 +4,7 @@ import NetCore
 
 /// The running kernel, by one socket a namespace. Synchronous, for one thread.
 public struct LinuxKernel: ~Copyable, Kernel {
-    private let sockets: KernelSockets
+    let sockets: KernelSockets
     /// The socket of the namespace that runs us.
     public var host: NetlinkSocket {
         _read { yield sockets.host }
@@ -17,11 +17,12 @@ public struct LinuxKernel: ~Copyable, Kernel {
     public var yieldsPorts: (String) -> Bool = { _ in false }
     /// Whom the last plan left ports to.
     public internal(set) var yielded: Set<String> = []
-    private var indexes: [Place: [String: Int32]] = [:]
-    /// Parameters that a link's message told, or a look.
-    private var told: [Place: [String: String]] = [:]
+    /// Parameters that a link's message told, or a look. Arrays, for there are few: a dictionary's kind is put together at
+    /// run time, in every process.
+    private var told: [(path: String, place: Place, value: String)] = []
+    private var indexes: [(name: String, place: Place, index: Int32)] = []
     /// Names that were looked up on the host and stood for nothing.
-    var absent: Set<String> = []
+    var absent: [String] = []
     private var waiting: [NetlinkRequest] = []
 
     /// Opens the host's socket and, with a namespace path, one there. Throws what the kernel said.
@@ -87,18 +88,22 @@ public struct LinuxKernel: ~Copyable, Kernel {
     // MARK: links
 
     mutating func remember(_ link: Link, _ place: Place) {
-        indexes[place, default: [:]][link.name] = link.index
-        if place == .host { absent.remove(link.name) }
+        indexes.removeAll { $0.name == link.name && $0.place == place }
+        indexes.append((link.name, place, link.index))
+        if place == .host { absent.removeAll { $0 == link.name } }
         sockets.remember(link, place)
         if let value = link.routesLocalnet { tell("net/ipv4/conf/\(link.name)/route_localnet", place, "\(value)") }
         if let value = link.acceptsAdvertisements { tell("net/ipv6/conf/\(link.name)/accept_ra", place, "\(value)") }
     }
 
-    mutating func tell(_ path: String, _ place: Place, _ value: String?) { told[place, default: [:]][path] = value }
+    mutating func tell(_ path: String, _ place: Place, _ value: String?) {
+        told.removeAll { $0.path == path && $0.place == place }
+        if let value { told.append((path, place, value)) }
+    }
 
     /// The parameter as it is known without a look at /proc/sys; nil where only that tells.
     mutating func known(_ path: String, _ place: Place) throws(KernelError) -> String? {
-        if let value = told[place]?[path] { return value }
+        if let known = told.first(where: { $0.path == path && $0.place == place }) { return known.value }
         guard place == .host else { return nil }
         let family: AddressFamily
         switch path {
@@ -109,7 +114,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
         let isOn = try ignoring(.notSupported, Errno(EAFNOSUPPORT), .invalidArgument) { () throws(KernelError) in
             try host.isForwarding(family)
         }
-        return isOn.flatMap { $0 }.map { $0 ? "1" : "0" }
+        let value = isOn.flatMap { $0 }.map { $0 ? "1" : "0" }
+        tell(path, place, value)
+        return value
     }
 
     /// Nil when there is no such link.
@@ -119,7 +126,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
             try requireContainer()
             return try sockets.container!.link(name.description)
         }
-        if let link { remember(link, place) } else if place == .host { absent.insert(name.description) }
+        if let link { remember(link, place) } else if place == .host { absent.append(name.description) }
         return link
     }
 
@@ -141,12 +148,12 @@ public struct LinuxKernel: ~Copyable, Kernel {
     /// As `link(_:_:)`, but what was looked up before, by this kernel or one that it shares its sockets with, is not asked
     /// for again: for a link's kind, master and MAC address, which do not change in the middle of an operation of ours.
     public mutating func seenLink(_ name: LinkName, _ place: Place) throws(KernelError) -> Link? {
-        if let seen = sockets.links[place]?.first(where: { $0.name == name.description }) { return seen }
+        if let seen = sockets.links(place).first(where: { $0.name == name.description }) { return seen }
         return try link(name, place)
     }
 
     public mutating func seenLink(index: Int32?) throws(KernelError) -> Link? {
-        guard let seen = sockets.links[.host]?.first(where: { $0.index == index }) else {
+        guard let seen = sockets.links(.host).first(where: { $0.index == index }) else {
             return try link(index: index)
         }
         remember(seen, .host)
@@ -154,7 +161,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
     }
 
     mutating func index(_ name: LinkName, _ place: Place) throws(KernelError) -> Int32? {
-        if let known = indexes[place]?[name.description] { return known }
+        let known = indexes.first { $0.name == name.description && $0.place == place }
+        if let known { return known.index }
         return try link(name, place)?.index
     }
 

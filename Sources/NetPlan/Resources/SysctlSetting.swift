@@ -49,6 +49,10 @@ extension LinuxKernel {
         }
         guard SysctlSetting.words(found) != SysctlSetting.words(setting.value) else { return }
         tell(setting.path, setting.place, nil)
+        if setting.place == .container, let descriptor = sockets.parameter(setting.path) {
+            try Sysctl.write(setting.path, setting.value, to: descriptor)
+            return
+        }
         try at(setting.place) { () throws(KernelError) in try Sysctl.write(setting.path, setting.value) }
     }
 
@@ -71,6 +75,18 @@ extension LinuxKernel {
     public mutating func parameter(_ path: String, _ place: Place) throws(KernelError) -> String? {
         if let known = try known(path, place) { return known }
         return try sysctl(path, place)
+    }
+
+    /// As `sysctl(_:_:)` for a parameter of the container that will be set: its file stays open for that.
+    public mutating func sysctlToSet(_ path: String) throws(KernelError) -> String? {
+        let opened = try ignoring(.noSuchFile, .accessDenied) { () throws(KernelError) in
+            try at(.container) { () throws(KernelError) in try Sysctl.open(path) }
+        }
+        guard let opened else { return try sysctl(path, .container) }
+        sockets.keep(opened, of: path)
+        let value = try Sysctl.read(path, from: opened)
+        tell(path, .container, value)
+        return value
     }
 
     /// The parameter's value; nil when the kernel has no such parameter.

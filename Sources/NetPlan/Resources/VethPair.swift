@@ -47,7 +47,8 @@ public struct VethPair: Hashable, Sendable {
     func create(_ kernel: inout LinuxKernel, as port: BridgePort? = nil) throws(KernelError) {
         // The tag is tried even when the cable is refused: it must not fall on a link of somebody else's.
         // A look of this very call is good for one try.
-        let wasAbsent = kernel.absent.remove(host.description) != nil
+        let wasAbsent = kernel.absent.contains(host.description)
+        kernel.absent.removeAll { $0 == host.description }
         let isTaken = wasAbsent ? false : try kernel.link(host, .host) != nil
         if isTaken {
             throw KernelError("add veth pair \(host) and \(container)", .alreadyExists, "the host has a link \(host)")
