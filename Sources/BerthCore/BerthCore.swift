@@ -29,7 +29,9 @@ enum Registry {
 @main struct BerthCore {
     static func main() {
         let arguments = CommandLine.arguments
-        let name = String(arguments.first?.split(separator: "/").last ?? "berth-core")
+        let program = arguments.first ?? "berth-core"
+        let slash = program.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let name = slash.map { String(program[program.utf8.index(after: $0)...]) } ?? program
         let code = run(name, Array(arguments.dropFirst()))
         DetachedChild.finish()
         exit(code)

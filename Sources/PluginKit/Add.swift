@@ -41,7 +41,7 @@ extension PlannedPlugin {
             // Only who makes the interface leaves something that may be half there: a netfilter transaction is there or not,
             // and settings are restored all the same.
             section.isDone = isChained
-            if !record.hasResult { record.result = request.configuration.json["prevResult"] }
+            if !record.hasResult { record.result = try request.configuration.previousResult?.json(version: .latest) }
             record[name] = section
             // What does nothing has nothing to remember.
             if plan.resources.isEmpty { return try result(request, configuration, plan, lease: lease, &kernel) }

@@ -41,7 +41,7 @@ public struct CNIArguments: Hashable, Sendable {
     public var text: String { pairs.map { "\($0.key)=\($0.value)" }.joined(by: ";") }
 
     /// Throws code 4 with every pair whose key is not among `known`, unless IgnoreUnknown is 1 or true.
-    public func requireKnown(_ known: Set<String>) throws(CNIError) {
+    public func requireKnown(_ known: [String]) throws(CNIError) {
         if let flag = self["IgnoreUnknown"] {
             switch flag.lowercased() {
             case "1", "true": return

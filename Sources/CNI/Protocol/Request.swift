@@ -143,7 +143,16 @@ public struct Request: Sendable {
         return (containerID, LinkName(interface), arguments)
     }
 
-    static func directories(_ path: String) -> [String] { path.split(separator: ":").map(String.init) }
+    static func directories(_ path: String) -> [String] {
+        var directories: [String] = []
+        var rest = path[...]
+        while let colon = rest.utf8.firstIndex(of: UInt8(ascii: ":")) {
+            if colon != rest.startIndex { directories.append(String(rest[..<colon])) }
+            rest = rest[rest.utf8.index(after: colon)...]
+        }
+        if !rest.isEmpty { directories.append(String(rest)) }
+        return directories
+    }
 
     /// The error with the version of a configuration that was not looked at yet (P-15).
     private static func marked(_ error: CNIError, _ input: [UInt8]) -> CNIError {

@@ -37,8 +37,9 @@ public struct ChainRunner: Sendable {
         for (index, plugin) in list.plugins.enumerated() {
             do throws(CNIError) {
                 let configuration = try ChainRequest(list: list).attachment(
-                    plugin, capabilities: parameters.capabilities, previousResult: result)
-                result = try call(plugin, .add, parameters, configuration)
+                    plugin, capabilities: parameters.capabilities, previousResult: nil)
+                // Its own plugins get the result as it is: nobody has to read what was just written.
+                result = try call(plugin, .add, parameters, configuration, previousResult: result)
                 if PendingSignal.take() { throw PendingSignal.error }
             } catch {
                 throw undone(list, parameters, result, failedAt: index, error.from(plugin, "add"))
@@ -113,12 +114,12 @@ public struct ChainRunner: Sendable {
 
     func call(
         _ plugin: JSONObject, _ command: Command, _ parameters: AttachmentParameters?, _ configuration: JSONObject,
-        by caller: PluginCaller? = nil
+        previousResult: CNIResult? = nil, by caller: PluginCaller? = nil
     ) throws(CNIError) -> CNIResult? {
         try (caller ?? self.caller).call(
             plugin.type, command, containerID: parameters?.containerID ?? "", netns: parameters?.netns,
             interface: parameters?.interface, arguments: parameters?.arguments ?? CNIArguments(),
-            configuration: configuration)
+            configuration: configuration, previousResult: previousResult)
     }
 
     /// Code 8 when the container's namespace is the caller's own, unless CNI_NETNS_OVERRIDE says that this is meant:

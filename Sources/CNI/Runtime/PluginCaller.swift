@@ -39,15 +39,16 @@ public struct PluginCaller: Sendable {
     /// the time limit. VERSION is asked by `supportedVersions(of:)`.
     public func call(
         _ type: String, _ command: Command, containerID: String, netns: String?, interface: LinkName?,
-        arguments: CNIArguments, configuration: JSONObject
+        arguments: CNIArguments, configuration: JSONObject, previousResult: CNIResult? = nil
     ) throws(CNIError) -> CNIResult? {
         guard let location = try locate(type) else { throw notFound(type) }
         switch location {
         case .builtIn(let plugin, _):
+            var whole = try NetworkConfiguration(configuration, for: command)
+            if let previousResult { whole.previousResult = previousResult }
             let request = Request(
                 command: command, containerID: containerID, netns: netns, interface: interface, arguments: arguments,
-                path: path, configuration: try NetworkConfiguration(configuration, for: command),
-                environment: environment)
+                path: path, configuration: whole, environment: environment)
             return try plugin.answer(request)
         case .file(let file):
             var variables = [
@@ -58,6 +59,11 @@ public struct PluginCaller: Sendable {
                 variables["CNI_NETNS"] = netns ?? ""
                 variables["CNI_IFNAME"] = interface?.description ?? ""
                 variables["CNI_ARGS"] = arguments.text
+            }
+            var configuration = configuration
+            if let previousResult {
+                let version = configuration["cniVersion"]?.string.flatMap(SpecVersion.init(rawValue:)) ?? .v0_1_0
+                configuration["prevResult"] = try previousResult.json(version: version)
             }
             let input = JSON.object(configuration).bytes
             let outcome = try execute(file, variables, input: input, for: "\(command.rawValue) of plugin \"\(type)\"")

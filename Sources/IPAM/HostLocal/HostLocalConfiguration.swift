@@ -104,7 +104,7 @@ struct HostLocalConfiguration {
     // MARK: - Requested addresses
 
     /// Keys of CNI_ARGS that some plugin of a chain may understand; others need IgnoreUnknown (P-8).
-    private static let knownArguments: Set<String> = ["IP", "GATEWAY", "MAC"]
+    private static let knownArguments = ["IP", "GATEWAY", "MAC"]
 
     private static func requested(_ request: Request) throws(CNIError) -> [IPAddress] {
         var texts: [(text: String, error: CNIError)] = []

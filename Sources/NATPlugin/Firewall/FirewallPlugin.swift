@@ -91,8 +91,8 @@ public struct FirewallPlugin: PlannedPlugin {
                 seen.filtersFrames = v4 == "1" && v6 == "1"
             }
             var links: [Link] = []
-            for name in names.compactMap(LinkName.init) {
-                if let link = try kernel.seenLink(name, .host) { links.append(link) }
+            for text in names {
+                if let name = LinkName(text), let link = try kernel.seenLink(name, .host) { links.append(link) }
             }
             guard let port = links.first(where: { $0.master != nil }) else {
                 seen.bridge = links.first { $0.kind == "bridge" }.flatMap { LinkName($0.name) }

@@ -55,12 +55,19 @@ extension NetlinkSocket {
         let mine = Array(own.utf8) + [0]
         let request = try NftMessage.make(
             "list base chains", NFT_MSG_GETCHAIN, NLM_F_DUMP, family: Int32(NFPROTO_UNSPEC))
-        let families = [UInt8(NFPROTO_INET): "inet", UInt8(NFPROTO_IPV4): "ip", UInt8(NFPROTO_IPV6): "ip6"]
+        let families = { (number: UInt8) -> String? in
+            switch Int32(number) {
+            case Int32(NFPROTO_INET): "inet"
+            case Int32(NFPROTO_IPV4): "ip"
+            case Int32(NFPROTO_IPV6): "ip6"
+            default: nil
+            }
+        }
         return try ask(request).compactMap { reply in
             // The table's name is the first attribute.
             guard !reply.payload.dropFirst(8).starts(with: mine) else { return nil }
             let attributes = reply.attributes(after: 4)
-            guard let family = reply.payload.first.flatMap({ families[$0] }),
+            guard let family = reply.payload.first.flatMap(families),
                 attributes[type: Int(NFTA_CHAIN_POLICY.rawValue)]?.bigEndian32 == UInt32(NF_DROP),
                 let at = attributes[type: Int(NFTA_CHAIN_HOOK.rawValue)]?.nested[type: Int(NFTA_HOOK_HOOKNUM.rawValue)],
                 at.bigEndian32 == hook, let table = attributes[type: Int(NFTA_CHAIN_TABLE.rawValue)]?.text,

@@ -9,8 +9,8 @@ public struct NftTransaction: Sendable {
     /// Elements of one set are sent a hundred to a message: a message each would be slower, one for all may not fit.
     private var pendingElements: [NftElement] = []
     private var pendingFlags: Int32 = 0
-    /// The elements of a request, by its place: which of them was refused is told by its offset.
-    private var elements: [Int: [NftElement]] = [:]
+    /// The elements of each request, none for most: which of them was refused is told by its offset.
+    private var elements: [[NftElement]] = []
     /// Something is deleted: closing the socket afterwards waits for the kernel's grace period.
     public private(set) var deletes = false
 
@@ -85,7 +85,8 @@ public struct NftTransaction: Sendable {
     private mutating func flush() throws(KernelError) {
         guard let first = pendingElements.first else { return }
         let (elements, table) = (pendingElements, table)
-        self.elements[requests.count] = elements
+        while self.elements.count < requests.count { self.elements.append([]) }
+        self.elements.append(elements)
         requests.append(
             try NftMessage.make(
                 "add to \(first.set.name): \(first.command(table: table))", NFT_MSG_NEWSETELEM, pendingFlags,
@@ -108,7 +109,10 @@ public struct NftTransaction: Sendable {
     /// What the kernel refused, in the request at `index`: `offset` is the refused attribute's in its bytes.
     func operation(_ index: Int, offset: Int?) -> String {
         let request = requests[index]
-        guard let offset, let elements = elements[index], offset < request.bytes.count else { return request.operation }
+        guard let offset, elements.indices.contains(index), offset < request.bytes.count else {
+            return request.operation
+        }
+        let elements = elements[index]
         let parts = Attribute.list(request.bytes.dropFirst(20)).last?.nested ?? []
         guard let place = parts.lastIndex(where: { $0.payload.startIndex <= offset + 4 }),
             elements.indices.contains(place)

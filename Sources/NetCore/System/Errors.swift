@@ -62,7 +62,16 @@ public struct Failures: Error, Sendable, CustomStringConvertible {
     public var description: String { all.map(\.description).joined(by: "; ") }
 }
 
-/// The value, or nil when the kernel answers one of `expected`; any other error goes on.
+/// The value, or nil when the kernel answers `expected`; any other error goes on.
+public func ignoring<R>(_ expected: Errno, do body: () throws(KernelError) -> R) throws(KernelError) -> R? {
+    do {
+        return try body()
+    } catch  where error.errno == expected {
+        return nil
+    }
+}
+
+/// As above, for one of several.
 public func ignoring<R>(_ expected: Errno..., do body: () throws(KernelError) -> R) throws(KernelError) -> R? {
     do {
         return try body()
