@@ -16,6 +16,8 @@ public struct Plan: Hashable, Sendable {
     public var shared: [Resource]
     /// Made new, removed in reverse.
     public var owned: [Resource]
+    /// An address had another holder before: neighbours are told once the attachment works.
+    public var announces = false
 
     public init(owner: Owner, namespace: String?, shared: [Resource] = [], owned: [Resource] = []) {
         self.owner = owner

@@ -286,7 +286,7 @@ import Testing
         try runtime.script("old", #"echo '{"cniVersion":"0.2.0","ip4":{"ip":"10.0.0.4/24"}}'"#)
         _ = try runtime.runner.add(runtime.list("1.0.0", ["old", "first"]), runtime.parameters())
         #expect(
-            runtime.log.calls[0].configuration["prevResult"]
+            try runtime.log.calls[0].request.configuration.previousResult?.json(version: .v1_0_0)
                 == ["cniVersion": "1.0.0", "ips": [["address": "10.0.0.4/24"]]])
     }
 

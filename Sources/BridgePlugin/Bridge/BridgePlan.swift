@@ -7,7 +7,7 @@ import NetPlan
 public struct BridgeObservations: Sendable {
     /// Of the link with the default route, IPv4's before IPv6's; nil without one.
     public var uplinkMTU: Int?
-    /// An address had another holder before: neighbours are told when the link comes up.
+    /// An address had another holder before: neighbours are told.
     public var announces = false
     /// Forwarding of these families is off.
     public var notForwarding: [AddressFamily] = []
@@ -44,9 +44,6 @@ extension BridgePlugin {
             plan.owned.append(.bridgePort(BridgePort(link: attachment.hostInterface, hairpin: true)))
         }
         plan.owned += sysctls(interface, families, configuration).map { .sysctl($0) }
-        // A link announces its addresses when it comes up where it was told before.
-        let announcing = announcements(interface, families).map { Resource.sysctl($0) }
-        if observations.announces { plan.owned += announcing }
         plan.owned += ips.map {
             .address(
                 PlannedAddress(
@@ -54,7 +51,9 @@ extension BridgePlugin {
                 ))
         }
         plan.owned.append(.linkUp(LinkUp(.container, interface)))
-        if !observations.announces { plan.owned += announcing }
+        // Not before the link comes up: its port may not forward yet, so that nobody heard it.
+        plan.owned += announcements(interface, families).map { .sysctl($0) }
+        plan.announces = observations.announces
         plan.owned += routes(lease, ips, configuration).map { .route(BridgePlugin.planned($0, ips, interface)) }
         plan.owned += ips.map {
             .forgottenNeighbour(ForgottenNeighbour(link: configuration.bridge, address: $0.address.address))

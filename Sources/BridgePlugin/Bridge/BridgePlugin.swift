@@ -101,7 +101,11 @@ public struct BridgePlugin: PlannedPlugin {
         try waitForAddresses(attachment.interface, lease, configuration, &kernel)
         warnOfAdvertisements(plan, &kernel)
         links.append(
-            try answering { () throws(KernelError) in try kernel.seenLink(attachment.interface, .container) })
+            try answering { () throws(KernelError) in
+                let link = try kernel.seenLink(attachment.interface, .container)
+                if plan.announces, let link { try kernel.announce(link) }
+                return link
+            })
         var result = lease
         result.interfaces = links.enumerated().compactMap { index, link in
             guard let link else { return nil }
@@ -123,15 +127,18 @@ public struct BridgePlugin: PlannedPlugin {
         return result
     }
 
-    /// The bridge and its port. A port without spanning tree forwards at once; else up to 2.5 seconds, as the reference
-    /// waits.
+    /// The bridge and its port once it forwards and takes packets for the container, which the kernel sees to a moment after
+    /// the link is up. The reference waits for 2.5 seconds at most, we for 3.
     private func waitForPort(_ port: LinkName, of bridge: LinkName, _ kernel: inout LinuxKernel) throws(CNIError)
         -> [Link?]
     {
-        for pause: UInt32 in [0, 50, 500, 1000, 1000] {
-            if pause > 0 { usleep(pause * 1000) }
+        var nap: UInt32 = 100
+        while true {
             let links = try answering { () throws(KernelError) in try kernel.hostLinks([bridge, port]) }
-            if links[1]?.portState == 3 { return links }
+            if let seen = links[1], seen.portState == 3, seen.isOperational { return links }
+            guard nap < 3_000_000 / 2 else { break }
+            usleep(nap)
+            nap *= 2
         }
         throw CNIError(
             .internal, "bridge port in error state: \(port) does not forward",

@@ -46,14 +46,14 @@ public struct HostLocal: Plugin {
         let store = try HostLocal.store(configuration)
         // Whoever keeps the lock finds what it listed; a program that does not may take an address in between.
         for _ in 0..<8 {
-            let chosen = try choose(configuration, attachment, store)
+            let (chosen, recorded) = try choose(configuration, attachment, store)
             let addresses = chosen.map(\.address.address)
             // The cursors first: one that moved without a lease costs nothing, and a failure here has nothing to undo.
             for (number, address) in addresses.enumerated() {
                 try answering { () throws(KernelError) in try store.setCursor(address, ofSet: number) }
             }
             do throws(Failures) {
-                try store.reserve(addresses, for: attachment)
+                try store.reserve(addresses, for: attachment, before: recorded)
                 return chosen
             } catch {
                 if error.all.count == 1, error.all[0].errno == .alreadyExists { continue }
@@ -74,7 +74,7 @@ public struct HostLocal: Plugin {
     /// One address of each set, nothing taken yet.
     private func choose(
         _ configuration: HostLocalConfiguration, _ attachment: Attachment, _ store: borrowing LeaseStore
-    ) throws(CNIError) -> [Allocator.Allocation] {
+    ) throws(CNIError) -> (chosen: [Allocator.Allocation], recorded: LeaseFingerprint?) {
         let (listing, held) = try answering { () throws(KernelError) in
             let listing = try store.listing()
             return (listing, try store.leases(of: attachment, in: listing, upkeep: true))
@@ -109,7 +109,7 @@ public struct HostLocal: Plugin {
                 "failed to allocate all requested IPs: \(requested.map(\.description).joined(by: " "))",
                 details: "range sets are \(configuration.sets.map(\.description).joined(by: "; "))")
         }
-        return chosen
+        return (chosen, held.recorded)
     }
 
     private func refusal(

@@ -75,6 +75,8 @@ public struct LeaseStore: ~Copyable {
     struct Held {
         var exact: [LeaseFile] = []
         var legacy: [LeaseFile] = []
+        /// The leases as the index now knows them, each with its link; nil when it does not.
+        var recorded: LeaseFingerprint?
         /// What DEL releases: legacy ones only when nothing names the attachment, as the reference does.
         var released: [LeaseFile] { exact.isEmpty ? legacy : exact }
     }
@@ -86,6 +88,7 @@ public struct LeaseStore: ~Copyable {
         let own = index.inodes(of: holder)
         var held = Held()
         if index.recorded() == listing.fingerprint {
+            held.recorded = listing.fingerprint
             for file in listing.files where own.contains(file.inode) {
                 if try self.holder(of: file) == holder { held.exact.append(file) }
             }
@@ -111,16 +114,18 @@ public struct LeaseStore: ~Copyable {
                 isComplete = false
             }
         }
-        if isComplete { index.record(listing.fingerprint) }
+        if isComplete {
+            index.record(listing.fingerprint)
+            held.recorded = listing.fingerprint
+        }
         return held
     }
 
     // MARK: - Changing
 
     /// The attachment holds all of `addresses`, durably, or none of them (I-2, I-3). Throws first what went wrong, EEXIST
-    /// when an address is taken, then what could not be undone.
-    func reserve(_ addresses: [IPAddress], for attachment: Attachment) throws(Failures) {
-        let before = index.recorded()
+    /// when an address is taken, then what could not be undone. `before` is what the index knew when this operation looked.
+    func reserve(_ addresses: [IPAddress], for attachment: Attachment, before: LeaseFingerprint?) throws(Failures) {
         var made: [String] = []
         do throws(KernelError) {
             let file = try index.prepare(LeaseHolder(attachment))

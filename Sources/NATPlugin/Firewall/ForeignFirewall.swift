@@ -10,17 +10,19 @@ enum ForeignFirewall {
     /// A sentence for each.
     static func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [String] {
         var found: [String] = []
-        for chain in try kernel.droppingForwardChains() {
-            let advice =
-                chain.hasSuffix("filter FORWARD") ? "; where Docker set it: iptables -I DOCKER-USER -j ACCEPT" : ""
-            found.append(
-                "chain \(chain) has policy drop: forwarded packets need an accept there too, ours does not end its verdict\(advice)"
-            )
-        }
-        if try kernel.hasChain("filter_FORWARD", table: "firewalld", family: Int32(NFPROTO_INET)) {
-            found.append(
-                "firewalld filters forwarded packets: put the bridge into a zone that accepts, firewall-cmd --zone=trusted --add-interface=BRIDGE"
-            )
+        for chain in try kernel.foreignForwardChains() {
+            if chain.drops {
+                let isIPTables = chain.table == "filter" && chain.name == "FORWARD"
+                let advice = isIPTables ? "; where Docker set it: iptables -I DOCKER-USER -j ACCEPT" : ""
+                found.append(
+                    "chain \(chain) has policy drop: forwarded packets need an accept there too, ours does not end its verdict\(advice)"
+                )
+            }
+            if chain.family == "inet", chain.table == "firewalld", chain.name == "filter_FORWARD" {
+                found.append(
+                    "firewalld filters forwarded packets: put the bridge into a zone that accepts, firewall-cmd --zone=trusted --add-interface=BRIDGE"
+                )
+            }
         }
         if LegacyTables.forwardDrops() {
             found.append(

@@ -17,7 +17,7 @@ extension NetlinkSocket {
     public mutating func look(table: String, chains: [String], elements: [NftElementKey]) throws(KernelError) -> NftSeen
     {
         var requests = [try tableRequest(table)]
-        for chain in chains { requests.append(try chainRequest(chain, table: table, family: Int32(NFPROTO_INET))) }
+        for chain in chains { requests.append(try chainRequest(chain, table: table)) }
         for element in elements { requests.append(try elementRequest(element, table: table)) }
         let answers = try ask(each: requests)
         var seen = NftSeen(table: answers[0] != nil)
@@ -32,26 +32,24 @@ extension NetlinkSocket {
     }
 
     /// Is there a chain of that name?
-    public mutating func hasChain(_ chain: String, table: String, family: Int32 = Int32(NFPROTO_INET))
-        throws(KernelError) -> Bool
-    {
-        try found(try chainRequest(chain, table: table, family: family))
+    public mutating func hasChain(_ chain: String, table: String) throws(KernelError) -> Bool {
+        try found(try chainRequest(chain, table: table))
     }
 
     private mutating func found(_ request: NetlinkRequest) throws(KernelError) -> Bool {
         try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) } != nil
     }
 
-    private func chainRequest(_ chain: String, table: String, family: Int32) throws(KernelError) -> NetlinkRequest {
-        try NftMessage.make("look up chain \(chain) of table \(table)", NFT_MSG_GETCHAIN, 0, family: family) {
+    private func chainRequest(_ chain: String, table: String) throws(KernelError) -> NetlinkRequest {
+        try NftMessage.make("look up chain \(chain) of table \(table)", NFT_MSG_GETCHAIN, 0) {
             $0.put(Int(NFTA_CHAIN_TABLE.rawValue), table)
             $0.put(Int(NFTA_CHAIN_NAME.rawValue), chain)
         }
     }
 
-    /// Base chains of any table that drop what they do not accept, at one hook of the IP families: "ip filter FORWARD".
-    /// The chains of `own` are passed over unread.
-    public mutating func droppingChains(hook: UInt32, except own: String = "") throws(KernelError) -> [String] {
+    /// Base chains of the IP families and inet at one hook, each with what it does to a packet that no rule of it judged.
+    /// The chains of the tables named `own` are passed over unread.
+    public mutating func foreignChains(hook: UInt32, except own: String = "") throws(KernelError) -> [ForeignChain] {
         let mine = Array(own.utf8) + [0]
         let request = try NftMessage.make(
             "list base chains", NFT_MSG_GETCHAIN, NLM_F_DUMP, family: Int32(NFPROTO_UNSPEC))
@@ -68,18 +66,18 @@ extension NetlinkSocket {
             guard !reply.payload.dropFirst(8).starts(with: mine) else { return nil }
             let attributes = reply.attributes(after: 4)
             guard let family = reply.payload.first.flatMap(families),
-                attributes[type: Int(NFTA_CHAIN_POLICY.rawValue)]?.bigEndian32 == UInt32(NF_DROP),
                 let at = attributes[type: Int(NFTA_CHAIN_HOOK.rawValue)]?.nested[type: Int(NFTA_HOOK_HOOKNUM.rawValue)],
                 at.bigEndian32 == hook, let table = attributes[type: Int(NFTA_CHAIN_TABLE.rawValue)]?.text,
                 let name = attributes[type: Int(NFTA_CHAIN_NAME.rawValue)]?.text
             else { return nil }
-            return "\(family) \(table) \(name)"
+            let policy = attributes[type: Int(NFTA_CHAIN_POLICY.rawValue)]?.bigEndian32
+            return ForeignChain(family: family, table: table, name: name, drops: policy == UInt32(NF_DROP))
         }
     }
 
     /// How many rules and elements refer to a chain, its own rules included; nil when it is not there.
     public mutating func uses(ofChain chain: String, table: String) throws(KernelError) -> Int? {
-        let request = try chainRequest(chain, table: table, family: Int32(NFPROTO_INET))
+        let request = try chainRequest(chain, table: table)
         let replies = try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) }
         return replies?.first?.attributes(after: 4)[type: Int(NFTA_CHAIN_USE.rawValue)]?.bigEndian32.map { Int($0) }
     }
@@ -144,4 +142,15 @@ public struct NftSeen: Sendable {
     public let table: Bool
     public var chains: [String] = []
     public var elements: [NftElementFound] = []
+}
+
+/// A base chain of somebody else's: "ip filter FORWARD".
+public struct ForeignChain: Hashable, Sendable, CustomStringConvertible {
+    public let family: String
+    public let table: String
+    public let name: String
+    /// Its policy is drop.
+    public let drops: Bool
+
+    public var description: String { "\(family) \(table) \(name)" }
 }

@@ -11,6 +11,8 @@ public struct Link: Hashable, Sendable {
     public var mtu: Int
     public var flags: UInt32
     public var master: Int32?
+    /// IF_OPER_*: 6 is up.
+    public var operationalState: UInt8?
     public var alias: String?
     public var transmitQueueLength: Int
     /// Index of the other end of a veth pair, in the namespace where that is.
@@ -25,6 +27,8 @@ public struct Link: Hashable, Sendable {
     public var acceptsAdvertisements: UInt32?
 
     public var isUp: Bool { flags & UInt32(IFF_UP) != 0 }
+    /// Carrier and queues are there: packets pass (RFC 2863 ifOperStatus up).
+    public var isOperational: Bool { operationalState == 6 }
     public var isPromiscuous: Bool { flags & UInt32(IFF_PROMISC) != 0 }
     public var receivesAllMulticast: Bool { flags & UInt32(IFF_ALLMULTI) != 0 }
     public var isLoopback: Bool { flags & UInt32(IFF_LOOPBACK) != 0 }
@@ -46,6 +50,7 @@ public struct Link: Hashable, Sendable {
             case IFLA_IFNAME: name = attribute.text
             case IFLA_ADDRESS: mac = MACAddress(bytes: attribute.payload)
             case IFLA_MTU: mtu = Int(attribute.u32 ?? 0)
+            case IFLA_OPERSTATE: operationalState = attribute.u8
             case IFLA_MASTER: master = attribute.u32.map { Int32(bitPattern: $0) }
             case IFLA_IFALIAS: alias = attribute.text
             case IFLA_TXQLEN: transmitQueueLength = Int(attribute.u32 ?? 0)

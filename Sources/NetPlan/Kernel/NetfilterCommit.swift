@@ -201,15 +201,10 @@ extension LinuxKernel {
 }
 
 extension LinuxKernel {
-    /// Foreign base chains that drop forwarded packets which they do not accept, such as "ip filter FORWARD".
-    public mutating func droppingForwardChains() throws(KernelError) -> [String] {
+    /// Base chains of other tables than berth's at the forward hook, such as "ip filter FORWARD".
+    public mutating func foreignForwardChains() throws(KernelError) -> [ForeignChain] {
         try withNetfilter { (socket) throws(KernelError) in
-            try socket.droppingChains(hook: UInt32(NF_INET_FORWARD.rawValue), except: BerthTable.name)
+            try socket.foreignChains(hook: UInt32(NF_INET_FORWARD.rawValue), except: BerthTable.name)
         }
-    }
-
-    /// Is there a foreign chain of that name?
-    public mutating func hasChain(_ chain: String, table: String, family: Int32) throws(KernelError) -> Bool {
-        try withNetfilter { (socket) throws(KernelError) in try socket.hasChain(chain, table: table, family: family) }
     }
 }
