@@ -64,6 +64,20 @@ public struct AttachmentRecords: Sendable {
         AttachmentRecords.kept = Kept(isOn: true, file: file, version: FileVersion(file), record: record)
     }
 
+    /// The plugin's section is out of the record, and with the last one the record is gone. What another DEL of the same
+    /// attachment takes out meanwhile stays out.
+    public func drop(_ plugin: String, of attachment: Attachment) throws(KernelError) {
+        do throws(KernelError) {
+            let lock = try FileLock(directory: state.attachments, .exclusive)
+            defer { withExtendedLifetime(lock.descriptor) {} }
+            guard var record = try read(attachment) else { return try remove(attachment) }
+            record[plugin] = nil
+            try write(record)
+        } catch  where error.errno == .noSuchFile {
+            // No records, no section.
+        }
+    }
+
     /// No record, and no half-written one.
     public func remove(_ attachment: Attachment) throws(KernelError) {
         let file = path(attachment)

@@ -59,12 +59,7 @@ extension PlannedPlugin {
         }
         try answering { () throws(KernelError) in
             try afterRemoval(section, &kernel)
-            if var record {
-                record[name] = nil
-                try records.write(record)
-            } else {
-                try records.remove(owner.attachment)
-            }
+            try records.drop(name, of: owner.attachment)
         }
         if let type = request.configuration.root.ipamType, ipamIsOurs { _ = try call(type, .del, request) }
     }

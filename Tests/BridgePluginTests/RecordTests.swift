@@ -134,4 +134,26 @@ struct RecordTests {
         }
         #expect(outcome == ["true", "2", "true", "0", "600", "true", "true", ""])
     }
+
+    @Test("R-13 what several DELs at once take out of a record stays out, and nothing comes back")
+    func simultaneous() throws {
+        let left = try PrivateHost.run { host -> [String] in
+            let records = AttachmentRecords(StateDirectory("\(host.scratch)/state"))
+            try records.drop("p0", of: RecordTests.attachment)
+            for _ in 0..<50 {
+                var record = RecordTests.record
+                for index in 0..<6 { record["p\(index)"] = AttachmentRecord.Section(since: 1) }
+                record["bridge"] = nil
+                record["portmap"] = nil
+                try records.write(record)
+                _ = try host.onThreads(6) { _, index in
+                    try records.drop("p\(index)", of: RecordTests.attachment)
+                    try records.drop("p\(index)", of: RecordTests.attachment)
+                }
+                if let left = try records.read(RecordTests.attachment) { return left.plugins }
+            }
+            return try Files.names(in: records.state.attachments)
+        }
+        #expect(left == [])
+    }
 }

@@ -14,6 +14,16 @@ public struct FileLock: ~Copyable {
     ) throws(KernelError) {
         let file = try OwnedDescriptor(
             open: path, (isWritten ? O_RDWR : O_RDONLY) | O_CREAT, mode: permissions)
+        try self.init(file, path, mode, seconds: seconds)
+    }
+
+    /// Locks a directory that exists; ENOENT where it does not.
+    public init(directory: String, _ mode: Mode, seconds: Int = 30) throws(KernelError) {
+        let file = try OwnedDescriptor(open: directory, O_RDONLY | O_DIRECTORY)
+        try self.init(file, directory, mode, seconds: seconds)
+    }
+
+    private init(_ file: consuming OwnedDescriptor, _ path: String, _ mode: Mode, seconds: Int) throws(KernelError) {
         let operation = (mode == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB
         // Short naps, growing to 1 ms: a lock is held for a millisecond, and a bounded wait needs no signal handler.
         var waited = 0
