@@ -52,8 +52,8 @@ extension PlannedPlugin {
             } catch {
                 throw restored(explained(CNIError(error, owner), request, records), request, section, &kernel)
             }
-            try becomeHeir(owner, of: kernel.yielded, records)
             do throws(CNIError) {
+                try becomeHeir(owner, of: kernel.yielded, records)
                 let result = try result(request, configuration, plan, lease: lease, &kernel)
                 guard !section.isDone else { return result }
                 section.isDone = true
@@ -73,6 +73,9 @@ extension PlannedPlugin {
     private func becomeHeir(_ owner: Owner, of holders: Set<String>, _ records: AttachmentRecords) throws(CNIError) {
         for tag in holders.sorted() {
             try answering { () throws(KernelError) in
+                // A DEL of the holder may take out its section now.
+                let lock = try FileLock(directory: records.state.attachments, .exclusive)
+                defer { withExtendedLifetime(lock.descriptor) {} }
                 guard var holder = try records.read(tag: tag), var section = holder[name] else { return }
                 section.notes["heirs"] = .array((section.notes["heirs"]?.array ?? []) + [.string(owner.attachment.tag)])
                 holder[name] = section
@@ -110,7 +113,7 @@ extension PlannedPlugin {
             try restore(request, section, &kernel)
             return error
         } catch let failure {
-            return CNIError(.rollbackIncomplete, error.message, details: "left behind: \(failure.message)")
+            return leaving(failure.message, error)
         }
     }
 
@@ -122,7 +125,7 @@ extension PlannedPlugin {
             try kernel.sweep(owner, keys: section.keys)
             return error
         } catch let failures {
-            return CNIError(.rollbackIncomplete, error.message, details: "left behind: \(failures)")
+            return leaving("\(failures)", error)
         }
     }
 
@@ -147,11 +150,14 @@ extension PlannedPlugin {
                 left.append("the address of \(type): \(error)")
             }
         }
-        guard !left.isEmpty else { return error }
-        return CNIError(
+        return left.isEmpty ? error : leaving(left.joined(by: "; "), error)
+    }
+
+    /// The error, and what could not be taken back besides what it says already.
+    private func leaving(_ rest: String, _ error: CNIError) -> CNIError {
+        CNIError(
             .rollbackIncomplete, error.message,
-            details: ([error.details].compactMap { $0 } + ["left behind: " + left.joined(by: "; ")]).joined(
-                separator: "; "))
+            details: ([error.details].compactMap { $0 } + ["left behind: " + rest]).joined(by: "; "))
     }
 
     func call(_ type: String, _ command: Command, _ request: Request) throws(CNIError) -> CNIResult? {

@@ -47,6 +47,21 @@ import Testing
         }
     }
 
+    @Test("a plugin in one process sees of a result what it would read of it", arguments: SpecVersion.allCases)
+    func seen(_ version: SpecVersion) throws {
+        var compared = 0
+        for (name, result) in Samples.all {
+            do throws(CNIError) {
+                let read = try CNIResult(decoding: try result.json(version: version), version: version, path: "")
+                #expect(try result.seen(in: version) == read, "\(name)")
+                compared += 1
+            } catch {
+                #expect(throws: error) { try result.seen(in: version) }
+            }
+        }
+        #expect(compared > 3)
+    }
+
     @Test("0.1.0 and 0.2.0 carry the first address of a family, with the routes of the family")
     func legacy() throws {
         var result = CNIResult.sample

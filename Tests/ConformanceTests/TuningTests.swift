@@ -127,6 +127,21 @@ struct TuningTests {
         }
     }
 
+    @Test("a sysctl that one before it changed along is set all the same, in the order of the configuration")
+    func sysctlsOfAll() throws {
+        try PrivateHost.run { host in
+            let network = TuningTests.network([
+                "sysctl": ["net.ipv4.conf.all.forwarding": "1", "net.ipv4.conf.eth0.forwarding": "0"]
+            ])
+            let attached = try host.attach(network, "c1")
+            try host.inside("c1") {
+                host.expect(try host.sysctl("net/ipv4/conf/all/forwarding"), is: "1", "forwarding of all")
+                host.expect(try host.sysctl("net/ipv4/conf/eth0/forwarding"), is: "0", "forwarding of eth0")
+            }
+            host.expect(try host.check(attached) == nil, "CHECK fails after ADD")
+        }
+    }
+
     @Test("args.cni comes before runtimeConfig before CNI_ARGS")
     func priority() throws {
         try PrivateHost.run { host in

@@ -15,14 +15,14 @@ extension BridgePlugin {
             var kernel = try LinuxKernel(state: request.state)
             guard try kernel.unusedBridge(bridge) != nil else { return }
             // An ADD of this network makes bridge and cable under the same lock: none is between the two now. One of another
-            // network has its record before it looks at the bridge.
+            // network has its record before it looks at the bridge, so records are read last.
             let lock = try request.state.networkLock(request.configuration.name, .exclusive)
             defer { withExtendedLifetime(lock.descriptor) {} }
+            guard let unused = try kernel.unusedBridge(bridge) else { return }
             let users = try AttachmentRecords(request.state).all().filter {
                 $0[name]?.notes["bridge"]?.string == bridge.description
             }
-            guard users.isEmpty, let unused = try kernel.unusedBridge(bridge) else { return }
-            try kernel.remove(bridge: unused)
+            if users.isEmpty { try kernel.remove(bridge: unused) }
         }
     }
 }

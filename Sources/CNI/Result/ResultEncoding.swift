@@ -18,6 +18,28 @@ extension CNIResult {
         return .object(object)
     }
 
+    /// The result as who reads `json(version:)` knows it. Throws as that does.
+    public func seen(in version: SpecVersion) throws(CNIError) -> CNIResult {
+        guard version < .v1_1_0 else { return self }
+        guard version >= .v0_3_0 else {
+            return try CNIResult(decoding: try json(version: version), version: version, path: "prevResult")
+        }
+        var result = self
+        for index in result.interfaces.indices {
+            result.interfaces[index].mtu = nil
+            result.interfaces[index].socketPath = nil
+            result.interfaces[index].pciID = nil
+        }
+        for index in result.routes.indices {
+            result.routes[index].mtu = nil
+            result.routes[index].advmss = nil
+            result.routes[index].priority = nil
+            result.routes[index].table = nil
+            result.routes[index].scope = nil
+        }
+        return result
+    }
+
     private func addLegacy(to object: inout JSONObject) throws(CNIError) {
         for (key, family) in [("ip4", AddressFamily.v4), ("ip6", AddressFamily.v6)] {
             guard let ip = ips.first(where: { $0.address.family == family }) else { continue }

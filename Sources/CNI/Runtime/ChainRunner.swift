@@ -38,7 +38,7 @@ public struct ChainRunner: Sendable {
             do throws(CNIError) {
                 let configuration = try ChainRequest(list: list).attachment(
                     plugin, capabilities: parameters.capabilities, previousResult: nil)
-                // Its own plugins get the result as it is: nobody has to read what was just written.
+                // The plugins in this process get the result without a detour by text.
                 result = try call(plugin, .add, parameters, configuration, previousResult: result)
                 if PendingSignal.take() { throw PendingSignal.error }
             } catch {

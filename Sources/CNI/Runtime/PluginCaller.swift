@@ -45,7 +45,7 @@ public struct PluginCaller: Sendable {
         switch location {
         case .builtIn(let plugin, _):
             var whole = try NetworkConfiguration(configuration, for: command)
-            if let previousResult { whole.previousResult = previousResult }
+            if let previousResult { whole.previousResult = try previousResult.seen(in: whole.version) }
             let request = Request(
                 command: command, containerID: containerID, netns: netns, interface: interface, arguments: arguments,
                 path: path, configuration: whole, environment: environment)

@@ -17,6 +17,7 @@ public struct Errno: Hashable, Sendable, CustomStringConvertible {
     public static let noSuchDevice = Errno(ENODEV)
     public static let notPermitted = Errno(EPERM)
     public static let accessDenied = Errno(EACCES)
+    public static let readOnly = Errno(EROFS)
     public static let exchangeFull = Errno(EXFULL)
     public static let busy = Errno(EBUSY)
     public static let invalidArgument = Errno(EINVAL)

@@ -48,7 +48,8 @@ extension LinuxKernel {
             throw setting.unknown
         }
         guard SysctlSetting.words(found) != SysctlSetting.words(setting.value) else { return }
-        tell(setting.path, setting.place, nil)
+        // A write may change others with it: conf/all/disable_ipv6 sets every link's.
+        told.removeAll { $0.place == setting.place }
         if setting.place == .container, let descriptor = sockets.parameter(setting.path) {
             try Sysctl.write(setting.path, setting.value, to: descriptor)
             return
@@ -59,6 +60,7 @@ extension LinuxKernel {
     /// The parameters, all of one place, have those values; written without a look at what they have.
     mutating func write(_ settings: [SysctlSetting]) throws(KernelError) {
         guard let place = settings.first?.place else { return }
+        told.removeAll { $0.place == place }
         try at(place) { () throws(KernelError) in
             for setting in settings {
                 let written: Void? = try ignoring(.noSuchFile) { () throws(KernelError) in
@@ -79,7 +81,7 @@ extension LinuxKernel {
 
     /// As `sysctl(_:_:)` for a parameter of the container that will be set: its file stays open for that.
     public mutating func sysctlToSet(_ path: String) throws(KernelError) -> String? {
-        let opened = try ignoring(.noSuchFile, .accessDenied) { () throws(KernelError) in
+        let opened = try ignoring(.noSuchFile, .accessDenied, .readOnly) { () throws(KernelError) in
             try at(.container) { () throws(KernelError) in try Sysctl.open(path) }
         }
         guard let opened else { return try sysctl(path, .container) }
