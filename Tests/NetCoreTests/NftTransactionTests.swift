@@ -61,6 +61,58 @@ struct NftTransactionTests {
         #expect(error?.operation.contains("{ \(address) ") == true, "\(error?.description ?? "no error")")
     }
 
+    @Test("a transaction of which the kernel refuses ten thousand changes is told by the first of them")
+    func tenThousandRefusals() throws {
+        let error = try PrivateHost.run { _ -> KernelError? in
+            var socket = try NetlinkSocket(NETLINK_NETFILTER)
+            try NftTransactionTests.makeTable(&socket)
+            var change = NftTransaction(table: "t")
+            for number in 0..<10_000 { try change.delete(NftTransactionTests.element(number).identity) }
+            do throws(KernelError) { try socket.commit(change) } catch {
+                // The socket is as good as before: nothing of the flood is left in it.
+                _ = try socket.elements(ofSet: "s", table: "t")
+                return error
+            }
+            return nil
+        }
+        #expect(error?.errno == .noSuchFile, "\(error?.description ?? "no error")")
+        #expect(error?.operation == "delete element 0a000000 of s")
+    }
+
+    @Test("a set that the kernel is growing or shrinking lists each element once, none missing")
+    func listingWhileResizing() throws {
+        let wrong = try PrivateHost.run { _ -> [String] in
+            var socket = try NetlinkSocket(NETLINK_NETFILTER)
+            try NftTransactionTests.makeTable(&socket)
+            var wrong: [String] = []
+            var standing: [NftElementKey] = []
+            for round in 0..<40 {
+                // Growth by much in one transaction: the kernel resizes its table in the background, several times.
+                var add = NftTransaction(table: "t")
+                for number in 0..<2000 {
+                    try add.add(NftTransactionTests.element(round * 2000 + number), exclusive: true)
+                    standing.append(NftTransactionTests.element(round * 2000 + number).identity)
+                }
+                try socket.commit(add)
+                for _ in 0..<3 {
+                    let listed = try socket.elements(ofSet: "s", table: "t").map(\.identity)
+                    if listed.count != standing.count || Set(listed) != Set(standing) {
+                        let distinct = Set(listed).count
+                        wrong.append("\(standing.count) stand, \(listed.count) listed, \(distinct) of them distinct")
+                    }
+                }
+                if standing.count > 8000 {
+                    var delete = NftTransaction(table: "t")
+                    for key in standing { try delete.delete(key) }
+                    try socket.commit(delete)
+                    standing = []
+                }
+            }
+            return wrong
+        }
+        #expect(wrong.isEmpty)
+    }
+
     @Test("a deletion of what is not there fails with ENOENT and takes the additions beside it back")
     func failingDelete() throws {
         let (error, after) = try PrivateHost.run { _ -> (KernelError?, Int) in

@@ -107,14 +107,25 @@ extension NetlinkSocket {
         }
     }
 
-    /// Every element of a set; empty when it or the table is not there. Time grows with the set.
+    /// Every element of a set; empty when it or the table is not there. Time grows with the set. Throws EAGAIN when the
+    /// kernel was resizing the set during each of ten readings.
     public mutating func elements(ofSet set: String, table: String) throws(KernelError) -> [NftElementFound] {
         let request = try NftMessage.make("list set \(set)", NFT_MSG_GETSETELEM, NLM_F_DUMP) {
             $0.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), table)
             $0.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), set)
         }
-        return try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) }?.flatMap(NftElementFound.list)
-            ?? []
+        // A hash set that has grown or shrunk is resized in the background, and that is no change that interrupts a
+        // dump: it goes on at the same count in the new order, so that what it tells twice stands for what it misses
+        // (nft_rhash_walk in the kernel). Each element once is therefore all of them.
+        for attempt in 0..<10 {
+            if attempt > 0 { usleep(1000 << attempt) }
+            guard let replies = try ignoring(.noSuchFile, do: { () throws(KernelError) in try ask(request) }) else {
+                return []
+            }
+            let found = replies.flatMap(NftElementFound.list)
+            if found.count < 2 || Set(found.map(\.identity)).count == found.count { return found }
+        }
+        throw KernelError(request.operation, .tryAgain, "the kernel resized the set during each of ten readings")
     }
 
     /// A chain's rules, in order. Empty when the chain is not there.

@@ -143,8 +143,17 @@ extension NetlinkSocket {
                 "commit the nftables transaction", type: Int(NFNL_MSG_BATCH_END), flags: 0, header: header))
         let first = try send(requests, flags: 0)
         var refusal: KernelError?
+        var overrun: KernelError?
         while true {
-            for reply in try receive(requests[last].operation) where reply.type == NLMSG_ERROR {
+            let replies: [NetlinkReply]
+            do throws(KernelError) {
+                replies = try receive(requests[last].operation)
+            } catch  where error.errno == Errno(ENOBUFS) {
+                // More refusals than the receive buffer holds: the first ones are in it, the rest is lost.
+                replies = try waiting(requests[last].operation)
+                overrun = error
+            }
+            for reply in replies where reply.type == NLMSG_ERROR {
                 let index = Int(reply.sequence &- first)
                 guard requests.indices.contains(index) else { continue }
                 if refusal == nil {
@@ -160,6 +169,7 @@ extension NetlinkSocket {
                     return
                 }
             }
+            if let overrun { throw refusal ?? overrun }
         }
     }
 }

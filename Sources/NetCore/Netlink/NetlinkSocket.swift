@@ -162,10 +162,12 @@ public struct NetlinkSocket: ~Copyable {
     }
 
     /// One datagram's messages. Waits at most ten seconds (a kernel that does not answer is a bug worth a sentence).
-    func receive(_ operation: @autoclosure () -> String) throws(KernelError) -> [NetlinkReply] {
+    func receive(_ operation: @autoclosure () -> String, flags: Int32 = 0) throws(KernelError) -> [NetlinkReply] {
         let count: Int
         do throws(KernelError) {
-            count = try check(operation()) { recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC)) }
+            count = try check(operation()) {
+                recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC) | flags)
+            }
         } catch  where error.errno == .tryAgain {
             throw KernelError(operation(), .timedOut, "the kernel sent no answer")
         }
@@ -173,6 +175,18 @@ public struct NetlinkSocket: ~Copyable {
             throw KernelError(operation(), Errno(EMSGSIZE), "an answer of \(count) bytes")
         }
         return NetlinkReply.list(Array(buffer[..<count])[...])
+    }
+
+    /// The messages that wait already, none read later: what an overrun (ENOBUFS) has left in the receive buffer.
+    func waiting(_ operation: @autoclosure () -> String) throws(KernelError) -> [NetlinkReply] {
+        var found: [NetlinkReply] = []
+        while true {
+            do throws(KernelError) {
+                found += try receive(operation(), flags: Int32(MSG_DONTWAIT))
+            } catch  where error.errno == .timedOut {
+                return found
+            }
+        }
     }
 
     /// What an acknowledgement says; nil for success. Its layout: errno, our header, then the extended attributes.

@@ -57,10 +57,11 @@ extension LinuxKernel {
         try at(setting.place) { () throws(KernelError) in try Sysctl.write(setting.path, setting.value) }
     }
 
-    /// The parameters, all of one place, have those values; written without a look at what they have.
+    /// The parameters, a new link's own and all of one place, have those values; written without a look at what they
+    /// have. Nothing else changes with them.
     mutating func write(_ settings: [SysctlSetting]) throws(KernelError) {
         guard let place = settings.first?.place else { return }
-        told.removeAll { $0.place == place }
+        for setting in settings { tell(setting.path, place, nil) }
         try at(place) { () throws(KernelError) in
             for setting in settings {
                 let written: Void? = try ignoring(.noSuchFile) { () throws(KernelError) in
