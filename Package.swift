@@ -26,7 +26,8 @@ let staticLink: [LinkerSetting] = [
     .unsafeFlags(
         [
             "-static-executable", "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "now",
-            "-Xlinker", "--gc-sections", "-Xlinker", "-s", "-Xlinker",
+            "-Xlinker", "--gc-sections", "-Xlinker", "-s",
+            "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath", "-Xlinker",
             "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link-order.txt", "-Xlinker",
             "--no-warn-symbol-ordering",
         ], .when(configuration: .release))

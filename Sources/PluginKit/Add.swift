@@ -45,7 +45,7 @@ extension PlannedPlugin {
             record[name] = section
             // What does nothing has nothing to remember.
             if plan.resources.isEmpty { return try result(request, configuration, plan, lease: lease, &kernel) }
-            try answering { () throws(KernelError) in try records.write(record) }
+            try answering { () throws(KernelError) in try records.write(&record) }
             kernel.yieldsPorts = { records.isContainer(owner.attachment.containerID, tag: $0) }
             do throws(ApplyFailure) {
                 try kernel.apply(plan, netfilter)
@@ -59,7 +59,7 @@ extension PlannedPlugin {
                 section.isDone = true
                 record[name] = section
                 if !isChained { record.result = try result.json(version: .latest) }
-                try answering { () throws(KernelError) in try records.write(record) }
+                try answering { () throws(KernelError) in try records.write(&record) }
                 return result
             } catch {
                 throw undone(restored(error, request, section, &kernel), owner, section, &kernel)
@@ -79,7 +79,7 @@ extension PlannedPlugin {
                 guard var holder = try records.read(tag: tag), var section = holder[name] else { return }
                 section.notes["heirs"] = .array((section.notes["heirs"]?.array ?? []) + [.string(owner.attachment.tag)])
                 holder[name] = section
-                try records.write(holder)
+                try records.write(&holder)
             }
         }
     }
@@ -138,7 +138,7 @@ extension PlannedPlugin {
         if record.has(name) {
             record[name] = nil
             do throws(KernelError) {
-                try records.write(record)
+                try records.write(&record)
             } catch {
                 left.append(error.description)
             }

@@ -4,12 +4,17 @@ import NetCore
 /// What is remembered of one attachment until the next boot (cni.md C-1, I-8): the request, what has no tag in the kernel,
 /// and the keys of its netfilter elements, so that DEL need not list a set. A file of lines, each a JSON object: whose it
 /// is, the interface plugin's result, and a section for each plugin. A plugin reads its own line and passes the others on
-/// as they stand: in a chain each would otherwise read and write what all before it wrote.
+/// as they stand: in a chain each would otherwise read and write what all before it wrote. What comes is appended, and of
+/// two lines about the same the later one holds.
 public struct AttachmentRecord: Hashable, Sendable {
     public let attachment: Attachment
     private var head: Head
     private var resultLine: [UInt8]?
     private var lines: [Line] = []
+    /// What has come since the record was read or written; nil when the file has to be written anew.
+    private(set) var news: [UInt8]?
+    /// Neither read nor written yet.
+    private(set) var isNew = true
 
     /// The first line, as it was read until somebody asks.
     private enum Head: Sendable {
@@ -46,14 +51,20 @@ public struct AttachmentRecord: Hashable, Sendable {
             case .read(let line): AttachmentRecord.parsed(line).map(Origin.init) ?? Origin(netns: nil)
             }
         }
-        set { head = .known(newValue) }
+        set {
+            head = .known(newValue)
+            news = nil
+        }
     }
 
     /// The result of the plugin that made the interface: with it and a section's configuration a repair can apply a plan
     /// again.
     public var result: JSON? {
         get { resultLine.flatMap(AttachmentRecord.parsed)?["result"] }
-        set { resultLine = newValue.map { JSON.object(["result": $0]).bytes } }
+        set {
+            resultLine = newValue.map { JSON.object(["result": $0]).bytes }
+            came(resultLine)
+        }
     }
     public var hasResult: Bool { resultLine != nil }
 
@@ -73,11 +84,28 @@ public struct AttachmentRecord: Hashable, Sendable {
             let index = lines.firstIndex { $0.plugin == plugin }
             guard let newValue else {
                 if let index { lines.remove(at: index) }
+                news = nil
                 return
             }
             let line = Line(plugin: plugin, bytes: newValue.line(of: plugin))
             if let index { lines[index] = line } else { lines.append(line) }
+            came(line.bytes)
         }
+    }
+
+    /// A line that is not in the file yet; nil for one that has gone from it.
+    private mutating func came(_ line: [UInt8]?) {
+        guard let line, let before = news else {
+            news = nil
+            return
+        }
+        news = before + line + [0x0a]
+    }
+
+    /// The file holds all of it.
+    mutating func wasWritten() {
+        news = []
+        isNew = false
     }
 
     /// The readable sections.
@@ -93,9 +121,10 @@ public struct AttachmentRecord: Hashable, Sendable {
         case .read(let line): bytes = line
         case .known(let origin): bytes = JSON.object(origin.json(AttachmentRecord.names(attachment))).bytes
         }
+        bytes.append(0x0a)
         for line in [resultLine].compactMap({ $0 }) + lines.map(\.bytes) {
-            bytes.append(0x0a)
             bytes += line
+            bytes.append(0x0a)
         }
         return bytes
     }
@@ -103,6 +132,9 @@ public struct AttachmentRecord: Hashable, Sendable {
     /// Nil when the bytes are no record, or not that of the `expected` attachment.
     public init?(bytes: [UInt8], of expected: Attachment? = nil) {
         var lines = AttachmentRecord.lines(bytes)[...]
+        // A last line that was cut off by a kill announces what did not happen.
+        let isTorn = bytes.last != 0x0a
+        if lines.count > 1, isTorn { lines.removeLast() }
         guard let first = lines.popFirst() else { return nil }
         if let expected, AttachmentRecord.begins(first, with: expected) {
             attachment = expected
@@ -118,11 +150,15 @@ public struct AttachmentRecord: Hashable, Sendable {
             if line.starts(with: AttachmentRecord.resultStart) {
                 resultLine = Array(line)
             } else if let plugin = Section.plugin(ofLine: line) {
-                self.lines.append(Line(plugin: plugin, bytes: Array(line)))
+                let line = Line(plugin: plugin, bytes: Array(line))
+                let index = self.lines.firstIndex { $0.plugin == plugin }
+                if let index { self.lines[index] = line } else { self.lines.append(line) }
             } else {
                 return nil
             }
         }
+        wasWritten()
+        if isTorn { news = nil }
     }
 
     public static func == (left: AttachmentRecord, right: AttachmentRecord) -> Bool { left.bytes == right.bytes }

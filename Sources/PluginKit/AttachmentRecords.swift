@@ -49,19 +49,40 @@ public struct AttachmentRecords: Sendable {
         return bytes.flatMap { AttachmentRecord(bytes: $0, of: attachment) }
     }
 
-    /// The record is replaced as a whole, or removed when no plugin has a section in it any more.
-    public func write(_ record: AttachmentRecord) throws(KernelError) {
+    /// The file holds the record: what has come is appended, anything else replaces it as a whole. It is removed when no
+    /// plugin has a section in it any more.
+    public func write(_ record: inout AttachmentRecord) throws(KernelError) {
         let file = path(record.attachment)
         if record.plugins.isEmpty { return try remove(record.attachment) }
-        let bytes = record.bytes
+        var appended: FileVersion?
+        if let news = record.news { appended = try append(news, to: file) }
+        if appended == nil { try replace(file, with: record.bytes, isNew: record.isNew) }
+        record.wasWritten()
+        guard AttachmentRecords.kept.isOn else { return }
+        let version = appended ?? FileVersion(file)
+        AttachmentRecords.kept = Kept(isOn: true, file: file, version: version, record: record)
+    }
+
+    /// Nil when there is no file to append to. A reader sees whole lines: the kernel appends a few hundred bytes at once.
+    private func append(_ lines: [UInt8], to path: String) throws(KernelError) -> FileVersion? {
+        do throws(KernelError) {
+            let file = try OwnedDescriptor(open: path, O_WRONLY | O_APPEND)
+            try Files.write(lines, to: file.number, operation: "append to \(path)")
+            return FileVersion(file.number)
+        } catch  where error.errno == .noSuchFile {
+            return nil
+        }
+    }
+
+    private func replace(_ file: String, with bytes: [UInt8], isNew: Bool) throws(KernelError) {
         do {
+            // What a kill leaves of a new file is no record, and none was there: no need of a second name.
+            if isNew, try Files.create(file, with: bytes) { return }
             try Files.replace(file, with: bytes, temporary: "\(file).new")
         } catch  where error.errno == .noSuchFile {
             try Files.makeDirectories(state.attachments, mode: 0o700)
             try Files.replace(file, with: bytes, temporary: "\(file).new")
         }
-        guard AttachmentRecords.kept.isOn else { return }
-        AttachmentRecords.kept = Kept(isOn: true, file: file, version: FileVersion(file), record: record)
     }
 
     /// The plugin's section is out of the record, and with the last one the record is gone. What another DEL of the same
@@ -72,7 +93,7 @@ public struct AttachmentRecords: Sendable {
             defer { withExtendedLifetime(lock.descriptor) {} }
             guard var record = try read(attachment) else { return try remove(attachment) }
             record[plugin] = nil
-            try write(record)
+            try write(&record)
         } catch  where error.errno == .noSuchFile {
             // No records, no section.
         }
@@ -112,13 +133,26 @@ private struct FileVersion: Equatable {
     let inode: UInt64
     let seconds: Int
     let nanoseconds: Int
+    let size: Int
 
     /// Nil when there is no file.
     init?(_ path: String) {
         var found = stat()
         guard stat(path, &found) == 0 else { return nil }
+        self.init(found)
+    }
+
+    /// Nil when the kernel does not tell.
+    init?(_ descriptor: Int32) {
+        var found = stat()
+        guard fstat(descriptor, &found) == 0 else { return nil }
+        self.init(found)
+    }
+
+    private init(_ found: stat) {
         inode = UInt64(found.st_ino)
         seconds = found.st_mtim.tv_sec
         nanoseconds = found.st_mtim.tv_nsec
+        size = Int(found.st_size)
     }
 }

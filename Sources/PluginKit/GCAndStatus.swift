@@ -51,7 +51,7 @@ extension PlannedPlugin {
             }
             for var record in present where !valid.contains(record.attachment) && problems.isEmpty {
                 record[name] = nil
-                try records.write(record)
+                try records.write(&record)
             }
         } catch {
             problems.append(error.description)

@@ -73,8 +73,8 @@ struct RecordTests {
             #"{"network":"n","containerID":"c","ifname":"a/b"}"#,
             #"{"network":5,"containerID":"c","ifname":"eth0"}"#,
             #"{"network":"net2","containerID":"c1","ifname":"eth0"}"#,
-            head + "\n{", head + "\n[]", head + "\n" + #"{"plugin":5}"#, head + "\n" + #"{"plugin":""}"#,
-            head + #"{"plugin":5}"#,
+            head + "\n{\n", head + "\n[]\n", head + "\n{\"plugin\":5}\n", head + "\n{\"plugin\":\"\"}\n",
+            head + #"{"plugin":5}"#, head + #"{"plugin":5}"# + "\n",
         ])
     func broken(_ text: String) throws {
         let found = try PrivateHost.run { host in
@@ -95,7 +95,7 @@ struct RecordTests {
             #""since":"1","keys":[]}"#, #""since":1,"keys":["#,
         ])
     func brokenSection(_ rest: String) throws {
-        let text = RecordTests.head + "\n" + #"{"plugin":"bridge","# + rest
+        let text = RecordTests.head + "\n" + #"{"plugin":"bridge","# + rest + "\n"
         let record = try #require(AttachmentRecord(bytes: Array(text.utf8)))
         #expect(record["bridge"] == nil && record.has("bridge") && record.sections.isEmpty)
     }
@@ -104,14 +104,15 @@ struct RecordTests {
     func files() throws {
         let record = RecordTests.record
         let outcome = try PrivateHost.run { host -> [String] in
+            var record = record
             let records = AttachmentRecords(StateDirectory("\(host.scratch)/state"))
             guard try records.read(record.attachment) == nil, try records.all().isEmpty else { return ["not empty"] }
             try records.remove(record.attachment)
-            try records.write(record)
+            try records.write(&record)
             var other = AttachmentRecord(
                 attachment: Attachment(network: "net2", containerID: "c1", interface: LinkName("eth0")!), netns: nil)
             other["bridge"] = AttachmentRecord.Section(since: 1)
-            try records.write(other)
+            try records.write(&other)
             // A writer that was killed leaves its file; a listing passes over it and what is garbled.
             try Files.replace("\(records.state.attachments)/\(record.attachment.tag).json.new", with: [0x7b])
             try Files.replace("\(records.state.attachments)/garbled.json", with: [0xff, 0x00])
@@ -126,13 +127,54 @@ struct RecordTests {
             var emptied = record
             emptied["bridge"] = nil
             emptied["portmap"] = nil
-            try records.write(emptied)
+            try records.write(&emptied)
             outcome.append("\(try records.read(record.attachment) == nil)")
             outcome.append(
                 try Files.names(in: records.state.attachments).filter { $0.hasPrefix(record.attachment.tag) }.joined())
             return outcome
         }
         #expect(outcome == ["true", "2", "true", "0", "600", "true", "true", ""])
+    }
+
+    @Test("what comes to a record is appended, the later of two lines holds, and a line that was cut off is none")
+    func appending() throws {
+        let outcome = try PrivateHost.run { host -> [String] in
+            let records = AttachmentRecords(StateDirectory("\(host.scratch)/state"))
+            let file = "\(records.state.attachments)/\(RecordTests.attachment.tag).json"
+            func inode() -> UInt64 {
+                var found = stat()
+                return stat(file, &found) == 0 ? UInt64(found.st_ino) : 0
+            }
+            var record = RecordTests.record
+            record["portmap"] = nil
+            try records.write(&record)
+            let first = inode()
+            // As two plugins at the same time: neither takes the other's line away.
+            var one = try records.read(RecordTests.attachment)
+            var two = one
+            one?["bridge"]?.isDone = false
+            one?["portmap"] = RecordTests.record["portmap"]
+            two?["tuning"] = AttachmentRecord.Section(since: 7)
+            try records.write(&one!)
+            try records.write(&two!)
+            let both = try records.read(RecordTests.attachment)
+            let whole = try Files.read(file)
+            try Files.replace(file, with: whole + Array("{\"plugin\":\"firewall\",\"since\":1".utf8))
+            var torn = try records.read(RecordTests.attachment)
+            let isSame = torn == both
+            torn?["firewall"] = AttachmentRecord.Section(since: 1)
+            try records.write(&torn!)
+            let mended = try records.read(RecordTests.attachment)?["firewall"] == torn?["firewall"]
+            try Files.remove(file)
+            two?["firewall"] = AttachmentRecord.Section(since: 8)
+            try records.write(&two!)
+            return [
+                "\(first != 0 && both?.plugins == ["bridge", "portmap", "tuning"] && both?["bridge"]?.isDone == false)",
+                "\(whole.split(separator: 0x0a).count)", "\(isSame && mended)",
+                "\(try records.read(RecordTests.attachment)?.plugins ?? [])",
+            ]
+        }
+        #expect(outcome == ["true", "6", "true", #"["bridge", "tuning", "firewall"]"#])
     }
 
     @Test("R-13 what several DELs at once take out of a record stays out, and nothing comes back")
@@ -145,7 +187,7 @@ struct RecordTests {
                 for index in 0..<6 { record["p\(index)"] = AttachmentRecord.Section(since: 1) }
                 record["bridge"] = nil
                 record["portmap"] = nil
-                try records.write(record)
+                try records.write(&record)
                 _ = try host.onThreads(6) { _, index in
                     try records.drop("p\(index)", of: RecordTests.attachment)
                     try records.drop("p\(index)", of: RecordTests.attachment)

@@ -145,7 +145,7 @@ enum Records {
         let state = StateDirectory("/tmp/berth-inspect-\(UInt64.random(in: 0 ... .max))")
         defer { _ = rmtree(state.path) }
         let records = AttachmentRecords(state)
-        for record in [Records.web, Records.long] { try records.write(record) }
+        for var record in [Records.web, Records.long] { try records.write(&record) }
         #expect(try AttachmentList(of: state).entries.map(\.attachment.network) == ["aux", "demo"])
         #expect(try AttachmentList(of: state, network: "demo").entries == [AttachmentList.Entry(Records.web)])
         #expect(try AttachmentList(of: StateDirectory("/nonexistent")).entries.isEmpty)

@@ -67,6 +67,22 @@ public enum Files {
         if durable { try synchronizeDirectory(directory(of: path)) }
     }
 
+    /// A new file with those bytes, or none; false, and nothing has changed, when the name is taken.
+    public static func create(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o600) throws(KernelError) -> Bool {
+        do throws(KernelError) {
+            let file = try OwnedDescriptor(open: path, O_WRONLY | O_CREAT | O_EXCL, mode: mode)
+            do throws(KernelError) {
+                try write(bytes, to: file.number, operation: "write \(path)")
+            } catch {
+                unlink(path)
+                throw error
+            }
+            return true
+        } catch  where error.errno == .alreadyExists {
+            return false
+        }
+    }
+
     /// fsync of a directory: a created, renamed or removed name in it survives a power loss.
     public static func synchronizeDirectory(_ path: String) throws(KernelError) {
         let directory = try OwnedDescriptor(open: path, O_RDONLY | O_DIRECTORY)
