@@ -30,6 +30,8 @@ deps:
 	@scripts/deps
 
 core: deps
+	@# SwiftPM does not know that the linker reads it.
+	@[ ! scripts/link-order.txt -nt .build/release/berth-core ] || rm -f .build/release/berth-core
 	swift build $(CORE_FLAGS)
 	@scripts/stage core .build/release/berth-core
 
