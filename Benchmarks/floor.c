@@ -108,7 +108,7 @@ static void inside(int route, const struct Attachment *attachment) {
 }
 
 static void element(struct Messages *messages, int type, int flags, const char *set, const void *key, size_t key_size,
-                    const void *value, size_t value_size) {
+                    const void *value, size_t value_size, const char *comment) {
     struct nfgenmsg *header = message(messages, NFNL_SUBSYS_NFTABLES << 8 | type, flags, sizeof *header);
     header->nfgen_family = NFPROTO_INET;
     put_text(messages, NFTA_SET_ELEM_LIST_TABLE, table);
@@ -122,15 +122,24 @@ static void element(struct Messages *messages, int type, int flags, const char *
         put(messages, NFTA_DATA_VALUE, value, value_size);
         end(messages, data);
     }
+    if (comment) {
+        unsigned char note[2 + 256] = {0, (unsigned char)(strlen(comment) + 1)};
+        strcpy((char *)note + 2, comment);
+        put(messages, NFTA_SET_ELEM_USERDATA, note, 2 + note[1]);
+    }
     end(messages, one);
     end(messages, list);
 }
 
-// Three elements in one transaction: the source to masquerade, the port to forward, the firewall's member.
+// Five elements in one transaction, each with its owner: the source to masquerade, the hairpin, the port to forward, the
+// firewall's member and that it has a published port.
 static void elements(int netfilter, int type, const struct Attachment *attachment) {
     struct Messages messages = {0};
     int add = type == NFT_MSG_NEWSETELEM, flags = add ? NLM_F_CREATE | NLM_F_EXCL : 0;
     uint8_t port_key[8] = {IPPROTO_TCP}, target[8] = {0};
+    char owner[160];
+    snprintf(owner, sizeof owner, "portmap 0123456789abcdef-0123456789abcdef floor/%s/eth0", attachment->container);
+    const char *comment = add ? owner : NULL;
     uint16_t port = htons(attachment->port), container_port = htons(CONTAINER_PORT);
     memcpy(port_key + 4, &port, 2);
     memcpy(target, &attachment->address, 4);
@@ -138,9 +147,9 @@ static void elements(int netfilter, int type, const struct Attachment *attachmen
     struct nfgenmsg *header = message(&messages, NFNL_MSG_BATCH_BEGIN, 0, sizeof *header);
     header->res_id = htons(NFNL_SUBSYS_NFTABLES);
     closed(&messages);
-    element(&messages, type, flags, "sources", &attachment->address, 4, NULL, 0);
-    element(&messages, type, flags, "members", &attachment->address, 4, NULL, 0);
-    element(&messages, type, flags | NLM_F_ACK, "ports", port_key, sizeof port_key, add ? target : NULL, sizeof target);
+    static const char *const sets[] = {"sources", "hairpins", "members", "published"};
+    for (int i = 0; i < 4; i++) element(&messages, type, flags, sets[i], &attachment->address, 4, NULL, 0, comment);
+    element(&messages, type, flags | NLM_F_ACK, "ports", port_key, sizeof port_key, add ? target : NULL, sizeof target, comment);
     header = message(&messages, NFNL_MSG_BATCH_END, 0, sizeof *header);
     header->res_id = htons(NFNL_SUBSYS_NFTABLES);
     closed(&messages);
@@ -165,6 +174,15 @@ static void lease(const struct Attachment *attachment) {
     close(folder);
 }
 
+// A container's router advertisement is not the host's (CVE-2020-10749).
+static void no_advertisements(const struct Attachment *attachment) {
+    char path[128];
+    snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/accept_ra", attachment->host_end);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "0", 1) != 1) fail(path);
+    close(fd);
+}
+
 static void sysctl_inside(int namespace) {
     enter(namespace);
     int fd = open("/proc/sys/net/core/somaxconn", O_WRONLY | O_CLOEXEC);
@@ -182,6 +200,7 @@ static void add(const struct Attachment *attachment) {
     int route_inside = netlink(NETLINK_ROUTE);
     enter(own_namespace);
     veth_pair(route, namespace, attachment);
+    no_advertisements(attachment);
     inside(route_inside, attachment);
     elements(netfilter, NFT_MSG_NEWSETELEM, attachment);
     sysctl_inside(namespace);

@@ -45,7 +45,15 @@ public struct ResultCache: Sendable {
 
     /// The attachment is in the cache, on the disk, whole. Throws what the kernel said.
     public func write(_ cached: CachedAttachment) throws(KernelError) {
-        try Files.makeDirectories(results, mode: 0o700)
+        do throws(KernelError) {
+            try replace(cached)
+        } catch  where error.errno == .noSuchFile {
+            try Files.makeDirectories(results, mode: 0o700)
+            try replace(cached)
+        }
+    }
+
+    private func replace(_ cached: CachedAttachment) throws(KernelError) {
         let names = paths(cached.attachment)
         var path = names[0]
         if case .attachment(let other) = ResultCache.read(path), other.attachment != cached.attachment {

@@ -100,7 +100,16 @@ struct LeaseIndex {
             if found.st_nlink > 1, try Files.read(path, limit: 4096) == holder.content { return (path, false) }
             try Files.remove(path)
         }
-        try Files.makeDirectories(directory, mode: 0o700)
+        do throws(KernelError) {
+            try write(holder, to: path)
+        } catch  where error.errno == .noSuchFile {
+            try Files.makeDirectories(directory, mode: 0o700)
+            try write(holder, to: path)
+        }
+        return (path, true)
+    }
+
+    private func write(_ holder: LeaseHolder, to path: String) throws(KernelError) {
         do throws(KernelError) {
             let file = try OwnedDescriptor(open: path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
             try Files.write(holder.content, to: file.number, operation: "write \(path)")
@@ -109,7 +118,6 @@ struct LeaseIndex {
             unlink(path)
             throw error
         }
-        return (path, true)
     }
 
     /// Links a lease that another program made; false when that cannot be: it is read next time.

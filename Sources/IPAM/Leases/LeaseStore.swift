@@ -13,15 +13,23 @@ public struct LeaseStore: ~Copyable {
     /// Makes what is missing and locks against everybody. Throws ETIMEDOUT when another process keeps the lock.
     public init(dataDirectory: String, network: String) throws(KernelError) {
         let directory = "\(dataDirectory)/\(network)"
-        try Files.makeDirectories(directory)
-        let lock = try FileLock("\(directory)/lock", .exclusive, permissions: 0o750)
-        self.init(directory, LeaseIndex(dataDirectory: dataDirectory, network: network), lock)
+        let index = LeaseIndex(dataDirectory: dataDirectory, network: network)
+        do throws(KernelError) {
+            self.init(directory, index, try LeaseStore.lock(directory, .exclusive))
+        } catch  where error.errno == .noSuchFile {
+            try Files.makeDirectories(directory)
+            self.init(directory, index, try LeaseStore.lock(directory, .exclusive))
+        }
     }
 
     private init(_ directory: String, _ index: LeaseIndex, _ lock: consuming FileLock?) {
         self.directory = directory
         self.index = index
         self.lock = lock
+    }
+
+    private static func lock(_ directory: String, _ mode: FileLock.Mode) throws(KernelError) -> FileLock {
+        try FileLock("\(directory)/lock", mode, permissions: 0o750)
     }
 
     /// The store to change, when there is one: nothing is made but the lock's file. Nil for a network without a directory.
@@ -36,7 +44,7 @@ public struct LeaseStore: ~Copyable {
         guard Files.exists(directory) else { return nil }
         let index = LeaseIndex(dataDirectory: dataDirectory, network: network)
         guard Files.exists("\(directory)/lock") else { return LeaseStore(directory, index, nil) }
-        return LeaseStore(directory, index, try FileLock("\(directory)/lock", .shared, permissions: 0o750))
+        return LeaseStore(directory, index, try lock(directory, .shared))
     }
 
     // MARK: - Looking

@@ -5,48 +5,49 @@ import Glibc
 /// A netlink socket (man 7 netlink), bound to the network namespace in which it was opened. Every answer is read from
 /// the kernel's own acknowledgement: errno and extended text, which libnl's calls would flatten.
 public struct NetlinkSocket: ~Copyable {
-    private let socket: OpaquePointer
+    private let socket: OwnedDescriptor
     private var sequence: UInt32 = 1
-    public let descriptor: Int32
+    public var descriptor: Int32 { socket.number }
     /// The kernel sends at most 32 KB at once (NLMSG_GOODSIZE, netlink_dump in the kernel).
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
 
     /// Opens a socket of `family` (NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_SOCK_DIAG). Throws what the kernel said.
-    public init(_ family: Int32) throws(KernelError) {
-        let opened = try NetlinkSocket.connected(family)
-        socket = opened
-        descriptor = nl_socket_get_fd(opened)
-    }
+    public init(_ family: Int32) throws(KernelError) { socket = try NetlinkSocket.opened(family) }
 
     /// Opens the socket in another namespace; `home` is the calling thread's own.
     public init(_ family: Int32, in namespace: borrowing NetworkNamespace, home: Int32) throws(KernelError) {
-        let opened = try namespace.inside(home: home) { () throws(KernelError) in try NetlinkSocket.connected(family) }
-        socket = opened
-        descriptor = nl_socket_get_fd(opened)
+        let number = try namespace.inside(home: home) { () throws(KernelError) in
+            try NetlinkSocket.opened(family).release()
+        }
+        socket = OwnedDescriptor(taking: number)
     }
 
-    private static func connected(_ family: Int32) throws(KernelError) -> OpaquePointer {
-        guard let socket = nl_socket_alloc() else { throw KernelError("allocate a netlink socket", Errno(ENOMEM)) }
-        guard nl_connect(socket, family) == 0 else {
-            let code = Errno.current
-            nl_socket_free(socket)
-            throw KernelError("open netlink socket of family \(family)", code)
+    private static func opened(_ family: Int32) throws(KernelError) -> OwnedDescriptor {
+        let number = try check("open netlink socket of family \(family)") {
+            Glibc.socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), family)
         }
-        let descriptor = nl_socket_get_fd(socket)
+        let socket = OwnedDescriptor(taking: number)
+        // Until it is bound no notification reaches it (do_one_broadcast in the kernel).
+        var address = sockaddr_nl()
+        address.nl_family = sa_family_t(AF_NETLINK)
+        try check("bind netlink socket of family \(family)") {
+            withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(number, $0, socklen_t(MemoryLayout<sockaddr_nl>.size))
+                }
+            }
+        }
         var on: Int32 = 1
         // NETLINK_EXT_ACK: the kernel says in words what is wrong. CAP_ACK: it does not send our own message back.
         for option in [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK] {
-            setsockopt(descriptor, SOL_NETLINK, option, &on, 4)
+            setsockopt(number, SOL_NETLINK, option, &on, 4)
         }
         var patience = timeval(tv_sec: 10, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         return socket
     }
 
-    deinit {
-        nl_socket_free(socket)
-        buffer.deallocate()
-    }
+    deinit { buffer.deallocate() }
 
     /// Every request in one send, each acknowledged; all are tried, as the kernel does. Throws the first refusal.
     public mutating func perform(_ requests: [NetlinkRequest]) throws(KernelError) {
@@ -152,7 +153,7 @@ public struct NetlinkSocket: ~Copyable {
 
     func transmit(_ buffer: [UInt8], _ operation: @autoclosure () -> String) throws(KernelError) {
         if buffer.count > 30_000 {
-            // nl_connect leaves a 32 KB send buffer: a large batch needs more (the kernel doubles what is asked for).
+            // A large batch needs more room than a socket has (the kernel doubles what is asked for).
             var wanted = Int32(buffer.count)
             if setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &wanted, 4) != 0 {
                 setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &wanted, 4)
