@@ -92,6 +92,7 @@ let package = Package(
         .testTarget(name: "MiniRuntimeTests", dependencies: ["MiniRuntime", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "InspectTests", dependencies: ["Inspect", "TestSupport"], swiftSettings: tests),
         .testTarget(
-            name: "ConformanceTests", dependencies: ["CNI", "JSON", "NetCore", "TestSupport"], swiftSettings: tests),
+            name: "ConformanceTests", dependencies: ["CNI", "Inspect", "JSON", "NetCore", "TestSupport"],
+            swiftSettings: tests),
     ]
 )

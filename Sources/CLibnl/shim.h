@@ -3,6 +3,5 @@
 #include <netinet/in.h>
 #include <net/if.h>
 #include <netlink/netlink.h>
-#include <netlink/socket.h>
 #include <netlink/msg.h>
 #include <netlink/attr.h>

@@ -34,7 +34,10 @@ enum StandardError {
                 berth cni add|check|del|gc|status|validate …  runs a network's plugins (berth cni --help).
                 Errors stand on standard error, with exit code 1; 2 is for a command line that cannot be read.
                 """,
-            subcommands: [PlanCommand.self, ListCommand.self, GraphCommand.self, NetnsCommand.self])
+            subcommands: [
+                PlanCommand.self, ListCommand.self, GraphCommand.self, RepairCommand.self, WatchCommand.self,
+                NetnsCommand.self,
+            ])
 
         /// Reads the arguments, runs what they ask for, ends the process.
         static func begin(_ arguments: [String]) -> Never {
@@ -48,6 +51,8 @@ enum StandardError {
             } catch let error as CNIError {
                 StandardError.write(InspectError(error).description)
                 Glibc.exit(1)
+            } catch let code as ExitCode {
+                Glibc.exit(code.rawValue)
             } catch {
                 guard BerthCommand.exitCode(for: error) != .success else {
                     print(BerthCommand.fullMessage(for: error))

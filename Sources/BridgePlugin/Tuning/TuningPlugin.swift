@@ -130,6 +130,7 @@ public struct TuningPlugin: PlannedPlugin {
     {
         var notes: JSONObject = [:]
         if let mtu = configuration.mtu { notes["mtu"] = .integer(Int64(mtu)) }
+        if let mac = configuration.mac { notes["mac"] = .string(mac.description) }
         if let before = observations.before { notes["before"] = .object(TuningPlugin.json(before)) }
         if let end = observations.hostEnd, let mtu = observations.hostMTU {
             notes["hostInterface"] = .string(end.description)

@@ -82,6 +82,17 @@ public struct NftTransaction: Sendable {
             })
     }
 
+    /// The chain has no rules; it stays, with what leads to it.
+    public mutating func deleteRules(ofChain chain: String) throws(KernelError) {
+        try flush()
+        deletes = true
+        requests.append(
+            try NftMessage.make("delete the rules of chain \(chain)", NFT_MSG_DELRULE, 0) { [table] in
+                $0.put(Int(NFTA_RULE_TABLE.rawValue), table)
+                $0.put(Int(NFTA_RULE_CHAIN.rawValue), chain)
+            })
+    }
+
     private mutating func flush() throws(KernelError) {
         guard let first = pendingElements.first else { return }
         let (elements, table) = (pendingElements, table)

@@ -61,6 +61,8 @@ public enum LinkRequest {
         public var mac: MACAddress?
         public var mtu: Int?
         public var transmitQueueLength: Int?
+        /// The bridge whose port the link becomes, by index.
+        public var master: Int32?
         public var alias: String?
         /// Bridge port: only on a link whose master is a bridge.
         public var hairpin: Bool?
@@ -90,6 +92,7 @@ public enum LinkRequest {
         return try NetlinkRequest(operation(), type: RTM_NEWLINK, flags: 0, header: header) {
             $0.put(IFLA_IFNAME, name)
             if let alias = changes.alias { $0.put(IFLA_IFALIAS, bytes: Array(alias.utf8)) }
+            if let master = changes.master { $0.put(IFLA_MASTER, UInt32(bitPattern: master)) }
             if let mac = changes.mac { $0.put(IFLA_ADDRESS, bytes: mac.bytes) }
             if let mtu = changes.mtu { $0.put(IFLA_MTU, UInt32(mtu)) }
             if let length = changes.transmitQueueLength { $0.put(IFLA_TXQLEN, UInt32(length)) }

@@ -163,7 +163,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
         try write(files)
     }
 
-    private mutating func ensure(_ resource: Resource) throws(KernelError) {
+    mutating func ensure(_ resource: Resource) throws(KernelError) {
         switch resource {
         case .bridge(let it): try it.ensure(&self)
         case .vethPair(let it): try it.create(&self)
@@ -195,21 +195,23 @@ public struct LinuxKernel: ~Copyable, Kernel {
 
     public mutating func findings(_ plan: Plan) throws(KernelError) -> [Finding] {
         var found: [Finding] = []
-        for resource in plan.resources {
-            switch resource {
-            case .bridge(let it): found += try it.findings(&self)
-            case .vethPair(let it): found += try it.findings(&self)
-            case .bridgePort(let it): found += try it.findings(&self)
-            case .sysctl(let it): found += try it.findings(&self)
-            case .address(let it): found += try it.findings(&self)
-            case .linkUp(let it): found += try it.findings(&self)
-            case .route(let it): found += try it.findings(&self)
-            case .linkSettings(let it): found += try it.findings(&self)
-            case .forgottenNeighbour, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain:
-                break
-            }
-        }
+        for resource in plan.resources { found += try findings(resource) }
         return found + (try netfilterFindings(plan.netfilter, owner: plan.owner))
+    }
+
+    /// Of one resource; what netfilter holds is looked at with the whole plan.
+    mutating func findings(_ resource: Resource) throws(KernelError) -> [Finding] {
+        switch resource {
+        case .bridge(let it): try it.findings(&self)
+        case .vethPair(let it): try it.findings(&self)
+        case .bridgePort(let it): try it.findings(&self)
+        case .sysctl(let it): try it.findings(&self)
+        case .address(let it): try it.findings(&self)
+        case .linkUp(let it): try it.findings(&self)
+        case .route(let it): try it.findings(&self)
+        case .linkSettings(let it): try it.findings(&self)
+        case .forgottenNeighbour, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: []
+        }
     }
 }
 

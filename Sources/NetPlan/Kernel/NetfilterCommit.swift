@@ -17,8 +17,7 @@ extension LinuxKernel {
         if let refusal { throw ApplyFailure(refusal) }
     }
 
-    private mutating func attempt(_ changes: NetfilterChanges, owner: Owner) throws(KernelError) -> ApplyFailure.Cause?
-    {
+    mutating func attempt(_ changes: NetfilterChanges, owner: Owner) throws(KernelError) -> ApplyFailure.Cause? {
         let conflicts = try portConflicts(of: changes.owned)
         for conflict in conflicts where !mayYield(conflict, owner) {
             return cause(portWords(conflict.element), conflict.comment, owner)
@@ -36,7 +35,7 @@ extension LinuxKernel {
     }
 
     /// One container on two networks publishes its ports once: they lead to the first of its addresses.
-    private mutating func mayYield(_ conflict: PortConflict, _ owner: Owner) -> Bool {
+    mutating func mayYield(_ conflict: PortConflict, _ owner: Owner) -> Bool {
         guard let tag = conflict.comment.flatMap(Owner.tag(inComment:)), tag != owner.attachment.tag, yieldsPorts(tag)
         else {
             return false
@@ -46,9 +45,14 @@ extension LinuxKernel {
     }
 
     /// The table and chains that are not there yet, and the elements.
-    private mutating func missing(_ changes: NetfilterChanges) throws(KernelError) -> NftTransaction {
+    mutating func missing(_ changes: NetfilterChanges) throws(KernelError) -> NftTransaction {
+        var transaction = NftTransaction(table: BerthTable.name)
+        try add(missing: changes, to: &transaction)
+        return transaction
+    }
+
+    mutating func add(missing changes: NetfilterChanges, to transaction: inout NftTransaction) throws(KernelError) {
         let table = BerthTable.name
-        var transaction = NftTransaction(table: table)
         // All of what this asks the kernel by name goes in one question.
         let names = changes.chains.map(\.name) + changes.adminChains
         let keys = changes.shared.map(\.identity) + changes.absent.prefix(1)
@@ -89,10 +93,9 @@ extension LinuxKernel {
             }
         }
         for element in changes.owned { try transaction.add(element, exclusive: true) }
-        return transaction
     }
 
-    private mutating func hasChain(_ name: String) throws(KernelError) -> Bool {
+    mutating func hasChain(_ name: String) throws(KernelError) -> Bool {
         try withNetfilter { (socket) throws(KernelError) in try socket.hasChain(name, table: BerthTable.name) }
     }
 

@@ -76,7 +76,7 @@ public struct Bridge: Hashable, Sendable {
 
     /// The kernel lowers a bridge's MTU to its smallest port's, so only one below all of them is somebody's doing. Of a
     /// bridge that is not of our making (another MAC address) none was asked for.
-    private func mtuFinding(_ link: Link, _ kernel: inout LinuxKernel) throws(KernelError) -> Finding? {
+    func mtuFinding(_ link: Link, _ kernel: inout LinuxKernel) throws(KernelError) -> Finding? {
         guard let mtu, link.mtu < mtu, link.mac == mac else { return nil }
         let smallest = min(mtu, try kernel.host.links(master: link.index).map(\.mtu).min() ?? mtu)
         guard link.mtu < smallest else { return nil }

@@ -1,0 +1,92 @@
+import CKernel
+import Glibc
+
+/// Wakes when something is taken away from this network namespace, or from one that has a link to it: links, addresses,
+/// routes, parameters and nf_tables objects, as the kernel's notifications tell (man 7 rtnetlink, NETLINK_LISTEN_ALL_NSID).
+/// What is only added wakes nobody.
+public struct ChangeWatch: ~Copyable {
+    private var routes: NetlinkSocket
+    private var netfilter: NetlinkSocket
+
+    /// From now on nothing is missed. Throws what the kernel said.
+    public init() throws(KernelError) {
+        let routes = try ChangeWatch.listening(
+            NETLINK_ROUTE,
+            [
+                RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+                RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF,
+            ].map { Int32($0.rawValue) })
+        self.init(routes, try ChangeWatch.listening(NETLINK_NETFILTER, [Int32(NFNLGRP_NFTABLES.rawValue)]))
+    }
+
+    private init(_ routes: consuming NetlinkSocket, _ netfilter: consuming NetlinkSocket) {
+        self.routes = routes
+        self.netfilter = netfilter
+    }
+
+    private static func listening(_ family: Int32, _ groups: [Int32]) throws(KernelError) -> NetlinkSocket {
+        var socket = try NetlinkSocket(family)
+        if family == NETLINK_ROUTE {
+            let descriptor = socket.descriptor
+            var on: Int32 = 1
+            try check("listen to the containers' namespaces") {
+                setsockopt(descriptor, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, 4)
+            }
+        }
+        for group in groups { try socket.join(group: group) }
+        // A flush of thousands of elements tells of each.
+        var room: Int32 = 8 << 20
+        setsockopt(socket.descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &room, 4)
+        return socket
+    }
+
+    /// True once something was taken away, false after that many milliseconds (negative: waits without end) or a signal.
+    /// Notifications that were lost count as something.
+    public mutating func wait(milliseconds: Int32) throws(KernelError) -> Bool {
+        var events = [routes.descriptor, netfilter.descriptor].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        guard poll(&events, 2, milliseconds) > 0 else { return false }
+        var isWanted = false
+        if try ChangeWatch.drain(routes, where: ChangeWatch.takesAway) { isWanted = true }
+        if try ChangeWatch.drain(netfilter, where: ChangeWatch.deletes) { isWanted = true }
+        return isWanted
+    }
+
+    /// Nothing more was taken away for `quiet` milliseconds, or `atMost` have passed.
+    public mutating func settle(quiet: Int32, atMost: Int32) throws(KernelError) {
+        var left = atMost
+        while left > 0, try wait(milliseconds: quiet) { left -= max(quiet, 1) }
+    }
+
+    private static func drain(_ socket: borrowing NetlinkSocket, where isWanted: (NetlinkReply) -> Bool)
+        throws(KernelError) -> Bool
+    {
+        var found = false
+        for _ in 0..<100_000 {
+            do throws(KernelError) {
+                let replies = try socket.receive("read notifications", flags: Int32(MSG_DONTWAIT))
+                if !found { found = replies.contains(where: isWanted) }
+            } catch  where error.errno == .timedOut {
+                return found
+            } catch  where error.errno == Errno(ENOBUFS) {
+                found = true
+            }
+        }
+        return true
+    }
+
+    private static func takesAway(_ reply: NetlinkReply) -> Bool {
+        switch Int32(reply.type) {
+        case Int32(RTM_DELLINK), Int32(RTM_DELADDR), Int32(RTM_DELROUTE), Int32(RTM_NEWNETCONF): true
+        // Any change of a link: down, another master, another MTU.
+        case Int32(RTM_NEWLINK): true
+        default: false
+        }
+    }
+
+    private static func deletes(_ reply: NetlinkReply) -> Bool {
+        guard reply.type >> 8 == Int(NFNL_SUBSYS_NFTABLES) else { return false }
+        let message = UInt32(reply.type & 0xff)
+        return [NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN, NFT_MSG_DELRULE, NFT_MSG_DELSET, NFT_MSG_DELSETELEM]
+            .contains { UInt32($0.rawValue) == message }
+    }
+}

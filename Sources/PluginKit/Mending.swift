@@ -1,0 +1,83 @@
+import CNI
+import JSON
+import NetCore
+import NetPlan
+
+/// A plugin that can tell, from the record of an attachment, what must be so of it, and make it so again.
+public protocol MendingPlugin: Plugin {
+    /// What differs; empty when nothing does, or the record has no finished section of the plugin's. Throws what kept it
+    /// from looking.
+    func differences(_ record: AttachmentRecord, _ state: StateDirectory) throws(CNIError) -> [Finding]
+    /// As above, and nothing of it differs any more where that can be. Throws what it could not put right.
+    func mend(_ record: AttachmentRecord, _ state: StateDirectory) throws(CNIError) -> [Finding]
+}
+
+extension PlannedPlugin {
+    public func differences(_ record: AttachmentRecord, _ state: StateDirectory) throws(CNIError) -> [Finding] {
+        try withPlan(of: record, state) { (plan, kernel) throws(CNIError) in
+            try answering { () throws(KernelError) in try kernel.findings(plan) }
+        } ?? []
+    }
+
+    public func mend(_ record: AttachmentRecord, _ state: StateDirectory) throws(CNIError) -> [Finding] {
+        let owner = Owner(plugin: name, attachment: record.attachment)
+        return try withPlan(of: record, state) { (plan, kernel) throws(CNIError) in
+            do throws(ApplyFailure) {
+                return try kernel.mend(plan)
+            } catch {
+                throw CNIError(error, owner)
+            }
+        } ?? []
+    }
+
+    /// Runs `body` with the plan that CHECK would hold against the kernel; nil where no ADD of the plugin stands.
+    private func withPlan(
+        of record: AttachmentRecord, _ state: StateDirectory,
+        _ body: (Plan, inout LinuxKernel) throws(CNIError) -> [Finding]
+    ) throws(CNIError) -> [Finding]? {
+        guard let section = record[name], section.isDone, let netns = record.origin.netns else { return nil }
+        var json = section.configuration
+        json["prevResult"] = nil
+        var configuration = try NetworkConfiguration(json)
+        let previous = try record.lastResult()
+        configuration.previousResult = previous
+        let request = Request(
+            command: .check, containerID: record.attachment.containerID, netns: netns,
+            interface: record.attachment.interface, configuration: configuration,
+            environment: Environment(["BERTH_STATE_DIR": state.path]))
+        let own = try self.configuration(request)
+        var kernel: LinuxKernel
+        do throws(KernelError) {
+            kernel = try LinuxKernel(namespace: entersContainer ? netns : nil, state: state)
+        } catch {
+            throw CNIError(.invalidNamespace, "failed to open netns \"\(netns)\": \(error)")
+        }
+        let records = AttachmentRecords(state)
+        kernel.yieldsPorts = { records.isContainer(record.attachment.containerID, tag: $0) }
+        let observations = try observe(request, own, &kernel)
+        let plan = planToCheck(
+            request, try plan(request, own, lease: previous ?? CNIResult(), observations), record)
+        return try body(plan, &kernel)
+    }
+}
+
+extension AttachmentRecord {
+    /// The chain's result as its last plugin handed it on: the interface plugin's, with what `tuning` changed.
+    fileprivate func lastResult() throws(CNIError) -> CNIResult? {
+        guard let json = result else { return nil }
+        var last = try CNIResult(decoding: json, version: .latest, path: "result")
+        guard let tuned = self["tuning"], tuned.isDone else { return last }
+        let mtu = tuned.notes["mtu"]?.integer.map { Int($0) }
+        for index in last.interfaces.indices {
+            let isInner = last.interfaces[index].sandbox?.isEmpty == false
+            if isInner, last.interfaces[index].name == attachment.interface.description {
+                if let mac = tuned.notes["mac"]?.string { last.interfaces[index].mac = mac }
+                if let mtu { last.interfaces[index].mtu = mtu }
+            }
+            if !isInner, let mtu, last.interfaces[index].name == tuned.notes["hostInterface"]?.string {
+                last.interfaces[index].mtu = mtu
+            }
+        }
+        return last
+    }
+}
