@@ -57,6 +57,7 @@ public struct Repair: Sendable {
     public init(of state: StateDirectory, network: String? = nil, changes: Bool) throws(InspectError) {
         var entries: [Entry] = []
         var count = 0
+        var trustsTable = false
         do throws(KernelError) {
             let records = AttachmentRecords(state)
             let all = try records.all(network: network)
@@ -70,7 +71,7 @@ public struct Repair: Sendable {
                 // What was listed before the lock was had may have gone.
                 guard let record = try records.read(listed.attachment), !record.plugins.isEmpty else { continue }
                 count += 1
-                entries += Repair.entries(of: record, state, changes: changes)
+                entries += Repair.entries(of: record, state, changes: changes, &trustsTable)
             }
         } catch {
             throw InspectError(error)
@@ -79,21 +80,29 @@ public struct Repair: Sendable {
         attachments = count
     }
 
-    private static func entries(of record: AttachmentRecord, _ state: StateDirectory, changes: Bool) -> [Entry] {
+    /// `trustsTable` becomes true once a plugin with rules was seen to have all that it needs.
+    private static func entries(
+        of record: AttachmentRecord, _ state: StateDirectory, changes: Bool, _ trustsTable: inout Bool
+    ) -> [Entry] {
         if let reason = reasonToSkip(record) {
             return [Entry(attachment: record.attachment, plugin: nil, findings: [], outcome: .skipped(reason))]
         }
         var entries: [Entry] = []
         for plugin in plugins where record.has(plugin.name) {
             do throws(CNIError) {
-                let found = try plugin.differences(record, state)
-                guard !found.isEmpty else { continue }
+                let found = try plugin.differences(record, state, trustsTable: trustsTable)
+                let hasRules = record[plugin.name]?.keys.isEmpty == false
+                guard !found.isEmpty else {
+                    if hasRules { trustsTable = true }
+                    continue
+                }
                 var outcome = Outcome.seen
                 if changes {
                     do throws(CNIError) {
-                        _ = try plugin.mend(record, state)
-                        let left = try plugin.differences(record, state)
+                        _ = try plugin.mend(record, state, trustsTable: trustsTable)
+                        let left = try plugin.differences(record, state, trustsTable: trustsTable)
                         outcome = left.isEmpty ? .mended : .failed(left.map(\.description).joined(by: "; "))
+                        if left.isEmpty, hasRules { trustsTable = true }
                     } catch {
                         outcome = .failed("\(error)")
                     }

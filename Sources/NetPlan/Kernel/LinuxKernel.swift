@@ -15,6 +15,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
     let detaches: Bool
     /// Whether a port that the attachment with this tag publishes may stay there: the container's own, on another network.
     public var yieldsPorts: (String) -> Bool = { _ in false }
+    /// The table's constant half was seen to be whole a moment ago: looking at it again for each of a thousand attachments
+    /// takes a second.
+    public var trustsTable = false
     /// Whom the last plan left ports to.
     public internal(set) var yielded: Set<String> = []
     /// Parameters that a link's message told, or a look. Arrays, for there are few: a dictionary's kind is put together at

@@ -72,10 +72,12 @@ extension LinuxKernel {
         var changes = changes
         var transaction = NftTransaction(table: table)
         if try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(table) }) {
-            try remakeChains(BerthTable.chains, &transaction, orMake: true)
             try remakeChains(changes.chains, &transaction, orMake: false)
-            for element in BerthTable.constants where try standing(element) == nil {
-                try transaction.add(element, exclusive: false)
+            if !trustsTable {
+                try remakeChains(BerthTable.chains, &transaction, orMake: true)
+                for element in BerthTable.constants where try standing(element) == nil {
+                    try transaction.add(element, exclusive: false)
+                }
             }
             var absent: [NftElement] = []
             for element in changes.owned {
