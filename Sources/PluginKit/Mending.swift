@@ -9,7 +9,9 @@ public protocol MendingPlugin: Plugin {
     /// constant half of the nftables table was just seen to be whole. Throws what kept it from looking.
     func differences(_ record: AttachmentRecord, _ state: StateDirectory, trustsTable: Bool) throws(CNIError)
         -> [Finding]
-    /// As above, and nothing of it differs any more where that can be. Throws what it could not put right.
+    /// Its rules, each with a look at the kernel. Throws what kept it from looking.
+    func rules(_ record: AttachmentRecord, _ state: StateDirectory) throws(CNIError) -> [StandingRule]
+    /// As `differences`, and nothing of it differs any more where that can be. Throws what it could not put right.
     func mend(_ record: AttachmentRecord, _ state: StateDirectory, trustsTable: Bool) throws(CNIError) -> [Finding]
 }
 
@@ -38,10 +40,10 @@ extension PlannedPlugin {
     }
 
     /// Runs `body` with the plan that CHECK would hold against the kernel; nil where no ADD of the plugin stands.
-    private func withPlan(
+    func withPlan<Value>(
         of record: AttachmentRecord, _ state: StateDirectory,
-        _ body: (Plan, inout LinuxKernel) throws(CNIError) -> [Finding]
-    ) throws(CNIError) -> [Finding]? {
+        _ body: (Plan, inout LinuxKernel) throws(CNIError) -> Value
+    ) throws(CNIError) -> Value? {
         guard let section = record[name], section.isDone, let netns = record.origin.netns else { return nil }
         var json = section.configuration
         json["prevResult"] = nil

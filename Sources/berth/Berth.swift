@@ -35,8 +35,8 @@ enum StandardError {
                 Errors stand on standard error, with exit code 1; 2 is for a command line that cannot be read.
                 """,
             subcommands: [
-                PlanCommand.self, ListCommand.self, GraphCommand.self, RepairCommand.self, WatchCommand.self,
-                NetnsCommand.self,
+                PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self, RepairCommand.self,
+                WatchCommand.self, NetnsCommand.self,
             ])
 
         /// Reads the arguments, runs what they ask for, ends the process.

@@ -47,7 +47,7 @@ public struct Repair: Sendable {
     }
 
     /// In the order in which a chain runs: what a later one looks up, an earlier one has made.
-    private static let plugins: [any MendingPlugin] = [
+    static let plugins: [any MendingPlugin] = [
         LoopbackPlugin(), BridgePlugin(), PortmapPlugin(), FirewallPlugin(), TuningPlugin(),
     ]
 

@@ -1,0 +1,85 @@
+import CNI
+public import JSON
+public import NetCore
+import NetPlan
+public import PluginKit
+
+/// The rules of attachments with their owners, and the same NAT in the words of iptables (cni.md C-4).
+public struct RuleList: Sendable {
+    public let rules: [StandingRule]
+    /// Attachments of which nothing can be told, with the reason.
+    public let unread: [String]
+
+    /// Of one network or of all, as the records have them and the kernel holds them. Throws E-PRIVILEGE for one who may not.
+    public init(of state: StateDirectory, network: String? = nil) throws(InspectError) {
+        var rules: [StandingRule] = []
+        var unread: [String] = []
+        do throws(KernelError) {
+            for record in try AttachmentRecords(state).all(network: network) {
+                for plugin in Repair.plugins where record.has(plugin.name) {
+                    do throws(CNIError) {
+                        rules += try plugin.rules(record, state)
+                    } catch {
+                        unread.append("\(record.attachment) (\(plugin.name)): \(error)")
+                    }
+                }
+            }
+        } catch {
+            throw InspectError(error)
+        }
+        self.init(rules, unread: unread)
+    }
+
+    public init(_ rules: [StandingRule], unread: [String] = []) {
+        self.rules = rules
+        self.unread = unread
+    }
+
+    /// A line a rule: whose it is, by which plugin, and what it does.
+    public var table: String {
+        guard !rules.isEmpty else { return "no rules\n" }
+        var rows = [["ATTACHMENT", "PLUGIN", "RULE"]]
+        rows += rules.map { rule in
+            [
+                "\(rule.owner.attachment)".visible, rule.owner.plugin,
+                rule.resource.words.visible + (rule.isStanding ? "" : "  (missing: berth repair)"),
+            ]
+        }
+        let widths = (0..<2).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) + "  " }.joined() + row[2] + "\n"
+        }.joined()
+    }
+
+    /// What `iptables -t nat -n -L` would print if iptables had made what stands.
+    public func iptables(_ family: AddressFamily) -> String { nat(family).listed }
+
+    /// The same as `iptables-restore` reads it.
+    public func iptablesCommands(_ family: AddressFamily) -> String { nat(family).commands }
+
+    private func nat(_ family: AddressFamily) -> IptablesNAT {
+        var owned: [(owner: Owner, resources: [Resource])] = []
+        for rule in rules where rule.isStanding {
+            if owned.last?.owner == rule.owner {
+                owned[owned.count - 1].resources.append(rule.resource)
+            } else {
+                owned.append((rule.owner, [rule.resource]))
+            }
+        }
+        return IptablesNAT(family, owned)
+    }
+
+    /// For programs; its keys are a promise (docs/cli.md).
+    public var json: JSON {
+        .array(
+            rules.map { rule in
+                [
+                    "network": .string(rule.owner.attachment.network),
+                    "containerID": .string(rule.owner.attachment.containerID),
+                    "ifname": .string(rule.owner.attachment.interface.description),
+                    "plugin": .string(rule.owner.plugin),
+                    "rule": .string(rule.resource.words), "standing": .bool(rule.isStanding),
+                ]
+            })
+    }
+}
