@@ -6,7 +6,7 @@
 
     struct RulesCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "rules", abstract: "The rules of attachments with their owners, or as iptables would print them.",
+            commandName: "rules", abstract: "Whose rule does what, also as iptables would print it.",
             discussion: """
                 berth rules                       whose rule does what; one that is missing says so
                 berth rules --as iptables         NAT as iptables -t nat -n -L and ip6tables -t nat -n -L would print it
