@@ -49,6 +49,7 @@ extension PlannedPlugin {
             kernel.yieldsPorts = { records.isContainer(owner.attachment.containerID, tag: $0) }
             do throws(ApplyFailure) {
                 try kernel.apply(plan, netfilter)
+                OperationLog.note(plan.resources.map(\.words))
             } catch {
                 throw restored(explained(CNIError(error, owner), request, records), request, section, &kernel)
             }

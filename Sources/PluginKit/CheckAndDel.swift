@@ -53,6 +53,7 @@ extension PlannedPlugin {
         let heirs = try answering { () throws(KernelError) in try self.heirs(section, records) }
         do throws(Failures) {
             try kernel.sweep(owner, keys: section?.keys, heirs: heirs)
+            OperationLog.note(section.map { removals($0) } ?? [])
         } catch {
             // The address stays held: it must not be given away while stale rules lead to it.
             throw CNIError(code: .internal, error)
@@ -62,6 +63,14 @@ extension PlannedPlugin {
             try records.drop(name, of: owner.attachment)
         }
         if let type = request.configuration.root.ipamType, ipamIsOurs { _ = try call(type, .del, request) }
+    }
+
+    /// What of the section is gone now, for the log.
+    private func removals(_ section: AttachmentRecord.Section) -> [String] {
+        var words: [String] = []
+        if let link = section.notes["hostInterface"]?.string, !isChained { words.append("link \(link) is gone") }
+        if !section.keys.isEmpty { words.append("\(section.keys.count) elements of inet \(BerthTable.name) are gone") }
+        return words
     }
 
     private func heirs(_ section: AttachmentRecord.Section?, _ records: AttachmentRecords) throws(KernelError) -> [Plan]

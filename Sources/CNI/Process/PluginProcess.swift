@@ -36,7 +36,10 @@ public enum PluginProcess {
             let input = try readInput(streams.input, isOptional: environment["CNI_COMMAND"] == Command.version.rawValue)
             let request = try Request(environment: environment, standardInput: input)
             version = request.configuration.version
-            guard let answer = try answer(plugin, request, interruption) else { return 0 }
+            let told = try OperationLog.around(plugin.name, request) { () throws(CNIError) in
+                try answer(plugin, request, interruption)
+            }
+            guard let answer = told else { return 0 }
             do throws(KernelError) {
                 try Files.write(answer.bytes + [0x0a], to: streams.output, operation: "write the result")
             } catch {

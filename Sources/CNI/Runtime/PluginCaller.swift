@@ -155,6 +155,10 @@ extension Plugin {
             throw SpecVersion.incompatible(request.configuration.version.rawValue, supported: supportedVersions)
         }
         try Request.requireAllowed(request.command, request.configuration)
+        return try OperationLog.around(name, request) { () throws(CNIError) in try perform(request) }
+    }
+
+    private func perform(_ request: Request) throws(CNIError) -> CNIResult? {
         switch request.command {
         case .add: return try add(request)
         case .check: try check(request)

@@ -19,6 +19,7 @@ public struct HostLocal: Plugin {
         }
         let allocations = try allocate(configuration, request.attachment)
         result.ips = allocations.map { CNIResult.IPConfiguration(address: $0.address, gateway: $0.gateway) }
+        OperationLog.note(allocations.map { "\($0.address) is leased" })
         return result
     }
 
@@ -36,6 +37,7 @@ public struct HostLocal: Plugin {
             return try store.release(request.attachment, likely: likely)
         }
         if let failures = Failures(failures) { throw CNIError(failures) }
+        OperationLog.note(["its leases are released"])
     }
 
     // MARK: - Choosing
