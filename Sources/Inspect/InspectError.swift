@@ -12,6 +12,7 @@ public struct InspectError: Error, Hashable, Sendable, CustomStringConvertible {
         case name = "E-NAME"
         case exists = "E-EXISTS"
         case missing = "E-MISSING"
+        case inUse = "E-IN-USE"
         case privilege = "E-PRIVILEGE"
         case kernel = "E-KERNEL"
         case runtime = "E-RUNTIME"
@@ -75,6 +76,15 @@ public struct InspectError: Error, Hashable, Sendable, CustomStringConvertible {
         let gap = max(2, 80 - first.count - code.rawValue.count - 2)
         return "\(first)\(String(repeating: " ", count: gap))[\(code.rawValue)]\n"
             + (cause.map { "  why: \($0)\n" } ?? "") + "  fix: \(fix)\n"
+    }
+}
+
+/// The body's value, its kernel error as one for people.
+func asking<Value: ~Copyable>(_ body: () throws(KernelError) -> Value) throws(InspectError) -> Value {
+    do throws(KernelError) {
+        return try body()
+    } catch {
+        throw InspectError(error)
     }
 }
 

@@ -36,7 +36,7 @@ enum StandardError {
                 """,
             subcommands: [
                 PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self, RepairCommand.self,
-                WatchCommand.self, NetnsCommand.self,
+                WatchCommand.self, IPAMCommand.self, NetnsCommand.self,
             ])
 
         /// Reads the arguments, runs what they ask for, ends the process.
@@ -45,6 +45,8 @@ enum StandardError {
                 var command = try BerthCommand.parseAsRoot(arguments)
                 try command.run()
                 Glibc.exit(0)
+            } catch let code as ExitCode {
+                Glibc.exit(code.rawValue)
             } catch let error as InspectError {
                 StandardError.write(error.description)
                 Glibc.exit(1)

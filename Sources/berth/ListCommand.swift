@@ -21,10 +21,7 @@
         func run() throws {
             let list = try AttachmentList(
                 of: .process, cache: ResultCache(environment: .process), network: network)
-            switch format {
-            case .table: print(list.table, terminator: "")
-            case .json: print(list.json.prettyText)
-            }
+            format.print(list.table, list.json)
         }
     }
 

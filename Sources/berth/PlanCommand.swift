@@ -57,11 +57,13 @@
 
     /// A network by its file or its name, as berth-cni finds it.
     enum NetworkSource {
+        /// NETCONFPATH, or /etc/cni/net.d.
+        static var directory: String { Environment.process.nonEmpty("NETCONFPATH") ?? "/etc/cni/net.d" }
+
         static func list(_ text: String) throws(InspectError) -> NetworkConfigurationList {
             do throws(CNIError) {
                 let isFile = text.contains("/") || [".conflist", ".conf", ".json"].contains(where: text.hasSuffix)
                 if isFile { return try ConfigurationDirectory.network(inFile: text).list }
-                let directory = Environment.process["NETCONFPATH"].flatMap { $0.isEmpty ? nil : $0 } ?? "/etc/cni/net.d"
                 return try ConfigurationDirectory(directory).network(text).list
             } catch {
                 throw InspectError(error)

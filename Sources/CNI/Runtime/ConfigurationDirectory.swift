@@ -44,6 +44,26 @@ public struct ConfigurationDirectory: Sendable {
             details: warnings.isEmpty ? nil : warnings.joined(by: "; "))
     }
 
+    /// Every network that engines would find, each name once, in the order in which `network(_:)` looks; a file that
+    /// cannot be used, and one whose name another has, is a warning. Throws code 5 when the directory cannot be read.
+    public func networks() throws(CNIError) -> (networks: [Found], warnings: [String]) {
+        var warnings: [String] = []
+        var networks: [Found] = []
+        for file in try files([".conflist"], [".conf", ".json"]) {
+            guard let list = ConfigurationDirectory.list(in: file, &warnings) else { continue }
+            if let other = networks.first(where: { $0.list.name == list.name }) {
+                warnings.append("passed over \(file): network \"\(list.name)\" is that of \(other.file)")
+                continue
+            }
+            do throws(CNIError) {
+                networks.append(try found(list, file, []))
+            } catch {
+                warnings.append("passed over \(error.message)" + (error.details.map { ": \($0)" } ?? ""))
+            }
+        }
+        return (networks, warnings)
+    }
+
     /// The network of one file, list or lone plugin, with the plugins of its directory. Throws codes 5, 6 and 7 with
     /// the file named.
     public static func network(inFile file: String) throws(CNIError) -> Found {

@@ -3,29 +3,6 @@ import Glibc
 import JSON
 import NetCore
 
-/// How much of a set is given out.
-struct PoolUsage {
-    let number: Int
-    let set: RangeSet
-    let used: Int
-
-    init(number: Int, set: RangeSet, leased: Set<IPAddress>) {
-        self.number = number
-        self.set = set
-        used = set.used(leased)
-    }
-
-    var isExhausted: Bool { UInt128(used) >= set.capacity }
-
-    /// `{set, range, used, total}` (I-6); a total beyond 64 bits is written as a string.
-    var json: JSON {
-        [
-            "set": .integer(Int64(number)), "range": .string(set.description), "used": .integer(Int64(used)),
-            "total": Int64(exactly: set.capacity).map { .integer($0) } ?? .string("\(set.capacity)"),
-        ]
-    }
-}
-
 extension HostLocal {
     /// Throws code 50 when a set has no address left, or leases could not be written (P-56, I-6). Changes nothing.
     public func status(_ request: Request) throws(CNIError) {

@@ -47,6 +47,17 @@ public struct LeaseStore: ~Copyable {
         return LeaseStore(directory, index, try lock(directory, .shared))
     }
 
+    /// The networks that have a directory of leases below `dataDirectory`, by name; none when it is not there.
+    public static func networks(in dataDirectory: String) throws(KernelError) -> [String] {
+        let names = try ignoring(.noSuchFile) { () throws(KernelError) in try Files.names(in: dataDirectory) } ?? []
+        return names.filter { name in
+            var found = stat()
+            // A network's name cannot begin with a dot; what does is berth's or another program's own.
+            return !name.hasPrefix(".") && stat("\(dataDirectory)/\(name)", &found) == 0
+                && found.st_mode & S_IFMT == S_IFDIR
+        }.sorted()
+    }
+
     // MARK: - Looking
 
     func listing() throws(KernelError) -> LeaseListing { try LeaseListing(directory) }
@@ -212,7 +223,7 @@ public struct LeaseStore: ~Copyable {
     }
 
     /// Removes every lease that `keep` refuses; goes on past errors and returns them.
-    func release(unless keep: (Lease) -> Bool) throws(KernelError) -> [KernelError] {
+    public func release(unless keep: (Lease) -> Bool) throws(KernelError) -> [KernelError] {
         let failures = remove(try leases().filter { !keep($0) }.map { "\(directory)/\($0.file)" })
         index.sweep(try index.listing(of: Set(try listing().files.map(\.inode)), in: directory).stale)
         return failures

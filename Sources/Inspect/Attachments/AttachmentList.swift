@@ -102,7 +102,7 @@ extension AttachmentList.Entry {
     }
 
     /// Those of the container's interface in a result; none when it cannot be read.
-    private static func addresses(_ json: JSON?, _ interface: LinkName) -> [String] {
+    static func addresses(_ json: JSON?, _ interface: LinkName) -> [String] {
         guard let json else { return [] }
         do throws(CNIError) {
             let result = try CNIResult(decoding: json, version: .latest)
@@ -119,32 +119,23 @@ extension AttachmentList.Entry {
         [attachment.network, attachment.containerID, attachment.interface.description]
     }
 
-    /// As engines shorten the ids that they make.
-    var shortID: String {
-        let id = attachment.containerID
-        return id.count > 20 && id.allSatisfy(\.isHexDigit) ? String(id.prefix(12)) : id
-    }
+    var shortID: String { attachment.containerID.shortenedID }
 }
 
 extension AttachmentList {
     /// One line an attachment under a line of titles; a sentence when there is none.
     public var table: String {
         guard !entries.isEmpty else { return "no attachments\n" }
-        var rows = [["NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "PORTS", "LINK", "STATE"]]
-        rows += entries.map { entry in
-            [
-                entry.attachment.network, entry.shortID, entry.attachment.interface.description,
-                entry.addresses.joined(separator: ","),
-                entry.ports.map { "\($0.published)->\($0.port)" }.joined(separator: ","),
-                entry.hostInterface ?? "", entry.state + (entry.pendingDelete.map { ": \($0)" } ?? ""),
-            ].map { $0.isEmpty ? "-" : $0.visible }
-        }
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            zip(row, widths).enumerated().map { index, cell in
-                index == row.count - 1 ? cell.0 : cell.0 + String(repeating: " ", count: cell.1 - cell.0.count)
-            }.joined(separator: "  ") + "\n"
-        }.joined()
+        return TextTable.text(
+            ["NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "PORTS", "LINK", "STATE"],
+            entries.map { entry in
+                [
+                    entry.attachment.network, entry.shortID, entry.attachment.interface.description,
+                    entry.addresses.joined(separator: ","),
+                    entry.ports.map { "\($0.published)->\($0.port)" }.joined(separator: ","),
+                    entry.hostInterface ?? "", entry.state + (entry.pendingDelete.map { ": \($0)" } ?? ""),
+                ]
+            })
     }
 
     /// For programs; its keys are a promise (docs/cli.md).
@@ -172,4 +163,9 @@ extension AttachmentList {
                 return .object(object)
             })
     }
+}
+
+extension String {
+    /// A container's id as engines shorten those that they make: 12 digits of a long hexadecimal one.
+    var shortenedID: String { count > 20 && allSatisfy(\.isHexDigit) ? String(prefix(12)) : self }
 }
