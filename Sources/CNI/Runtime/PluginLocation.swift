@@ -55,6 +55,10 @@ extension PluginCaller {
         if case .file? = try locate(type) { true } else { false }
     }
 
+    /// The first file of that name in the path list, whether it would be executed or is this very program. Throws code 7
+    /// for a type that is no file name.
+    public func file(of type: String) throws(CNIError) -> String? { try locate(type)?.file }
+
     /// Throws code 7 unless the type names a file in a directory.
     static func validate(type: String) throws(CNIError) {
         guard !type.isEmpty else {

@@ -1,8 +1,6 @@
-import BridgePlugin
 public import CNI
 import IPAM
 import JSON
-import NATPlugin
 public import NetCore
 public import NetPlan
 import PluginKit
@@ -71,18 +69,6 @@ private struct ListPlanner {
     /// What was refused is an address that was named, or one that would have to be.
     var isAddressFault = false
 
-    /// The plugins whose ADD is a plan; address management is asked by them.
-    private static func plugin(_ type: String) -> (any PlannedPlugin)? {
-        switch type {
-        case "bridge": BridgePlugin()
-        case "firewall": FirewallPlugin()
-        case "loopback": LoopbackPlugin()
-        case "portmap": PortmapPlugin()
-        case "tuning": TuningPlugin()
-        default: nil
-        }
-    }
-
     mutating func run() throws(InspectError) -> [ListPlan.Member] {
         var members: [ListPlan.Member] = []
         for object in list.plugins { members.append(try member(object)) }
@@ -105,7 +91,7 @@ private struct ListPlanner {
                 interface: parameters.interface,
                 arguments: parameters.arguments, configuration: try NetworkConfiguration(configuration),
                 environment: environment)
-            guard let plugin = ListPlanner.plugin(type) else {
+            guard let plugin = OwnPlugins.planned(type) else {
                 try passOver(type, request)
                 return ListPlan.Member(type: type, plan: nil)
             }

@@ -6,9 +6,9 @@ import PluginKit
 
 /// Other people's rules that drop forwarded packets (cni.md N-6, N-8): an accept of ours does not end their chains, so
 /// it is said, and never edited.
-enum ForeignFirewall {
-    /// A sentence for each.
-    static func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [String] {
+public enum ForeignFirewall {
+    /// A sentence for each. Throws what the kernel said, EPERM to one who may not look.
+    public static func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [String] {
         var found: [String] = []
         for chain in try kernel.foreignForwardChains() {
             if chain.drops {

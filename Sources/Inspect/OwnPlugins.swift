@@ -1,0 +1,25 @@
+import BridgePlugin
+import CNI
+import IPAM
+import NATPlugin
+import PluginKit
+
+/// berth's own plugins, for who asks them in this process. A test holds them against the pages of docs/plugins.
+enum OwnPlugins {
+    static let types = ["bridge", "firewall", "host-local", "loopback", "portmap", "tuning"]
+
+    /// Those whose ADD is a plan; address management is asked by them.
+    static func planned(_ type: String) -> (any PlannedPlugin)? {
+        switch type {
+        case "bridge": BridgePlugin(builtIn: { OwnPlugins.plugin($0) })
+        case "firewall": FirewallPlugin()
+        case "loopback": LoopbackPlugin()
+        case "portmap": PortmapPlugin()
+        case "tuning": TuningPlugin()
+        default: nil
+        }
+    }
+
+    /// The plugin of a CNI type; nil for any other.
+    static func plugin(_ type: String) -> (any Plugin)? { type == "host-local" ? HostLocal() : planned(type) }
+}
