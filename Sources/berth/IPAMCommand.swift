@@ -11,7 +11,7 @@
             discussion: """
                 EXAMPLE
                   berth ipam ls                        every lease, and what is free
-                  berth ipam check                     leases that no attachment has, and the other way round
+                  berth ipam check                     leases compared with attachments
                   berth ipam release podman 10.88.0.9  an address whose container is gone
                 """,
             subcommands: [List.self, Check.self, Release.self])
@@ -53,11 +53,11 @@
                 commandName: "check",
                 abstract: "Compares leases with attachments. Exit code 1 when it finds something.",
                 discussion: """
-                    Told are leases without an attachment, attachments without a lease, addresses that are held twice, and
-                    lease files that a crash left empty. Nothing is changed.
+                    Told are leases without an attachment, attachments without a lease, addresses that are held twice, \
+                    and lease files that a crash left empty. Nothing is changed.
 
                     EXAMPLE
-                      berth ipam check || berth ipam ls
+                      berth ipam check podman
                     """)
             @Argument(help: "Only this network's.")
             var network: String?

@@ -8,12 +8,12 @@
         static let configuration = CommandConfiguration(
             commandName: "lint", abstract: "Mistakes in network lists, each with its place, reason and remedy.",
             discussion: """
-                Twenty rules, from JSON to overlapping subnets; nothing is changed and no privilege is needed. Exit code 1 for
-                errors, 0 for warnings alone.
+                Twenty rules, from JSON to overlapping subnets; nothing is changed and no privilege is needed. Exit code 1 \
+                for errors, 0 for warnings alone.
 
                 EXAMPLE
-                  berth lint                                  the lists of NETCONFPATH (/etc/cni/net.d)
-                  berth lint --no-host examples/*.conflist    lists that are for another machine
+                  berth lint                                the lists of this host
+                  berth lint --no-host lists/*.conflist     lists that are for another machine
                 """)
 
         @Argument(help: "A list, or a directory of them (default: NETCONFPATH, or /etc/cni/net.d).")

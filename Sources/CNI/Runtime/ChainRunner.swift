@@ -102,14 +102,20 @@ public struct ChainRunner: Sendable {
         }
         for plugin in list.plugins {
             do throws(CNIError) {
-                guard try caller.locate(plugin.type) != nil else {
-                    throw CNIError(.notAvailable, caller.notFound(plugin.type).message)
-                }
-                _ = try call(plugin, .status, nil, ChainRequest(list: list).status(plugin))
+                try status(plugin, of: list)
             } catch {
                 throw error.from(plugin, "status")
             }
         }
+    }
+
+    /// One plugin of the list could serve an ADD now. Throws its own error, 50 when it is not found, 1 for a list of before
+    /// 1.1.0.
+    public func status(_ plugin: JSONObject, of list: NetworkConfigurationList) throws(CNIError) {
+        guard try caller.locate(plugin.type) != nil else {
+            throw CNIError(.notAvailable, caller.notFound(plugin.type).message)
+        }
+        _ = try call(plugin, .status, nil, ChainRequest(list: list).status(plugin))
     }
 
     func call(

@@ -1,0 +1,129 @@
+import IPAM
+public import JSON
+import NetCore
+
+extension HostStatus {
+    /// A line a network, what each one that is not ready lacks, and what they share.
+    public var text: String {
+        var text =
+            networks.isEmpty
+            ? "no networks\n"
+            : TextTable.text(
+                ["NETWORK", "READY", "PLUGINS", "BACKEND", "ATTACHMENTS", "FREE"],
+                networks.map { network in
+                    [
+                        network.name, network.isReady ? "yes" : "no",
+                        network.plugins.map(\.type).joined(separator: ","), network.backend.word,
+                        "\(network.attachments)", network.pools.map(\.freeOfTotal).joined(separator: ","),
+                    ]
+                })
+        for network in networks {
+            for plugin in network.plugins {
+                switch plugin.answer {
+                case .ready: break
+                case .notReady(let code, let reason):
+                    text += "\(network.name): \(plugin.type) is not ready: \(reason) (code \(code))\n".visibleLine
+                case .notAsked:
+                    text +=
+                        "\(network.name): \(plugin.type) was not asked: STATUS is of CNI 1.1.0, and \(plugin.file ?? "it") is not berth's\n"
+                        .visibleLine
+                }
+            }
+            if network.plugins.allSatisfy({ $0.answer == .notAsked }) {
+                for pool in network.exhausted {
+                    text += "\(network.name): no address is left in \(pool.set)\n"
+                }
+            }
+        }
+        for warning in warnings { text += "\(warning)\n".visibleLine }
+        let families = AddressFamily.allCases.map { family in
+            "IPv\(family.rawValue) \(forwarding[family].map { $0 ? "on" : "off" } ?? "not in this kernel")"
+        }
+        text += "\nnftables table inet berth: \(table.sentence)\n"
+        text += "forwarding: \(families.joined(separator: ", "))\n"
+        return text
+            + (drops.isEmpty
+                ? "foreign drops: none\n" : drops.map { "foreign drops: \($0)\n".visibleLine }.joined())
+    }
+
+    /// For programs; its keys are a promise (docs/cli.md).
+    public var json: JSON {
+        let flags = AddressFamily.allCases.map { ("ipv\($0.rawValue)", forwarding[$0].map { JSON.bool($0) } ?? .null) }
+        return [
+            "ready": .bool(isReady), "networks": .array(networks.map(\.json)),
+            "warnings": .array(warnings.map { .string($0) }),
+            "table": .object(table.json), "forwarding": .object(JSONObject(flags)),
+            "foreignDrops": .array(drops.map { .string($0) }),
+        ]
+    }
+}
+
+extension NetworkStatus {
+    fileprivate var json: JSON {
+        [
+            "network": .string(name), "file": .string(file), "ready": .bool(isReady),
+            "backend": backend == .none ? .null : .string(backend.word),
+            "attachments": .integer(Int64(attachments)),
+            "ranges": .array(pools.map { .object($0.object()) }),
+            "plugins": .array(
+                plugins.map { plugin in
+                    var object: JSONObject = ["type": .string(plugin.type)]
+                    object["file"] = plugin.file.map { .string($0) }
+                    object["own"] = .bool(plugin.isOwn)
+                    switch plugin.answer {
+                    case .ready: object["status"] = "ready"
+                    case .notAsked: object["status"] = "not-asked"
+                    case .notReady(let code, let reason):
+                        object["status"] = "not-ready"
+                        object["code"] = .integer(Int64(code))
+                        object["reason"] = .string(reason)
+                    }
+                    return .object(object)
+                }),
+        ]
+    }
+}
+
+extension NetworkStatus.Backend {
+    fileprivate var word: String {
+        switch self {
+        case .nftables: "nftables"
+        case .none: "-"
+        case .unknown: "unknown"
+        }
+    }
+}
+
+extension HostStatus.Table {
+    fileprivate var sentence: String {
+        switch self {
+        case .absent: "not there; the first ADD that needs it makes it"
+        case .whole: "whole"
+        case .changed(let first, let count):
+            "changed by somebody else: \(first)" + (count > 1 ? ", and \(count - 1) more" : "")
+        case .unusable(let reason): "nftables cannot be used: \(reason)"
+        }
+    }
+
+    fileprivate var json: JSONObject {
+        switch self {
+        case .absent: ["state": "absent"]
+        case .whole: ["state": "whole"]
+        case .changed(let first, let count):
+            [
+                "state": "changed", "reason": .string(first), "differences": .integer(Int64(count)),
+            ]
+        case .unusable(let reason): ["state": "unusable", "reason": .string(reason)]
+        }
+    }
+}
+
+extension PoolUsage {
+    /// "251/253"; of an IPv6 subnet nobody counts them.
+    fileprivate var freeOfTotal: String { total > UInt128(UInt32.max) ? "plenty" : "\(free)/\(total)" }
+}
+
+extension String {
+    /// `visible`, with the line's own end.
+    fileprivate var visibleLine: String { String(dropLast()).visible + "\n" }
+}
