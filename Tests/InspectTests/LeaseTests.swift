@@ -146,6 +146,27 @@ import Testing
         #expect(young == 0 && grown == 1 && ours == 1)
     }
 
+    @Test("P-59 it waits for an ADD that has its lease and not yet its record")
+    func running() throws {
+        let findings = try PrivateHost.run { host in
+            let bench = try LeaseBench(host)
+            try bench.configure("web", "10.20.0.0/24")
+            try bench.lease("web", "10.20.0.2", "c1\r\neth0", since: time(nil))
+            try bench.attach("web", "c1", "10.20.0.2/24")
+            let record = "\(bench.state.attachments)/\(try Files.names(in: bench.state.attachments)[0])"
+            let lock = "\(bench.state.locks)/plugins-\(Attachment.networkTag("web"))"
+            try Files.makeDirectories(bench.state.locks)
+            try host.must("mv \(record) \(host.scratch)/record")
+            let adding = try host.start([
+                "/bin/sh", "-c",
+                "exec 9>>\(lock); flock -s 9; echo held; sleep 0.5; mv \(host.scratch)/record \(record)",
+            ])
+            while !adding.printedSoFar().contains("held") { usleep(1000) }
+            return try bench.findings()
+        }
+        #expect(findings.isEmpty)
+    }
+
     @Test("of two networks that this host routes no two attachments may have one address; others may")
     func acrossNetworks() throws {
         let (routed, apart) = try PrivateHost.run { host in
@@ -158,104 +179,5 @@ import Testing
             return (all.map(\.network), try bench.findings("c").count)
         }
         #expect(routed == ["b"] && apart == 0)
-    }
-}
-
-@Suite struct LeaseReleaseTests {
-    /// What is refused, with the directory of leases as it was.
-    private static func refusal(_ bench: LeaseBench, _ network: String, _ addresses: String...) throws -> InspectError?
-    {
-        let before = try bench.contents()
-        let refusal = try refused {
-            _ = try LeaseRelease(
-                addresses, of: network, in: try bench.directories(), state: bench.state, cache: bench.cache)
-        }
-        bench.host.expect(
-            try bench.contents(), is: before, "the leases after \(addresses)")
-        return refusal
-    }
-
-    @Test("what is no address, not leased, or of no network is refused, and nothing of that call is released")
-    func badInput() throws {
-        let codes = try PrivateHost.run { host in
-            let bench = try LeaseBench(host)
-            try bench.configure("empty", "10.9.0.0/24")
-            try bench.lease("web", "10.20.0.2", "gone\r\neth0")
-            return [
-                try LeaseReleaseTests.refusal(bench, "web", "10.20.0.2", "10.20.0"),
-                try LeaseReleaseTests.refusal(bench, "web", "10.20.0.2/24"),
-                try LeaseReleaseTests.refusal(bench, "web", "10.20.0.2", "10.20.0.3"),
-                try LeaseReleaseTests.refusal(bench, "none", "10.20.0.2"),
-                try LeaseReleaseTests.refusal(bench, "empty", "10.9.0.2"),
-                try LeaseReleaseTests.refusal(bench, "../networks/web", "10.20.0.2"),
-            ].map { $0?.code }
-        }
-        #expect(codes == [.address, .address, .missing, .missing, .missing, .missing])
-    }
-
-    @Test(
-        "an address that an attachment uses is refused by its name, and so are those named with it; --force releases it"
-    )
-    func inUse() throws {
-        let (errors, left) = try PrivateHost.run { host in
-            let bench = try LeaseBench(host)
-            try bench.lease("web", "10.20.0.2", "gone\r\neth0")
-            try bench.lease("web", "10.20.0.3", "c3\r\neth0")
-            try bench.attach("web", "c3", "10.20.0.3/24")
-            // The lease names somebody else than the attachment that uses the address.
-            try bench.lease("web", "10.20.0.4", "other\r\neth0")
-            try bench.attach("web", "c4", "10.20.0.4/24")
-            try bench.lease("web", "10.20.0.5", "c5")
-            try bench.remember("web", "c5", "10.20.0.5/24", pendingDelete: "table busy")
-            let errors = [
-                try LeaseReleaseTests.refusal(bench, "web", "10.20.0.2", "10.20.0.3"),
-                try LeaseReleaseTests.refusal(bench, "web", "10.20.0.4"),
-                try LeaseReleaseTests.refusal(bench, "web", "10.20.0.5"),
-            ]
-            let released = try bench.release("web", "10.20.0.3", "10.20.0.2", "10.20.0.3", force: true)
-            host.expect(
-                released.text, is: "released 10.20.0.3, which c3/eth0 held\nreleased 10.20.0.2, which gone/eth0 held\n",
-                "what is told")
-            return (errors, try bench.files("web"))
-        }
-        #expect(errors.map { $0?.code } == [.inUse, .inUse, .inUse])
-        #expect(errors[0]?.cause?.contains("web/c3/eth0") == true && errors[0]?.fix.contains("--force") == true)
-        #expect(errors[1]?.cause?.contains("web/c4/eth0") == true)
-        #expect(errors[2]?.cause?.contains("DEL of web/c5/eth0 did not finish") == true)
-        #expect(left == ["10.20.0.4", "10.20.0.5"])
-    }
-
-    @Test("I-4 an empty lease is released, and every spelling of an IPv6 address with it")
-    func spellings() throws {
-        let left = try PrivateHost.run { host in
-            let bench = try LeaseBench(host)
-            try bench.lease("web", "10.20.0.2", "")
-            try bench.lease("web", "fd00:20::7", "c7\r\neth0")
-            try bench.lease("web", "fd00:20:0::7", "c8\r\neth0")
-            try bench.lease("web", "10.20.0.9", "c9\r\neth0")
-            host.expect(try bench.release("web", "10.20.0.2", "fd00:20::0007").released.count, is: 3, "released")
-            return try bench.files("web")
-        }
-        #expect(left == ["10.20.0.9"])
-    }
-
-    @Test("I-1 it waits for whoever has the lock of the network's leases")
-    func lock() throws {
-        try PrivateHost.run { host in
-            let bench = try LeaseBench(host)
-            try bench.lease("web", "10.20.0.2", "gone\r\neth0")
-            let folder = "\(bench.dataDirectory)/web"
-            let holder = try host.start([
-                "/bin/sh", "-c",
-                "exec 9>\(folder)/lock; flock 9; echo held; sleep 0.5; test -e \(folder)/10.20.0.2 && echo stands",
-            ])
-            while !holder.printedSoFar().contains("held") { usleep(1000) }
-            try bench.release("web", "10.20.0.2")
-            let outcome = holder.wait()
-            host.expect(
-                String(decoding: outcome.output, as: UTF8.self).contains("stands"),
-                "released while another had the lock: \(outcome)")
-            host.expect(try bench.files("web").isEmpty, "it is released in the end")
-        }
     }
 }

@@ -68,6 +68,21 @@ import Testing
         for rule in LintRule.allCases { #expect(told.contains("| `\(rule.rawValue)` |"), "\(rule.rawValue)") }
     }
 
+    @Test("lists of two directories are not compared: they may be two machines'")
+    func twoDirectories() throws {
+        let (apart, together) = try PrivateHost.run { machine in
+            let folders = ["a", "b"].map { "\(machine.scratch)/\($0)" }
+            for folder in folders {
+                try Files.makeDirectories(folder)
+                try Files.replace("\(folder)/10-web.conflist", with: Array(LintCase.list().utf8))
+            }
+            let apart = try Lint(of: folders).findings.count
+            try Files.replace("\(folders[0])/20-web.conflist", with: Array(LintCase.list().utf8))
+            return (apart, try Lint(of: folders.map { "\($0)/" }).findings.map(\.rule))
+        }
+        #expect(apart == 0 && together == [.sameName])
+    }
+
     @Test("R-3 a plugin in the network's directory is told where it stands")
     func parts() throws {
         let findings = try PrivateHost.run { machine in

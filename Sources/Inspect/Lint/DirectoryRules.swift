@@ -9,7 +9,8 @@ struct DirectoryRules {
     /// `directories` hold the paths of each directory's lists.
     init(_ networks: [LintNetwork], _ directories: [[String]]) {
         for (index, network) in networks.enumerated() {
-            for other in networks[..<index] { compare(network, other) }
+            // Two directories may be two machines'.
+            for other in networks[..<index] where other.directory == network.directory { compare(network, other) }
         }
         for files in directories {
             judgeDefaults(networks.filter { files.contains($0.file.path) })

@@ -92,6 +92,7 @@ struct LintNetwork: Sendable {
     let leased: [(plugin: LintPlugin, configuration: NetworkConfiguration)]
 
     var name: String { list.name }
+    var directory: String { Files.directory(of: file.path) }
 }
 
 extension String {

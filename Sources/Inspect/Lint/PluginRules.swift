@@ -59,7 +59,10 @@ struct PluginRules {
         do throws(CNIError) {
             let configuration = try PluginRules.configuration(plugin, network.list)
             if let own = OwnPlugins.planned(plugin.type) {
-                try PluginRules.ask(own, Request(command: .status, configuration: configuration, environment: .process))
+                // Without a host its list of allowed sysctls is none of the matter either.
+                let environment = host.caller?.environment ?? Environment(["BERTH_TUNING_ALLOWLIST": "/nonexistent"])
+                try PluginRules.ask(
+                    own, Request(command: .status, configuration: configuration, environment: environment))
             }
             if plugin.object["ipam"]?["type"]?.string == "host-local" { _ = try HostLocal.network(configuration) }
         } catch {

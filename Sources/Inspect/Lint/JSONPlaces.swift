@@ -1,10 +1,12 @@
-/// Where the members and elements of a JSON text stand, for who has to point at them. The parser keeps no positions, so that
-/// plugins, which read far more often than somebody errs, do not pay for them: this reads the text a second time.
-public struct JSONPlaces: Sendable {
+import JSON
+
+/// Where the members and elements of a JSON text stand, for who has to point at them. The parser keeps no positions, and
+/// this stands outside its module, so that plugins do not pay for what they never ask: the text is read a second time.
+struct JSONPlaces: Sendable {
     /// A place in the text; line and column from 1, the column in characters (Unicode scalars).
-    public struct Place: Hashable, Sendable {
-        public let line: Int
-        public let column: Int
+    struct Place: Hashable, Sendable {
+        let line: Int
+        let column: Int
     }
 
     private var offsets: [String: Int] = [:]
@@ -12,7 +14,7 @@ public struct JSONPlaces: Sendable {
     private let bytes: [UInt8]
 
     /// Reads a text that `JSON(parsing:)` takes; of any other it knows the places up to the fault.
-    public init(of bytes: [UInt8]) {
+    init(of bytes: [UInt8]) {
         self.bytes = bytes
         var index = 0
         skipSpace(&index)
@@ -22,14 +24,16 @@ public struct JSONPlaces: Sendable {
 
     /// The place of a key path as errors write it, `plugins[0].ipam.ranges[0][1].subnet`: of a member its key, of an element
     /// its value. Of a key that is repeated the last, which counts. Nil when the text has nothing there; "" is the whole.
-    public subscript(path: String) -> Place? { offsets[path].map(place) }
+    subscript(path: String) -> Place? { offsets[path].map(place) }
 
     /// Keys that stand in one object a second time, with the place where they are repeated, in the text's order.
-    public var repetitions: [(path: String, place: Place)] { repeated.map { ($0.path, place($0.offset)) } }
+    var repetitions: [(path: String, place: Place)] { repeated.map { ($0.path, place($0.offset)) } }
 
     private func place(_ offset: Int) -> Place {
-        let error = JSONError("", at: offset, in: bytes)
-        return Place(line: error.line, column: error.column)
+        let before = bytes[..<min(offset, bytes.count)]
+        let start = before.lastIndex(of: 0x0a).map { $0 + 1 } ?? 0
+        return Place(
+            line: 1 + before.count { $0 == 0x0a }, column: 1 + before[start...].count { $0 & 0xc0 != 0x80 })
     }
 
     // MARK: reading

@@ -1,6 +1,8 @@
 import JSON
 import Testing
 
+@testable import Inspect
+
 @Suite struct PlacesTests {
     private static func places(_ text: String) -> JSONPlaces { JSONPlaces(of: Array(text.utf8)) }
 
