@@ -31,6 +31,7 @@ import Testing
         let finding = try #require(findings.first)
         #expect("\(finding.file):\(finding.line):\(finding.column)" == marks.first, "\(finding)")
         #expect(marks.count == 1 && !finding.fix.isEmpty)
+        #expect(finding.severity == (example.isLight ? .warning : example.rule.severity))
         #expect("\(finding.reason) \(finding.fix)".contains(example.word), "\(finding)")
     }
 
@@ -65,7 +66,11 @@ import Testing
             for key in known where key != "type" { #expect(page.contains("`\(key)"), "\(key) of \(type)") }
         }
         let told = String(decoding: try Files.read(LintTests.repository + "/docs/cli.md"), as: UTF8.self)
-        for rule in LintRule.allCases { #expect(told.contains("| `\(rule.rawValue)` |"), "\(rule.rawValue)") }
+        let rows = told.split(separator: "\n")
+        for rule in LintRule.allCases {
+            let row = rows.first { $0.hasPrefix("| `\(rule.rawValue)` |") }
+            #expect(row?.hasSuffix(" | \(rule.severity.rawValue) |") == true, "\(rule.rawValue)")
+        }
     }
 
     @Test("lists of two directories are not compared: they may be two machines'")
@@ -81,6 +86,17 @@ import Testing
             return (apart, try Lint(of: folders.map { "\($0)/" }).findings.map(\.rule))
         }
         #expect(apart == 0 && together == [.sameName])
+    }
+
+    @Test("the route of a list's own bridge is not in its way; that of a neighbour's list is told once, as the list")
+    func ownRoute() throws {
+        let host = LintCase.host(
+            LintHost.Route(destination: IPPrefix("10.20.0.0/24")!, link: "web0", isDirect: true))
+        let (own, _) = try LintTests.lint(["10-web.conflist": LintCase.list()], host)
+        let neighbour = LintCase.list(name: #""lan""#, bridge: #""lan0""#)
+        let (both, _) = try LintTests.lint(
+            ["10-web.conflist": LintCase.list(), "20-lan.conflist": neighbour], host)
+        #expect(own.isEmpty && both.map(\.rule) == [.overlappingNetworks])
     }
 
     @Test("R-3 a plugin in the network's directory is told where it stands")
