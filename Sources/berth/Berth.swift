@@ -45,8 +45,6 @@ enum StandardError {
                 var command = try BerthCommand.parseAsRoot(arguments)
                 try command.run()
                 Glibc.exit(0)
-            } catch let code as ExitCode {
-                Glibc.exit(code.rawValue)
             } catch let error as InspectError {
                 StandardError.write(error.description)
                 Glibc.exit(1)
