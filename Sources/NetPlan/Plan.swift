@@ -39,12 +39,15 @@ public enum Resource: Hashable, Sendable {
     case bridge(Bridge)
     case vethPair(VethPair)
     case bridgePort(BridgePort)
+    case knownAddress(KnownAddress)
     case sysctl(SysctlSetting)
     case address(PlannedAddress)
     case linkUp(LinkUp)
+    case linkDown(LinkDown)
     case route(PlannedRoute)
     case forgottenNeighbour(ForgottenNeighbour)
     case linkSettings(LinkSettings)
+    case senderCheck(SenderCheck)
     case masquerade(Masquerade)
     case portForward(PortForward)
     case hairpin(Hairpin)
@@ -58,12 +61,15 @@ public enum Resource: Hashable, Sendable {
         case .bridge(let it): it.words
         case .vethPair(let it): it.words
         case .bridgePort(let it): it.words
+        case .knownAddress(let it): it.words
         case .sysctl(let it): it.words
         case .address(let it): it.words
         case .linkUp(let it): it.words
+        case .linkDown(let it): it.words
         case .route(let it): it.words
         case .forgottenNeighbour(let it): it.words
         case .linkSettings(let it): it.words
+        case .senderCheck(let it): it.words
         case .masquerade(let it): it.words
         case .portForward(let it): it.words
         case .hairpin(let it): it.words
@@ -79,27 +85,30 @@ public enum Resource: Hashable, Sendable {
         case .bridge(let it): it.commands(shell)
         case .vethPair(let it): it.commands(shell)
         case .bridgePort(let it): it.commands(shell)
+        case .knownAddress(let it): it.commands(shell)
         case .sysctl(let it): it.commands(shell)
         case .address(let it): it.commands(shell)
         case .linkUp(let it): it.commands(shell)
+        case .linkDown(let it): it.commands(shell)
         case .route(let it): it.commands(shell)
         case .forgottenNeighbour(let it): it.commands(shell)
         case .linkSettings(let it): it.commands(shell)
-        case .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: []
+        case .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: []
         }
     }
 
     /// Is it made by the nftables transaction alone?
     public var isNetfilter: Bool {
         switch self {
-        case .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: true
+        case .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: true
         default: false
         }
     }
 
-    /// What the resource needs of our nftables table.
+    /// What the resource needs of our nftables tables.
     func netfilter(owner: Owner) -> NetfilterChanges {
         switch self {
+        case .senderCheck(let it): it.netfilter(owner)
         case .masquerade(let it): it.netfilter(owner)
         case .portForward(let it): it.netfilter(owner)
         case .hairpin(let it): it.netfilter(owner)

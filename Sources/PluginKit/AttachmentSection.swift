@@ -31,8 +31,10 @@ extension AttachmentRecord.Section {
 
     func line(of plugin: String) -> [UInt8] {
         let keys = keys.map { key in
-            JSON.array(
-                [.string(key.set), .string(hexText(key.key))] + (key.keyEnd.map { [.string(hexText($0))] } ?? []))
+            // Only another family than inet is told.
+            let set = (key.family == .inet ? "" : "\(key.family) ") + key.set
+            return JSON.array(
+                [.string(set), .string(hexText(key.key))] + (key.keyEnd.map { [.string(hexText($0))] } ?? []))
         }
         return JSON.object([
             "plugin": .string(plugin), "state": .string(isDone ? "done" : "pending"), "since": .integer(since),
@@ -61,7 +63,10 @@ extension AttachmentRecord.Section {
                 end = AttachmentRecord.Section.bytes(parts[2])
                 if end == nil { return nil }
             }
-            self.keys.append(NftElementKey(set: parts[0], key: bytes, keyEnd: end))
+            let words = parts[0].split(separator: " ", maxSplits: 1)
+            guard let set = words.last, let family = words.count < 2 ? .inet : NftFamily(rawValue: String(words[0]))
+            else { return nil }
+            self.keys.append(NftElementKey(family: family, set: String(set), key: bytes, keyEnd: end))
         }
         notes = json["notes"]?.object ?? [:]
         configuration = json["configuration"]?.object ?? [:]

@@ -86,25 +86,29 @@ extension PlannedPlugin {
     }
 
     /// nf_tables answers, and our table, once made, is whole. For plugins that keep elements there.
-    public func requireTable(_ records: [AttachmentRecord], _ kernel: inout LinuxKernel) throws(CNIError) {
+    public func requireTable(
+        _ family: NftFamily, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+    ) throws(CNIError) {
+        let table = "\(family) \(BerthTable.name)"
         let findings: [Finding]?
         do throws(KernelError) {
-            findings = try kernel.tableFindings()
+            findings = try kernel.tableFindings(family)
         } catch {
             throw CNIError(
                 .notAvailable, "nftables cannot be used: \(error)",
-                details: "the kernel needs CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET")
+                details: "the kernel needs CONFIG_NF_TABLES and CONFIG_NF_TABLES_\(family == .inet ? "INET" : "BRIDGE")"
+            )
         }
-        let harmed = records.filter { !($0[name]?.keys ?? []).isEmpty }
+        let harmed = records.filter { $0[name]?.keys.contains { $0.family == family } ?? false }
         guard let findings else {
             guard let first = harmed.first else { return }
             throw CNIError(
                 .limitedConnectivity,
-                "the nftables table inet \(BerthTable.name) is gone, and with it the rules of \(harmed.count) attachment\(harmed.count == 1 ? "" : "s")",
+                "the nftables table \(table) is gone, and with it the rules of \(harmed.count) attachment\(harmed.count == 1 ? "" : "s")",
                 details: "first of them: \(first.attachment); something flushed the ruleset")
         }
         guard let first = findings.first else { return }
         throw CNIError(
-            .limitedConnectivity, "the nftables table inet \(BerthTable.name) was changed by somebody else: \(first)")
+            .limitedConnectivity, "the nftables table \(table) was changed by somebody else: \(first)")
     }
 }

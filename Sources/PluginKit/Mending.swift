@@ -5,32 +5,32 @@ import NetPlan
 
 /// A plugin that can tell, from the record of an attachment, what must be so of it, and make it so again.
 public protocol MendingPlugin: Plugin {
-    /// What differs; empty when nothing does, or the record has no finished section of the plugin's. `trustsTable`: the
-    /// constant half of the nftables table was just seen to be whole. Throws what kept it from looking.
-    func differences(_ record: AttachmentRecord, _ state: StateDirectory, trustsTable: Bool) throws(CNIError)
+    /// What differs; empty when nothing does, or the record has no finished section of the plugin's. `trusting`:
+    /// nftables tables whose constant half was just seen to be whole. Throws what kept it from looking.
+    func differences(_ record: AttachmentRecord, _ state: StateDirectory, trusting: [NftFamily]) throws(CNIError)
         -> [Finding]
     /// Its rules, each with a look at the kernel. Throws what kept it from looking.
     func rules(_ record: AttachmentRecord, _ state: StateDirectory) throws(CNIError) -> [StandingRule]
     /// As `differences`, and nothing of it differs any more where that can be. Throws what it could not put right.
-    func mend(_ record: AttachmentRecord, _ state: StateDirectory, trustsTable: Bool) throws(CNIError) -> [Finding]
+    func mend(_ record: AttachmentRecord, _ state: StateDirectory, trusting: [NftFamily]) throws(CNIError) -> [Finding]
 }
 
 extension PlannedPlugin {
-    public func differences(_ record: AttachmentRecord, _ state: StateDirectory, trustsTable: Bool) throws(CNIError)
+    public func differences(_ record: AttachmentRecord, _ state: StateDirectory, trusting: [NftFamily]) throws(CNIError)
         -> [Finding]
     {
         try withPlan(of: record, state) { (plan, kernel) throws(CNIError) in
-            kernel.trustsTable = trustsTable
+            kernel.trustedTables = trusting
             return try answering { () throws(KernelError) in try kernel.findings(plan) }
         } ?? []
     }
 
-    public func mend(_ record: AttachmentRecord, _ state: StateDirectory, trustsTable: Bool) throws(CNIError)
+    public func mend(_ record: AttachmentRecord, _ state: StateDirectory, trusting: [NftFamily]) throws(CNIError)
         -> [Finding]
     {
         let owner = Owner(plugin: name, attachment: record.attachment)
         return try withPlan(of: record, state) { (plan, kernel) throws(CNIError) in
-            kernel.trustsTable = trustsTable
+            kernel.trustedTables = trusting
             do throws(ApplyFailure) {
                 return try kernel.mend(plan)
             } catch {

@@ -19,7 +19,7 @@ extension PlannedPlugin {
     /// The rules that the record stands for, each with a look at the kernel. Throws what kept it from looking.
     public func rules(_ record: AttachmentRecord, _ state: StateDirectory) throws(CNIError) -> [StandingRule] {
         try withPlan(of: record, state) { (plan, kernel) throws(CNIError) in
-            kernel.trustsTable = true
+            kernel.trustedTables = NftFamily.allCases
             var rules: [StandingRule] = []
             for resource in plan.resources where resource.isNetfilter {
                 let part = Plan(owner: plan.owner, namespace: plan.namespace, owned: [resource])

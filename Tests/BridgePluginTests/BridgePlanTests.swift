@@ -34,6 +34,15 @@ struct BridgePlanTests {
         Example(description: "default gateway", keys: ["isDefaultGateway": true]),
         Example(description: "masquerade", keys: ["isGateway": true, "ipMasq": true]),
         Example(description: "hairpin", keys: ["isGateway": true, "hairpinMode": true]),
+        Example(description: "isolated port", keys: ["isGateway": true, "portIsolation": true]),
+        Example(
+            description: "checked sender", keys: ["isGateway": true, "ipMasq": true, "macspoofchk": true],
+            arguments: "MAC=c2:11:22:33:44:55"),
+        Example(
+            description: "left down, every flag",
+            keys: [
+                "disableContainerInterface": true, "macspoofchk": true, "portIsolation": true, "hairpinMode": true,
+            ], addresses: []),
         Example(description: "promiscuous", keys: ["promiscMode": true]),
         Example(description: "IPv6", keys: ["isDefaultGateway": true, "ipMasq": true], addresses: v6),
         Example(

@@ -58,10 +58,12 @@ struct KeyTests {
         Bad(["vlan": 4095], 7, "\"vlan\": 4095"),
         Bad(["vlan": -1], 7, "\"vlan\": -1"), Bad(["vlanTrunk": [["id": 7]]], 2, "\"vlanTrunk\"", "7"),
         Bad(["preserveDefaultVlan": true], 2, "\"preserveDefaultVlan\": true"),
-        Bad(["macspoofchk": true], 2, "\"macspoofchk\": true"),
         Bad(["macspoofchk": "x"], 7, "\"macspoofchk\": \"x\""),
-        Bad(["portIsolation": true], 2, "\"portIsolation\": true"),
-        Bad(["disableContainerInterface": true], 2, "\"disableContainerInterface\": true"),
+        Bad(["portIsolation": 1], 7, "\"portIsolation\": 1"),
+        Bad(["disableContainerInterface": "yes"], 7, "\"disableContainerInterface\": \"yes\""),
+        Bad(
+            ["disableContainerInterface": true, "ipam": ["type": "host-local"]], 7,
+            "\"disableContainerInterface\": true", "\"ipam.type\": \"host-local\""),
         Bad(["ipMasqBackend": "iptables"], 2, "\"ipMasqBackend\": \"iptables\""),
         Bad(["ipMasqBackend": "pf"], 7, "\"ipMasqBackend\": \"pf\""),
         Bad(["snatTo": ["10.0.0"]], 7, "snatTo", "10.0.0"), Bad(["snatTo": "10.0.0.1"], 7, "\"snatTo\": \"10.0.0.1\""),
@@ -87,7 +89,9 @@ struct KeyTests {
         arguments: [
             ["vlan": 0], ["vlanTrunk": []], ["preserveDefaultVlan": false], ["macspoofchk": false],
             ["portIsolation": false],
-            ["disableContainerInterface": false], ["ipMasqBackend": "nftables"], ["ipMasqBackend": "auto"],
+            ["disableContainerInterface": false], ["macspoofchk": true], ["portIsolation": true],
+            ["disableContainerInterface": true], ["disableContainerInterface": true, "ipam": [:]],
+            ["ipMasqBackend": "nftables"], ["ipMasqBackend": "auto"],
             ["ipMasqBackend": ""],
             ["ipam": [:]], ["ipam": nil], ["ipam": ["type": ""]], ["ipam": ["type": "", "subnet": "10.0.0.0/8"]],
             ["mtu": 0], ["mtu": 68], ["mtu": 65535], ["bridge": ""],
@@ -111,6 +115,29 @@ struct KeyTests {
         #expect(try mac(["args": .object(args)], "MAC=c2:00:00:00:00:03") == "c2:00:00:00:00:02")
         #expect(try mac([:], "MAC=c2:00:00:00:00:03") == "c2:00:00:00:00:03")
         #expect(try mac([:], "") == nil)
+    }
+
+    @Test("2.1 with macspoofchk and no MAC address given, it derives from the attachment: the same at CHECK as at ADD")
+    func derivedMAC() throws {
+        func pair(_ keys: JSONObject, _ interface: String = "eth0", _ arguments: String = "") throws -> (
+            MACAddress?, MACAddress?
+        ) {
+            let plan = try Told(BridgePlugin(), keys, arguments: arguments, interface: interface).plan
+            var (container, checked): (MACAddress?, MACAddress?)
+            for resource in plan.owned {
+                if case .vethPair(let it) = resource { container = it.containerMAC }
+                if case .senderCheck(let it) = resource { checked = it.mac }
+            }
+            return (container, checked)
+        }
+        let derived = try pair(["macspoofchk": true])
+        #expect(derived.0 != nil && derived.0 == derived.1)
+        #expect(derived.0?.isMulticast == false)
+        #expect(try pair(["macspoofchk": true]) == derived)
+        #expect(try pair(["macspoofchk": true], "eth1") != derived)
+        let given = try pair(["macspoofchk": true], "eth0", "MAC=c2:00:00:00:00:03")
+        #expect(given.0?.description == "c2:00:00:00:00:03" && given.0 == given.1)
+        #expect(try pair([:]) == (nil, nil))
     }
 
     // MARK: tuning

@@ -14,7 +14,10 @@ struct RecordTests {
         var record = AttachmentRecord(attachment: attachment, netns: "/run/netns/\u{1F433} \"x\"")
         var bridge = AttachmentRecord.Section(since: 1_700_000_000_000_000_000)
         bridge.isDone = true
-        bridge.keys = [NftElementKey(set: "masq4", key: [10, 88, 0, 2], keyEnd: nil)]
+        bridge.keys = [
+            NftElementKey(set: "masq4", key: [10, 88, 0, 2], keyEnd: nil),
+            NftElementKey(family: .bridge, set: "senders", key: [1, 2, 3, 4], keyEnd: nil),
+        ]
         bridge.notes = ["addresses": ["10.88.0.2/16"], "isGateway": true]
         bridge.configuration = ["name": "net1", "unknown": [1, 2.5, nil]]
         var portmap = AttachmentRecord.Section(since: 1)

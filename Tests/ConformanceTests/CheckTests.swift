@@ -181,7 +181,7 @@ struct CheckTests {
 }
 
 extension PrivateHost {
-    /// Deletes every element of `inet berth` whose comment begins with a plugin's name, as `nft` would by hand.
+    /// Deletes every element of berth's tables whose comment begins with a plugin's name, as `nft` would by hand.
     func deleteElements(ownedBy plugin: String) throws {
         let listed = try JSON(parsing: Array(try must("nft -j list ruleset").utf8))
         var deleted = 0
@@ -197,7 +197,7 @@ extension PrivateHost {
                         [
                             "delete": [
                                 "element": [
-                                    "family": "inet", "table": "berth", "name": .string(name),
+                                    "family": set["family"] ?? "inet", "table": "berth", "name": .string(name),
                                     "elem": [element.array.map { [value, $0[1]] } ?? value],
                                 ]
                             ]

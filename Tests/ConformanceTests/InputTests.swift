@@ -9,6 +9,8 @@ struct InputTests {
         ("bridge", "isGateway", "yes"), ("bridge", "ipMasq", 1), ("bridge", "bridge", "a/b"),
         ("bridge", "bridge", "longer-than-fifteen"), ("bridge", "ipMasqBackend", "ebpf"),
         ("bridge", "ipam", "host-local"), ("bridge", "removeEmptyBridge", "yes"),
+        ("bridge", "macspoofchk", "yes"), ("bridge", "portIsolation", 1),
+        ("bridge", "disableContainerInterface", "yes"),
         ("portmap", "snat", "yes"), ("portmap", "backend", "ebpf"), ("portmap", "markMasqBit", 32),
         ("firewall", "backend", "ebpf"), ("firewall", "ingressPolicy", "closed"), ("tuning", "mtu", "many"),
         ("tuning", "mac", "not-a-mac"), ("tuning", "sysctl", ["net.ipv4.ip_forward"]), ("tuning", "promisc", "on"),
@@ -16,9 +18,7 @@ struct InputTests {
 
     static let laterKeys: [(String, String, JSON)] = [
         ("bridge", "vlan", JSON.integer(100)), ("bridge", "vlanTrunk", [["id": 101]]),
-        ("bridge", "preserveDefaultVlan", true), ("bridge", "macspoofchk", true),
-        ("bridge", "portIsolation", true), ("bridge", "disableContainerInterface", true),
-        ("bridge", "ipMasqBackend", "iptables"),
+        ("bridge", "preserveDefaultVlan", true), ("bridge", "ipMasqBackend", "iptables"),
         ("portmap", "backend", "iptables"), ("portmap", "externalSetMarkChain", "KUBE-MARK-MASQ"),
         ("portmap", "conditionsV4", ["-s", "192.0.2.0/24"]), ("portmap", "conditionsV6", ["!", "-i", "eth0"]),
         ("portmap", "hostIP", "::1"), ("portmap", "localhostRelay", true), ("firewall", "backend", "iptables"),

@@ -73,6 +73,13 @@ struct Sample: Sendable, CustomStringConvertible {
                     { "type": "portmap", "masqAll": true, "capabilities": { "portMappings": true } },
                     { "type": "firewall", "ingressPolicy": "strict", "iptablesAdminChainName": "MINE" } ] }
                 """, ports: ["9000:9000/tcp"]),
+        Sample(
+            name: "checked",
+            list: """
+                { "cniVersion": "1.0.0", "name": "guests", "plugins": [
+                    { "type": "bridge", "bridge": "guests0", "macspoofchk": true, "portIsolation": true,
+                      "disableContainerInterface": true } ] }
+                """),
     ]
 
     /// The lists of examples/, with a published port where they publish.

@@ -75,7 +75,7 @@ struct PortmapTests {
     }
 
     @Test("berth's own table, as commands, is as the golden text has it")
-    func table() throws { try Golden.expect("table.txt", BerthTable.shellCommands.joined(separator: "\n") + "\n") }
+    func table() throws { try Golden.expect("table.txt", BerthTable.shellCommands().joined(separator: "\n") + "\n") }
 
     @Test("a golden plan holds on the running kernel, and its script does the same", arguments: examples)
     func applied(_ example: Example) throws {

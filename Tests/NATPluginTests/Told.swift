@@ -61,7 +61,7 @@ struct Told: Sendable {
     /// Words, commands and rules, as people read them.
     var text: String {
         let words = plan.shared.map { "shared: \($0.words)" } + plan.owned.map { "owned: \($0.words)" }
-        let table = Set(BerthTable.shellCommands)
+        let table = Set(plan.netfilter.families.flatMap { BerthTable.shellCommands($0) })
         let rules = plan.netfilter.commands.filter { !table.contains($0) }
         return
             (words + plan.resources.flatMap { $0.commands(ShellWriter(namespace: Told.netns)) }.map { "$ \($0)" }
@@ -73,7 +73,8 @@ struct Told: Sendable {
         let netfilter = plan.netfilter.shellCommands
         return
             (plan.resources.flatMap { $0.commands(ShellWriter(namespace: Told.netns)) }
-            + (netfilter.isEmpty ? [] : BerthTable.shellCommands + netfilter)).joined(separator: "\n") + "\n"
+            + plan.netfilter.families.flatMap { BerthTable.shellCommands($0) } + netfilter).joined(separator: "\n")
+            + "\n"
     }
 }
 

@@ -13,18 +13,19 @@ struct NftOracleTests {
         var sets: [NftSet]
         var chains: [NftChain]
         var elements: [NftElement]
+        var family = NftFamily.inet
 
         var commands: [String] {
-            ["add table inet t"] + sets.map { $0.command(table: "t") } + chains.map { $0.command(table: "t") }
+            ["add table \(family) t"] + sets.map { $0.command(table: "t") } + chains.map { $0.command(table: "t") }
                 + chains.flatMap { $0.ruleCommands(table: "t") } + elements.map { $0.command(table: "t") }
         }
 
         func transaction() throws(KernelError) -> NftTransaction {
             var transaction = NftTransaction(table: "t")
-            try transaction.addTable()
+            try transaction.addTable(family)
             for set in sets { try transaction.add(set) }
             for chain in chains { try transaction.add(chain) }
-            for chain in chains { try transaction.addRules(chain.rules, to: chain.name) }
+            for chain in chains { try transaction.addRules(chain.rules, to: chain.name, family) }
             for element in elements { try transaction.add(element, exclusive: true) }
             return transaction
         }
@@ -199,6 +200,32 @@ struct NftOracleTests {
         #expect(ours.text.filter { $0.contains(" element ") }.count == elements.count)
     }
 
+    @Test("a table of a bridge's frames lists alike, rules, elements and all")
+    func frames() throws {
+        let ports = NftSet("ports", [.ifname], family: .bridge)
+        let senders = NftSet("senders", [.ifname, .mac], family: .bridge)
+        let mac = NftField.mac(MACAddress("c2:00:0a:00:00:01")!)
+        let sample = Sample(
+            sets: [ports, senders],
+            chains: [
+                NftChain(
+                    "c", .prerouting("filter", -300), family: .bridge,
+                    rules: [
+                        NftRule(.incomingIn(ports), .senderIn(senders, not: true), .drop, comment: "x"),
+                        NftRule(.senderIn(senders), .accept),
+                    ])
+            ],
+            elements: [
+                NftElement(ports, [.name("veth0123456789a")], comment: "bridge 0123-4567 net/c1/eth0"),
+                NftElement(senders, [.name("veth0123456789a"), mac], comment: "bridge 0123-4567 net/c1/eth0"),
+                NftElement(senders, [.name("x"), mac], comment: nil),
+            ], family: .bridge)
+        let (ours, nft) = try NftOracleTests.compare(sample)
+        #expect(ours.text == nft.text)
+        #expect(ours.code == nft.code)
+        #expect(ours.text.filter { $0.contains(" element ") }.count == 3 && ours.code.count > 5)
+    }
+
     @Test("what is committed is found again by key and in the list, with comment and data; nothing else is")
     func readBack() throws {
         let ip = NftOracleTests.ip
@@ -273,7 +300,9 @@ struct NftOracleTests {
         }
         #expect(found.map(\.identity) == sample.elements.map(\.identity))
         #expect(found.map(\.comment) == sample.elements.map(\.comment))
-        #expect(seen.table && seen.chains == ["target"] && seen.elements.map(\.identity) == [found[0].identity])
+        #expect(
+            seen.families == [.inet] && seen.chains == ["target"]
+                && seen.elements.map(\.identity) == [found[0].identity])
     }
 
     @Test("N-6 base chains that drop are told for every IP family, whatever their table; uses and comments are counted")

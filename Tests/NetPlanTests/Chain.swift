@@ -98,6 +98,11 @@ struct Chain: Sendable, CustomStringConvertible {
                 "noMasqTo": ["172.16.0.0/12", "fd00:1::/64"],
             ],
             v4 + v6),
+        bridge("an isolated port", ["isGateway": true, "portIsolation": true]),
+        bridge("a checked sender", ["isGateway": true, "ipMasq": true, "macspoofchk": true], v4 + v6),
+        bridge(
+            "left down, with every flag of its port",
+            ["disableContainerInterface": true, "macspoofchk": true, "portIsolation": true, "hairpinMode": true], []),
         bridge("fully random ports", ["isGateway": true, "ipMasq": true, "fullyRandom": true]),
         bridge("the gateway's address replaces another", ["isGateway": true, "forceAddress": true]),
         bridge("two addresses of a family", ["isGateway": true, "ipMasq": true], ["10.88.0.2/16", "10.88.0.3/16"]),
@@ -139,7 +144,7 @@ struct Chain: Sendable, CustomStringConvertible {
         plugins: [
             [
                 "type": "bridge", "bridge": "cni0", "mtu": 1500, "isDefaultGateway": true, "ipMasq": true,
-                "hairpinMode": true,
+                "hairpinMode": true, "portIsolation": true, "macspoofchk": true,
             ],
             [
                 "type": "portmap",

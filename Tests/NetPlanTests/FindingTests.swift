@@ -75,6 +75,32 @@ struct FindingTests {
             "the port does not hairpin", "ip link set HOST type bridge_slave hairpin off",
             names: ["port HOST: expected hairpin on, found hairpin off"]),
         Sabotage(
+            "the port is not isolated", "ip link set HOST type bridge_slave isolated off",
+            names: ["port HOST: expected isolated on, found isolated off"]),
+        Sabotage(
+            "the port learns", "ip link set HOST type bridge_slave learning on",
+            names: ["port HOST: expected learning off, found learning on"]),
+        Sabotage(
+            "the bridge was told to forget the container",
+            "bridge fdb del $(nsenter --net=/run/netns/blue ip -o link show eth0 | sed 's/.*ether \\([^ ]*\\).*/\\1/') dev HOST master",
+            names: ["at HOST, static sticky, found no such entry"]),
+        Sabotage(
+            "the frames' table is gone", "nft delete table bridge berth",
+            names: ["nftables table bridge berth: expected exists"]),
+        Sabotage(
+            "the frames' rule is gone", "nft flush chain bridge berth prerouting",
+            names: ["nftables chain prerouting of table bridge berth: expected 1 rules, found 0 rules"]),
+        Sabotage(
+            "the frames' rule is another", "nft flush chain bridge berth prerouting",
+            "nft add rule bridge berth prerouting iifname @checked_ports iifname . ether saddr @senders drop",
+            names: ["nftables chain prerouting of table bridge berth: expected rule iifname @checked_ports"]),
+        Sabotage(
+            "the port is not checked", "nft flush set bridge berth checked_ports",
+            names: ["nftables element of checked_ports: expected add element bridge berth checked_ports"]),
+        Sabotage(
+            "the sender is not known", "nft flush set bridge berth senders",
+            names: ["nftables element of senders: expected add element bridge berth senders"]),
+        Sabotage(
             "the container's link is down", "in: ip link set eth0 down",
             names: ["link eth0 in the container: expected up, found down"]),
         Sabotage(

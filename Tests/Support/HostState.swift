@@ -35,6 +35,10 @@ extension PrivateHost {
             }
             lines += try must("ip \(family) rule show").split(separator: "\n").map { "rule \(family) \($0)" }
         }
+        // What bridges learn comes and goes; what they are told stays.
+        lines += try must("bridge fdb show").split(separator: "\n").filter { $0.contains(" sticky") }.map {
+            "fdb \($0)"
+        }
         lines += HostState.ruleset(try must("nft list ruleset"))
         lines += try HostState.sysctls()
         for folder in folders { lines += try HostState.files(below: folder) }
@@ -51,7 +55,8 @@ extension HostState {
         var kept = [flags.contains("UP") ? "up" : "down"]
         kept += flags.filter { ["PROMISC", "ALLMULTI"].contains($0) }.map(String.init)
         let named: Set = [
-            "mtu", "master", "link/ether", "link/loopback", "alias", "promiscuity", "hairpin", "isolated", "qlen",
+            "mtu", "master", "link/ether", "link/loopback", "alias", "promiscuity", "hairpin", "isolated", "learning",
+            "qlen",
         ]
         for (index, word) in words.enumerated() where named.contains(word) && index + 1 < words.count {
             kept.append("\(word) \(words[index + 1])")

@@ -16,6 +16,12 @@ public struct BridgeConfiguration: Sendable {
     public let mtu: Int?
     public let hairpin: Bool
     public let promiscuous: Bool
+    /// No frames between this container and other isolated ones of the bridge (`portIsolation`).
+    public let isolated: Bool
+    /// Only frames with the container's own source MAC address are taken (`macspoofchk`).
+    public let checksSender: Bool
+    /// The container's end stays down (`disableContainerInterface`).
+    public let leavesDown: Bool
     public let detectsDuplicates: Bool
     public let mac: MACAddress?
     public let dns: CNIResult.DNS?
@@ -52,6 +58,9 @@ public struct BridgeConfiguration: Sendable {
                 "promiscMode",
                 "cannot be combined with \"hairpinMode\": true: a promiscuous bridge would send packets twice")
         }
+        isolated = try root.bool("portIsolation")
+        checksSender = try root.bool("macspoofchk")
+        leavesDown = try root.bool("disableContainerInterface")
         // DEL and GC act on it.
         _ = try root.bool("removeEmptyBridge")
         detectsDuplicates = try root.bool("enabledad")
@@ -60,6 +69,12 @@ public struct BridgeConfiguration: Sendable {
         self.dns = try dns.map { (object) throws(CNIError) in try CNIResult.DNS(object) }
         runtimeDNS = try BridgeConfiguration.runtimeDNS(request)
         ipamType = try BridgeConfiguration.ipamType(root)
+        if leavesDown, let ipamType {
+            throw root.error(
+                "disableContainerInterface",
+                "cannot be combined with \"ipam.type\": \"\(ipamType)\": an interface that stays down has no addresses; leave one of them out"
+            )
+        }
     }
 
     private static func runtimeDNS(_ request: Request) throws(CNIError) -> CNIResult.DNS {
@@ -118,16 +133,8 @@ public struct BridgeConfiguration: Sendable {
         if let trunk = root.value("vlanTrunk"), trunk.array?.isEmpty != true {
             throw root.unsupported("vlanTrunk", "asks for VLANs, which are not supported yet")
         }
-        for (key, sentence) in [
-            ("preserveDefaultVlan", "asks for VLANs, which are not supported yet"),
-            ("macspoofchk", "asks for a check of MAC addresses, which is not supported yet"),
-            (
-                "portIsolation",
-                "asks for port isolation, which is not supported yet; the firewall plugin's \"ingressPolicy\": \"isolated\" is"
-            ),
-            ("disableContainerInterface", "asks to leave the container's interface down, which is not supported yet"),
-        ] where try root.bool(key) {
-            throw root.unsupported(key, sentence)
+        if try root.bool("preserveDefaultVlan") {
+            throw root.unsupported("preserveDefaultVlan", "asks for VLANs, which are not supported yet")
         }
         if let backend = try root.string("ipMasqBackend") {
             switch backend {

@@ -35,13 +35,27 @@ extension BridgePlugin {
             }
             plan.shared += unique(try ips.map { (ip) throws(CNIError) in try gatewayAddress(ip, configuration) })
         }
+        let port = attachment.hostInterface
+        let mac = configuration.mac ?? (configuration.checksSender ? BridgePlugin.derivedMAC(attachment) : nil)
         plan.owned.append(
             .vethPair(
                 VethPair(
-                    host: attachment.hostInterface, container: interface, containerMAC: configuration.mac, mtu: mtu,
-                    master: configuration.bridge, alias: owner.alias)))
-        if configuration.hairpin {
-            plan.owned.append(.bridgePort(BridgePort(link: attachment.hostInterface, hairpin: true)))
+                    host: port, container: interface, containerMAC: mac, mtu: mtu, master: configuration.bridge,
+                    alias: owner.alias)))
+        let flags = BridgePort(
+            link: port, hairpin: configuration.hairpin ? true : nil, isolated: configuration.isolated ? true : nil,
+            learning: configuration.checksSender ? false : nil)
+        if !flags.isEmpty { plan.owned.append(.bridgePort(flags)) }
+        if configuration.checksSender, let mac {
+            // No rule sees frames to the groups 01:80:c2:00:00:00 to 0f, from which a bridge learns all the same
+            // (br_handle_frame in the kernel): it must not, and then it has to be told where the container is.
+            plan.owned += [
+                .knownAddress(KnownAddress(port: port, mac: mac)), .senderCheck(SenderCheck(port: port, mac: mac)),
+            ]
+        }
+        guard !configuration.leavesDown else {
+            plan.owned.append(.linkDown(LinkDown(interface)))
+            return plan
         }
         plan.owned += sysctls(interface, families, configuration).map { .sysctl($0) }
         plan.owned += ips.map {
@@ -69,6 +83,13 @@ extension BridgePlugin {
             }
         }
         return plan
+    }
+
+    /// One that is known before the cable is made, since the kernel's choice is not.
+    static func derivedMAC(_ attachment: Attachment) -> MACAddress {
+        MACAddress(
+            derivedFrom: Digest.sha256("link \(attachment.network)\0\(attachment.containerID)\0\(attachment.interface)")
+        )
     }
 
     /// A lease's addresses, or of a chain's whole result those of our own interface.

@@ -84,6 +84,8 @@ public struct BridgePlugin: PlannedPlugin {
             "isGateway": .bool(configuration.isGateway),
         ]
         if configuration.mtu == nil, let mtu = observations.uplinkMTU { notes["mtu"] = .integer(Int64(mtu)) }
+        // A repair has no CNI_ARGS, which may have named it.
+        for case .senderCheck(let check) in plan.owned { notes["sender"] = .string("\(check.mac)") }
         // It is never switched off again; whose doing it was can be told (C-3).
         let switched = observations.notForwarding.map { BridgePlugin.forwarding($0) }.filter {
             plan.shared.contains(.sysctl($0))
@@ -97,7 +99,7 @@ public struct BridgePlugin: PlannedPlugin {
         _ kernel: inout LinuxKernel
     ) throws(CNIError) -> CNIResult {
         let attachment = request.attachment
-        var links = try waitForPort(attachment.hostInterface, of: configuration.bridge, &kernel)
+        var links = try waitForPort(attachment.hostInterface, of: configuration, &kernel)
         try waitForAddresses(attachment.interface, lease, configuration, &kernel)
         warnOfAdvertisements(plan, &kernel)
         links.append(
@@ -129,12 +131,16 @@ public struct BridgePlugin: PlannedPlugin {
 
     /// The bridge and its port once it forwards and takes packets for the container, which the kernel sees to a moment after
     /// the link is up. The reference waits for 2.5 seconds at most, we for 3.
-    private func waitForPort(_ port: LinkName, of bridge: LinkName, _ kernel: inout LinuxKernel) throws(CNIError)
-        -> [Link?]
-    {
+    private func waitForPort(
+        _ port: LinkName, of configuration: BridgeConfiguration, _ kernel: inout LinuxKernel
+    ) throws(CNIError) -> [Link?] {
         var nap: UInt32 = 100
         while true {
-            let links = try answering { () throws(KernelError) in try kernel.hostLinks([bridge, port]) }
+            let links = try answering { () throws(KernelError) in
+                try kernel.hostLinks([configuration.bridge, port])
+            }
+            // Its other end is down: it has no carrier.
+            if configuration.leavesDown { return links }
             if let seen = links[1], seen.portState == 3, seen.isOperational { return links }
             guard nap < 3_000_000 / 2 else { break }
             usleep(nap)
@@ -187,6 +193,7 @@ public struct BridgePlugin: PlannedPlugin {
             $0.name == request.interface?.description && $0.sandbox?.isEmpty == false
         }
         let tuned = record?["tuning"]?.notes
+        let sender = record?[name]?.notes["sender"]?.string.flatMap(MACAddress.init)
         let chosen = record?[name]?.notes["mtu"]?.integer.map { Int($0) }
         var plan = plan
         plan.shared = plan.shared.map { resource in
@@ -194,6 +201,12 @@ public struct BridgePlugin: PlannedPlugin {
             return .bridge(Bridge(name: bridge.name, mtu: chosen, promiscuous: bridge.promiscuous))
         }
         plan.owned = plan.owned.map { resource in
+            switch resource {
+            case .senderCheck(let check): return .senderCheck(SenderCheck(port: check.port, mac: sender ?? check.mac))
+            case .knownAddress(let known):
+                return .knownAddress(KnownAddress(port: known.port, mac: sender ?? known.mac))
+            default: break
+            }
             guard case .vethPair(let pair) = resource else { return resource }
             // A later plugin may have changed what the result says since, or, before 1.1.0, cannot say.
             let mtu = container?.mtu ?? tuned?["mtu"]?.integer.map { Int($0) } ?? pair.mtu ?? chosen
@@ -210,7 +223,8 @@ public struct BridgePlugin: PlannedPlugin {
         _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
         let root = configuration.root
-        if try root.bool("ipMasq") { try requireTable(records, &kernel) }
+        if try root.bool("ipMasq") { try requireTable(.inet, records, &kernel) }
+        if try root.bool("macspoofchk") { try requireTable(.bridge, records, &kernel) }
         guard let bridge = LinkName(try root.string("bridge") ?? "cni0") else { return }
         let link = try answering { () throws(KernelError) in try kernel.link(bridge, .host) }
         guard let link else {

@@ -110,7 +110,7 @@ private struct ListPlanner {
                 assumptions.append(
                     "a host without a default route; with one, the cable has the MTU of its link")
             }
-            for case .bridgePort(let port) in assumed.plan.owned where port.isolated == true {
+            for case .bridgePort(let port) in assumed.plan.owned where port.isolated == true && type == "firewall" {
                 assumptions.append(
                     "bridge-nf-call-iptables off; where it is on, nftables alone keeps neighbours apart, and ports are not isolated"
                 )

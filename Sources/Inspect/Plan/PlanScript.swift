@@ -1,3 +1,4 @@
+import NetCore
 import NetPlan
 
 extension ListPlan {
@@ -11,7 +12,7 @@ extension ListPlan {
         ]
         lines += assumptions.map { "# assumed: \($0)" }
         lines += ["set -e"]
-        var hasTable = false
+        var tables: [NftFamily] = []
         for member in members {
             guard let plan = member.plan else {
                 lines += ["", "# \(member.type): it is not ours, what it does is not known"]
@@ -24,8 +25,10 @@ extension ListPlan {
             }
             let rules = plan.netfilter.shellCommands
             guard !rules.isEmpty else { continue }
-            if !hasTable { lines += ["", "# berth's table, the same on every host"] + BerthTable.shellCommands }
-            hasTable = true
+            for family in plan.netfilter.families where !tables.contains(family) {
+                lines += ["", "# berth's table, the same on every host"] + BerthTable.shellCommands(family)
+                tables.append(family)
+            }
             lines += ["", "# \(member.type): nftables"] + rules
         }
         return lines.map { "\($0.visible)\n" }.joined()

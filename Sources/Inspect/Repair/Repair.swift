@@ -57,7 +57,7 @@ public struct Repair: Sendable {
     public init(of state: StateDirectory, network: String? = nil, changes: Bool) throws(InspectError) {
         var entries: [Entry] = []
         var count = 0
-        var trustsTable = false
+        var trusted: [NftFamily] = []
         do throws(KernelError) {
             let records = AttachmentRecords(state)
             let all = try records.all(network: network)
@@ -71,7 +71,7 @@ public struct Repair: Sendable {
                 // What was listed before the lock was had may have gone.
                 guard let record = try records.read(listed.attachment), !record.plugins.isEmpty else { continue }
                 count += 1
-                entries += Repair.entries(of: record, state, changes: changes, &trustsTable)
+                entries += Repair.entries(of: record, state, changes: changes, &trusted)
             }
         } catch {
             throw InspectError(error)
@@ -80,9 +80,9 @@ public struct Repair: Sendable {
         attachments = count
     }
 
-    /// `trustsTable` becomes true once a plugin with rules was seen to have all that it needs.
+    /// `trusted` are the tables of which a plugin with rules there was seen to have all that it needs.
     private static func entries(
-        of record: AttachmentRecord, _ state: StateDirectory, changes: Bool, _ trustsTable: inout Bool
+        of record: AttachmentRecord, _ state: StateDirectory, changes: Bool, _ trusted: inout [NftFamily]
     ) -> [Entry] {
         if let reason = reasonToSkip(record) {
             return [Entry(attachment: record.attachment, plugin: nil, findings: [], outcome: .skipped(reason))]
@@ -90,19 +90,20 @@ public struct Repair: Sendable {
         var entries: [Entry] = []
         for plugin in plugins where record.has(plugin.name) {
             do throws(CNIError) {
-                let found = try plugin.differences(record, state, trustsTable: trustsTable)
-                let hasRules = record[plugin.name]?.keys.isEmpty == false
+                let found = try plugin.differences(record, state, trusting: trusted)
+                let families = record[plugin.name]?.keys.map(\.family) ?? []
+                func trust() { for family in families where !trusted.contains(family) { trusted.append(family) } }
                 guard !found.isEmpty else {
-                    if hasRules { trustsTable = true }
+                    trust()
                     continue
                 }
                 var outcome = Outcome.seen
                 if changes {
                     do throws(CNIError) {
-                        _ = try plugin.mend(record, state, trustsTable: trustsTable)
-                        let left = try plugin.differences(record, state, trustsTable: trustsTable)
+                        _ = try plugin.mend(record, state, trusting: trusted)
+                        let left = try plugin.differences(record, state, trusting: trusted)
                         outcome = left.isEmpty ? .mended : .failed(left.map(\.description).joined(by: "; "))
-                        if left.isEmpty, hasRules { trustsTable = true }
+                        if left.isEmpty { trust() }
                     } catch {
                         outcome = .failed("\(error)")
                     }

@@ -172,6 +172,6 @@ public struct FirewallPlugin: PlannedPlugin {
     public func readiness(
         _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
-        try requireTable(records, &kernel)
+        try requireTable(.inet, records, &kernel)
     }
 }

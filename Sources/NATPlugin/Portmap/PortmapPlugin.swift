@@ -158,7 +158,7 @@ public struct PortmapPlugin: PlannedPlugin {
     public func readiness(
         _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
-        try requireTable(records, &kernel)
+        try requireTable(.inet, records, &kernel)
     }
 }
 

@@ -12,7 +12,10 @@ public enum NftClause: Hashable, Sendable, CustomStringConvertible {
     case outgoing(String, not: Bool = false)
     /// A verdict map or a set by the incoming link's name.
     case incomingMap(NftSet)
+    case incomingIn(NftSet)
     case outgoingIn(NftSet)
+    /// A set of incoming link and source MAC address; family bridge.
+    case senderIn(NftSet, not: Bool = false)
     case address(Side, IPPrefix, not: Bool = false)
     case addressIn(Side, AddressFamily, NftSet)
     case addressMap(Side, AddressFamily, NftSet)
@@ -38,7 +41,9 @@ public enum NftClause: Hashable, Sendable, CustomStringConvertible {
         case .incoming(let name, let not): "iifname \(not ? "!= " : "")\"\(name)\""
         case .outgoing(let name, let not): "oifname \(not ? "!= " : "")\"\(name)\""
         case .incomingMap(let set): "iifname vmap @\(set.name)"
+        case .incomingIn(let set): "iifname @\(set.name)"
         case .outgoingIn(let set): "oifname @\(set.name)"
+        case .senderIn(let set, let not): "iifname . ether saddr \(not ? "!= " : "")@\(set.name)"
         case .address(let side, let prefix, let not):
             "\(ip(prefix.family)) \(side.rawValue) \(not ? "!= " : "")"
                 + (prefix.length == prefix.family.bits ? "\(prefix.address)" : "\(prefix.network)")
@@ -73,6 +78,13 @@ public enum NftClause: Hashable, Sendable, CustomStringConvertible {
         case .incomingMap(let set):
             NftExpression.meta(&writer, NFT_META_IIFNAME, first)
             NftExpression.lookup(&writer, first, set, into: NftRegister.verdict)
+        case .incomingIn(let set):
+            NftExpression.meta(&writer, NFT_META_IIFNAME, first)
+            NftExpression.lookup(&writer, first, set, into: nil)
+        case .senderIn(let set, let not):
+            NftExpression.meta(&writer, NFT_META_IIFNAME, first)
+            NftExpression.sender(&writer, NftRegister.word(4))
+            NftExpression.lookup(&writer, first, set, into: nil, not: not)
         case .outgoingIn(let set):
             NftExpression.meta(&writer, NFT_META_OIFNAME, first)
             NftExpression.lookup(&writer, first, set, into: nil)

@@ -7,6 +7,7 @@ public enum NftField: Hashable, Sendable, CustomStringConvertible {
     case proto(TransportProtocol)
     case port(UInt16)
     case name(String)
+    case mac(MACAddress)
 
     /// As the kernel compares it: network byte order, padded to four bytes inside a concatenation.
     func bytes(padded: Bool) -> [UInt8] {
@@ -18,6 +19,7 @@ public enum NftField: Hashable, Sendable, CustomStringConvertible {
         case .name(let name):
             bytes = Array(name.utf8.prefix(16))
             bytes += [UInt8](repeating: 0, count: 16 - bytes.count)
+        case .mac(let mac): bytes = mac.bytes
         }
         while padded, bytes.count % 4 != 0 { bytes.append(0) }
         return bytes
@@ -29,6 +31,7 @@ public enum NftField: Hashable, Sendable, CustomStringConvertible {
         case .proto(let proto): "\(proto)"
         case .port(let port): "\(port)"
         case .name(let name): "\"\(name)\""
+        case .mac(let mac): "\(mac)"
         }
     }
 
@@ -63,7 +66,8 @@ public struct NftElement: Hashable, Sendable {
 
     /// What identifies the element in its set.
     public var identity: NftElementKey {
-        NftElementKey(set: set.name, key: NftField.bytes(key), keyEnd: keyEnd.map(NftField.bytes))
+        NftElementKey(
+            family: set.family, set: set.name, key: NftField.bytes(key), keyEnd: keyEnd.map(NftField.bytes))
     }
 
     /// `add element inet berth masq4 { 10.88.0.2 comment "…" : jump masq_podman }`
@@ -75,7 +79,7 @@ public struct NftElement: Hashable, Sendable {
         case .fields(let fields): text += " : " + NftField.text(fields)
         case .jump(let chain): text += " : jump \(chain)"
         }
-        return "add element inet \(table) \(set.name) { \(text) }"
+        return "add element \(set.family) \(table) \(set.name) { \(text) }"
     }
 
     func put(_ writer: inout AttributeWriter) {
@@ -98,11 +102,13 @@ public struct NftElement: Hashable, Sendable {
 /// An element's key as bytes, with the name of its set: enough to look it up or delete it. What the attachment record
 /// keeps, so that DEL need not list a set.
 public struct NftElementKey: Hashable, Sendable {
+    public let family: NftFamily
     public let set: String
     public let key: [UInt8]
     public let keyEnd: [UInt8]?
 
-    public init(set: String, key: [UInt8], keyEnd: [UInt8]?) {
+    public init(family: NftFamily = .inet, set: String, key: [UInt8], keyEnd: [UInt8]?) {
+        self.family = family
         self.set = set
         self.key = key
         self.keyEnd = keyEnd
@@ -137,6 +143,7 @@ public struct NftElementFound: Hashable, Sendable {
     public static func list(_ reply: NetlinkReply) -> [NftElementFound] {
         guard reply.type & 0xff == Int(NFT_MSG_NEWSETELEM.rawValue) else { return [] }
         let attributes = reply.attributes(after: 4)
+        let family = reply.payload.first.flatMap(NftFamily.init(number:)) ?? .inet
         let set = attributes[type: Int(NFTA_SET_ELEM_LIST_SET.rawValue)]?.text ?? ""
         let elements = attributes[type: Int(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)]?.nested ?? []
         return elements.map { element in
@@ -148,7 +155,7 @@ public struct NftElementFound: Hashable, Sendable {
                 .nested
             return NftElementFound(
                 identity: NftElementKey(
-                    set: set, key: value(Int(NFTA_SET_ELEM_KEY.rawValue)) ?? [],
+                    family: family, set: set, key: value(Int(NFTA_SET_ELEM_KEY.rawValue)) ?? [],
                     keyEnd: value(Int(NFTA_SET_ELEM_KEY_END.rawValue))),
                 comment: parts[type: Int(NFTA_SET_ELEM_USERDATA.rawValue)].flatMap { NftMessage.comment($0.payload) },
                 data: value(Int(NFTA_SET_ELEM_DATA.rawValue)) ?? [],

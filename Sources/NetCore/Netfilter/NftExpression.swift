@@ -50,6 +50,11 @@ enum NftExpression {
         payload(&writer, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, register)
     }
 
+    /// The source of an Ethernet frame (IEEE 802.3: six bytes after the destination's six).
+    static func sender(_ writer: inout AttributeWriter, _ register: UInt32) {
+        payload(&writer, NFT_PAYLOAD_LL_HEADER, 6, 6, register)
+    }
+
     private static func payload(
         _ writer: inout AttributeWriter, _ base: nft_payload_bases, _ offset: Int, _ length: Int, _ register: UInt32
     ) {
@@ -73,11 +78,14 @@ enum NftExpression {
         }
     }
 
-    static func lookup(_ writer: inout AttributeWriter, _ register: UInt32, _ set: NftSet, into target: UInt32?) {
+    static func lookup(
+        _ writer: inout AttributeWriter, _ register: UInt32, _ set: NftSet, into target: UInt32?, not: Bool = false
+    ) {
         expression(&writer, "lookup") {
             $0.put(Int(NFTA_LOOKUP_SREG.rawValue), bigEndian: register)
             if let target { $0.put(Int(NFTA_LOOKUP_DREG.rawValue), bigEndian: target) }
             $0.put(Int(NFTA_LOOKUP_SET.rawValue), set.name)
+            if not { $0.put(Int(NFTA_LOOKUP_FLAGS.rawValue), bigEndian: UInt32(NFT_LOOKUP_F_INV.rawValue)) }
         }
     }
 

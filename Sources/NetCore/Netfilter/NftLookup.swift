@@ -2,27 +2,33 @@ import CKernel
 import Glibc
 
 extension NetlinkSocket {
-    /// Is there a table of that name, family inet?
-    public mutating func hasTable(_ table: String) throws(KernelError) -> Bool {
-        try found(try tableRequest(table))
+    /// Is there a table of that name and family?
+    public mutating func hasTable(_ table: String, _ family: NftFamily = .inet) throws(KernelError) -> Bool {
+        try found(try tableRequest(table, family))
     }
 
-    private func tableRequest(_ table: String) throws(KernelError) -> NetlinkRequest {
-        try NftMessage.make("look up table inet \(table)", NFT_MSG_GETTABLE, 0) {
+    private func tableRequest(_ table: String, _ family: NftFamily) throws(KernelError) -> NetlinkRequest {
+        try NftMessage.make("look up table \(family) \(table)", NFT_MSG_GETTABLE, 0, family: family.number) {
             $0.put(Int(NFTA_TABLE_NAME.rawValue), table)
         }
     }
 
-    /// What of a table stands: itself, which of those chains, which of those elements. One send.
-    public mutating func look(table: String, chains: [String], elements: [NftElementKey]) throws(KernelError) -> NftSeen
-    {
-        var requests = [try tableRequest(table)]
+    /// What stands: in which families a table of that name, which of those chains (family inet), which of those elements.
+    /// One send.
+    public mutating func look(
+        table: String, _ families: [NftFamily] = [.inet], chains: [String], elements: [NftElementKey]
+    ) throws(KernelError) -> NftSeen {
+        var requests: [NetlinkRequest] = []
+        for family in families { requests.append(try tableRequest(table, family)) }
         for chain in chains { requests.append(try chainRequest(chain, table: table)) }
         for element in elements { requests.append(try elementRequest(element, table: table)) }
         let answers = try ask(each: requests)
-        var seen = NftSeen(table: answers[0] != nil)
-        for (chain, answer) in zip(chains, answers.dropFirst()) where answer != nil { seen.chains.append(chain) }
-        for (key, answer) in zip(elements, answers.dropFirst(1 + chains.count)) {
+        var seen = NftSeen()
+        for (family, answer) in zip(families, answers) where answer != nil { seen.families.append(family) }
+        for (chain, answer) in zip(chains, answers.dropFirst(families.count)) where answer != nil {
+            seen.chains.append(chain)
+        }
+        for (key, answer) in zip(elements, answers.dropFirst(families.count + chains.count)) {
             // An interval map answers with the range that the key lies in.
             if let found = answer.map(NftElementFound.list)?.first(where: { $0.identity == key }) {
                 seen.elements.append(found)
@@ -32,16 +38,22 @@ extension NetlinkSocket {
     }
 
     /// Is there a chain of that name?
-    public mutating func hasChain(_ chain: String, table: String) throws(KernelError) -> Bool {
-        try found(try chainRequest(chain, table: table))
+    public mutating func hasChain(_ chain: String, table: String, _ family: NftFamily = .inet) throws(KernelError)
+        -> Bool
+    {
+        try found(try chainRequest(chain, table: table, family))
     }
 
     private mutating func found(_ request: NetlinkRequest) throws(KernelError) -> Bool {
         try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) } != nil
     }
 
-    private func chainRequest(_ chain: String, table: String) throws(KernelError) -> NetlinkRequest {
-        try NftMessage.make("look up chain \(chain) of table \(table)", NFT_MSG_GETCHAIN, 0) {
+    private func chainRequest(_ chain: String, table: String, _ family: NftFamily = .inet) throws(KernelError)
+        -> NetlinkRequest
+    {
+        try NftMessage.make(
+            "look up chain \(chain) of table \(table)", NFT_MSG_GETCHAIN, 0, family: family.number
+        ) {
             $0.put(Int(NFTA_CHAIN_TABLE.rawValue), table)
             $0.put(Int(NFTA_CHAIN_NAME.rawValue), chain)
         }
@@ -98,7 +110,9 @@ extension NetlinkSocket {
     }
 
     private func elementRequest(_ element: NftElementKey, table: String) throws(KernelError) -> NetlinkRequest {
-        try NftMessage.make("look up an element of \(element.set)", NFT_MSG_GETSETELEM, 0) {
+        try NftMessage.make(
+            "look up an element of \(element.set)", NFT_MSG_GETSETELEM, 0, family: element.family.number
+        ) {
             $0.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), table)
             $0.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), element.set)
             $0.nest(Int(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)) {
@@ -109,8 +123,12 @@ extension NetlinkSocket {
 
     /// Every element of a set; empty when it or the table is not there. Time grows with the set. Throws EAGAIN when the
     /// kernel was resizing the set during each of ten readings.
-    public mutating func elements(ofSet set: String, table: String) throws(KernelError) -> [NftElementFound] {
-        let request = try NftMessage.make("list set \(set)", NFT_MSG_GETSETELEM, NLM_F_DUMP) {
+    public mutating func elements(ofSet set: String, table: String, _ family: NftFamily = .inet) throws(KernelError)
+        -> [NftElementFound]
+    {
+        let request = try NftMessage.make(
+            "list set \(set)", NFT_MSG_GETSETELEM, NLM_F_DUMP, family: family.number
+        ) {
             $0.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), table)
             $0.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), set)
         }
@@ -129,12 +147,18 @@ extension NetlinkSocket {
     }
 
     /// A chain's rules, in order. Empty when the chain is not there.
-    public mutating func rules(ofChain chain: String, table: String) throws(KernelError) -> [NftRuleFound] {
-        try ruleMessages(ofChain: chain, table: table).map { NftRuleFound($0.attributes(after: 4)) }
+    public mutating func rules(ofChain chain: String, table: String, _ family: NftFamily = .inet) throws(KernelError)
+        -> [NftRuleFound]
+    {
+        try ruleMessages(ofChain: chain, table: table, family).map { NftRuleFound($0.attributes(after: 4)) }
     }
 
-    private mutating func ruleMessages(ofChain chain: String, table: String) throws(KernelError) -> [NetlinkReply] {
-        let request = try NftMessage.make("list rules of chain \(chain)", NFT_MSG_GETRULE, NLM_F_DUMP) {
+    private mutating func ruleMessages(
+        ofChain chain: String, table: String, _ family: NftFamily = .inet
+    ) throws(KernelError) -> [NetlinkReply] {
+        let request = try NftMessage.make(
+            "list rules of chain \(chain)", NFT_MSG_GETRULE, NLM_F_DUMP, family: family.number
+        ) {
             $0.put(Int(NFTA_RULE_TABLE.rawValue), table)
             $0.put(Int(NFTA_RULE_CHAIN.rawValue), chain)
         }
@@ -150,7 +174,7 @@ extension NetlinkSocket {
 
 /// What stands of what was looked for.
 public struct NftSeen: Sendable {
-    public let table: Bool
+    public var families: [NftFamily] = []
     public var chains: [String] = []
     public var elements: [NftElementFound] = []
 }

@@ -3,7 +3,7 @@ import Glibc
 
 /// The frame that all nf_tables messages share (linux/netfilter/nf_tables.h).
 enum NftMessage {
-    /// A message of the nf_tables subsystem for family inet.
+    /// A message of the nf_tables subsystem, for family inet unless told otherwise.
     static func make(
         _ operation: @escaping @autoclosure @Sendable () -> String, _ type: nf_tables_msg_types, _ flags: Int32,
         room: Int = 2048,

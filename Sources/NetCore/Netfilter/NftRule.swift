@@ -29,8 +29,11 @@ public struct NftChain: Hashable, Sendable {
     public let name: String
     public let hook: Hook?
     public let rules: [NftRule]
+    /// Of the table in which the chain stands.
+    public let family: NftFamily
 
-    public init(_ name: String, _ hook: Hook? = nil, rules: [NftRule]) {
+    public init(_ name: String, _ hook: Hook? = nil, family: NftFamily = .inet, rules: [NftRule]) {
+        self.family = family
         self.name = name
         self.hook = hook
         self.rules = rules
@@ -38,14 +41,14 @@ public struct NftChain: Hashable, Sendable {
 
     /// `add chain inet berth forward { type filter hook forward priority 0; policy accept; }`
     public func command(table: String) -> String {
-        guard let hook else { return "add chain inet \(table) \(name)" }
+        guard let hook else { return "add chain \(family) \(table) \(name)" }
         return
-            "add chain inet \(table) \(name) { type \(hook.type) hook \(hook.name) priority \(hook.priority); policy accept; }"
+            "add chain \(family) \(table) \(name) { type \(hook.type) hook \(hook.name) priority \(hook.priority); policy accept; }"
     }
-    public func ruleCommands(table: String) -> [String] { rules.map { "add rule inet \(table) \(name) \($0)" } }
+    public func ruleCommands(table: String) -> [String] { rules.map { "add rule \(family) \(table) \(name) \($0)" } }
 
     func message(table: String) throws(KernelError) -> NetlinkRequest {
-        try NftMessage.make("add chain \(name)", NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL) {
+        try NftMessage.make("add chain \(name)", NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, family: family.number) {
             $0.put(Int(NFTA_CHAIN_TABLE.rawValue), table)
             $0.put(Int(NFTA_CHAIN_NAME.rawValue), name)
             guard let hook else { return }
@@ -77,8 +80,10 @@ public struct NftRule: Hashable, Sendable, CustomStringConvertible {
         clauses.map(\.description).joined(by: " ") + (comment.map { " comment \"\($0)\"" } ?? "")
     }
 
-    func message(table: String, chain: String) throws(KernelError) -> NetlinkRequest {
-        try NftMessage.make("add rule to chain \(chain): \(self)", NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND) {
+    func message(table: String, chain: String, family: NftFamily = .inet) throws(KernelError) -> NetlinkRequest {
+        try NftMessage.make(
+            "add rule to chain \(chain): \(self)", NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, family: family.number
+        ) {
             $0.put(Int(NFTA_RULE_TABLE.rawValue), table)
             $0.put(Int(NFTA_RULE_CHAIN.rawValue), chain)
             $0.nest(Int(NFTA_RULE_EXPRESSIONS.rawValue)) {

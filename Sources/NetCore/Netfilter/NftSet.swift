@@ -29,6 +29,7 @@ public enum NftType: Hashable, Sendable {
     case proto
     case port
     case ifname
+    case mac
 
     var name: String {
         switch self {
@@ -37,6 +38,7 @@ public enum NftType: Hashable, Sendable {
         case .proto: "inet_proto"
         case .port: "inet_service"
         case .ifname: "ifname"
+        case .mac: "ether_addr"
         }
     }
     /// nft's own number for the type: the kernel keeps it, so that `nft list` can print the keys.
@@ -47,6 +49,7 @@ public enum NftType: Hashable, Sendable {
         case .proto: 12
         case .port: 13
         case .ifname: 41
+        case .mac: 9
         }
     }
     /// Bytes.
@@ -56,6 +59,7 @@ public enum NftType: Hashable, Sendable {
         case .ipv6, .ifname: 16
         case .proto: 1
         case .port: 2
+        case .mac: 6
         }
     }
     public static func address(_ family: AddressFamily) -> NftType { family == .v4 ? .ipv4 : .ipv6 }
@@ -73,8 +77,13 @@ public struct NftSet: Hashable, Sendable {
     public let data: Data
     /// Keys are ranges (pipapo): one change costs milliseconds at a thousand elements, so only for true ranges.
     public let isInterval: Bool
+    /// Of the table in which the set stands.
+    public let family: NftFamily
 
-    public init(_ name: String, _ key: [NftType], _ data: Data = .none, interval: Bool = false) {
+    public init(
+        _ name: String, _ key: [NftType], _ data: Data = .none, interval: Bool = false, family: NftFamily = .inet
+    ) {
+        self.family = family
         self.name = name
         self.key = key
         self.data = data
@@ -91,7 +100,7 @@ public struct NftSet: Hashable, Sendable {
         case .fields(let types): text += " : " + join(types)
         }
         if isInterval { text += "; flags interval" }
-        return "add \(data == .none ? "set" : "map") inet \(table) \(name) { \(text); }"
+        return "add \(data == .none ? "set" : "map") \(family) \(table) \(name) { \(text); }"
     }
 
     private static func paddedLength(_ types: [NftType]) -> Int {
@@ -100,7 +109,7 @@ public struct NftSet: Hashable, Sendable {
     private static func number(_ types: [NftType]) -> UInt32 { types.reduce(0) { $0 << 6 | $1.number } }
 
     func message(table: String, id: UInt32) throws(KernelError) -> NetlinkRequest {
-        try NftMessage.make("add set \(name)", NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL) {
+        try NftMessage.make("add set \(name)", NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, family: family.number) {
             $0.put(Int(NFTA_SET_TABLE.rawValue), table)
             $0.put(Int(NFTA_SET_NAME.rawValue), name)
             var flags: UInt32 = 0

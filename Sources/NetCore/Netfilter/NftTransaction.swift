@@ -19,10 +19,12 @@ public struct NftTransaction: Sendable {
     public var isEmpty: Bool { requests.isEmpty && pendingElements.isEmpty }
 
     /// The table is made new (NLM_F_EXCL: the transaction fails with EEXIST when it stands).
-    public mutating func addTable() throws(KernelError) {
+    public mutating func addTable(_ family: NftFamily = .inet) throws(KernelError) {
         let table = table
         requests.append(
-            try NftMessage.make("add table inet \(table)", NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL) {
+            try NftMessage.make(
+                "add table \(family) \(table)", NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, family: family.number
+            ) {
                 $0.put(Int(NFTA_TABLE_NAME.rawValue), table)
             })
     }
@@ -38,16 +40,18 @@ public struct NftTransaction: Sendable {
         requests.append(try chain.message(table: table))
     }
 
-    public mutating func addRules(_ rules: [NftRule], to chain: String) throws(KernelError) {
+    public mutating func addRules(_ rules: [NftRule], to chain: String, _ family: NftFamily = .inet) throws(KernelError)
+    {
         try flush()
-        for rule in rules { requests.append(try rule.message(table: table, chain: chain)) }
+        for rule in rules { requests.append(try rule.message(table: table, chain: chain, family: family)) }
     }
 
     /// The element is made new; with `exclusive` the transaction fails with EEXIST when its key stands.
     public mutating func add(_ element: NftElement, exclusive: Bool) throws(KernelError) {
         let flags = exclusive ? NLM_F_CREATE | NLM_F_EXCL : NLM_F_CREATE
         if let last = pendingElements.last,
-            last.set.name != element.set.name || pendingFlags != flags || pendingElements.count >= 100
+            last.set.name != element.set.name || last.set.family != element.set.family || pendingFlags != flags
+                || pendingElements.count >= 100
         {
             try flush()
         }
@@ -61,7 +65,8 @@ public struct NftTransaction: Sendable {
         deletes = true
         requests.append(
             try NftMessage.make(
-                "delete element \(hex(element.key, digits: 64)) of \(element.set)", NFT_MSG_DELSETELEM, 0
+                "delete element \(hex(element.key, digits: 64)) of \(element.set)", NFT_MSG_DELSETELEM, 0,
+                family: element.family.number
             ) { [table] in
                 $0.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), table)
                 $0.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), element.set)
@@ -83,11 +88,13 @@ public struct NftTransaction: Sendable {
     }
 
     /// The chain has no rules; it stays, with what leads to it.
-    public mutating func deleteRules(ofChain chain: String) throws(KernelError) {
+    public mutating func deleteRules(ofChain chain: String, _ family: NftFamily = .inet) throws(KernelError) {
         try flush()
         deletes = true
         requests.append(
-            try NftMessage.make("delete the rules of chain \(chain)", NFT_MSG_DELRULE, 0) { [table] in
+            try NftMessage.make(
+                "delete the rules of chain \(chain)", NFT_MSG_DELRULE, 0, family: family.number
+            ) { [table] in
                 $0.put(Int(NFTA_RULE_TABLE.rawValue), table)
                 $0.put(Int(NFTA_RULE_CHAIN.rawValue), chain)
             })
@@ -101,7 +108,7 @@ public struct NftTransaction: Sendable {
         requests.append(
             try NftMessage.make(
                 "add to \(first.set.name): \(first.command(table: table))", NFT_MSG_NEWSETELEM, pendingFlags,
-                room: 512 + 512 * elements.count
+                room: 512 + 512 * elements.count, family: first.set.family.number
             ) {
                 $0.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), table)
                 $0.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), first.set.name)

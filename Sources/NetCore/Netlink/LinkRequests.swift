@@ -67,6 +67,7 @@ public enum LinkRequest {
         /// Bridge port: only on a link whose master is a bridge.
         public var hairpin: Bool?
         public var isolated: Bool?
+        public var learning: Bool?
         /// The link gets no link-local address when it comes up (`addrgenmode none`).
         public var makesNoAddress = false
         /// net.ipv4.conf.NAME.arp_notify.
@@ -110,11 +111,12 @@ public enum LinkRequest {
                     }
                 }
             }
-            guard changes.hairpin != nil || changes.isolated != nil else { return }
+            guard changes.hairpin != nil || changes.isolated != nil || changes.learning != nil else { return }
             $0.nest(IFLA_LINKINFO) {
                 $0.put(IFLA_INFO_SLAVE_KIND, "bridge")
                 $0.nest(IFLA_INFO_SLAVE_DATA) {
                     if let on = changes.hairpin { $0.put(IFLA_BRPORT_MODE, UInt8(on ? 1 : 0)) }
+                    if let on = changes.learning { $0.put(IFLA_BRPORT_LEARNING, UInt8(on ? 1 : 0)) }
                     if let on = changes.isolated { $0.put(IFLA_BRPORT_ISOLATED, UInt8(on ? 1 : 0)) }
                 }
             }

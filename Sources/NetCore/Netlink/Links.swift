@@ -20,6 +20,7 @@ public struct Link: Hashable, Sendable {
     /// The bridge port's flags when the master is a bridge.
     public var hairpin: Bool?
     public var isolated: Bool?
+    public var learning: Bool?
     /// BR_STATE_*: 3 is forwarding.
     public var portState: UInt8?
     /// net.ipv4.conf.NAME.route_localnet and net.ipv6.conf.NAME.accept_ra; nil where the kernel does not tell.
@@ -98,6 +99,7 @@ public struct Link: Hashable, Sendable {
             switch attribute.type {
             case IFLA_BRPORT_MODE: hairpin = attribute.u8.map { $0 != 0 }
             case IFLA_BRPORT_ISOLATED: isolated = attribute.u8.map { $0 != 0 }
+            case IFLA_BRPORT_LEARNING: learning = attribute.u8.map { $0 != 0 }
             case IFLA_BRPORT_STATE: portState = attribute.u8
             default: break
             }

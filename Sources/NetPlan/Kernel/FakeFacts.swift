@@ -30,10 +30,15 @@ extension Resource {
                 FakeFact(key: "mtu of \(it.container)", value: "\(it.mtu ?? 1500)", on: "container \(it.container)"),
             ] + (master.map { [FakeFact(key: $0.key, value: $0.value, on: "host \(it.host)")] } ?? [])
         case .bridgePort(let it):
-            let flags = [it.hairpin.map { "hairpin \($0)" }, it.isolated.map { "isolated \($0)" }].compactMap { $0 }
+            let flags = [
+                it.hairpin.map { "hairpin \($0)" }, it.isolated.map { "isolated \($0)" },
+                it.learning.map { "learning \($0)" },
+            ].compactMap { $0 }
             return flags.map {
                 FakeFact(key: "port \(it.link) \($0.split(separator: " ")[0])", value: $0, on: "host \(it.link)")
             }
+        case .knownAddress(let it):
+            return [FakeFact(key: "fdb \(it.mac)", value: "\(it.port)", on: "host \(it.port)")]
         case .sysctl(let it): return [FakeFact(key: "sysctl \(it.place) \(it.path)", value: it.value, on: it.link)]
         case .address(let it):
             return [
@@ -43,10 +48,13 @@ extension Resource {
             ]
         case .linkUp(let it):
             return [FakeFact(key: "up \(it.place) \(it.link)", value: "up", on: "\(it.place) \(it.link)")]
+        case .linkDown(let it):
+            return [FakeFact(key: "up container \(it.link)", value: "down", on: "container \(it.link)")]
         case .route(let it): return [FakeFact(key: it.words, value: "present", on: "container \(it.link)")]
         case .linkSettings(let it):
             return [FakeFact(key: "settings \(it.place) \(it.link)", value: it.words, on: "\(it.place) \(it.link)")]
-        case .forgottenNeighbour, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain:
+        case .forgottenNeighbour, .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation,
+            .adminChain:
             return []
         }
     }

@@ -55,7 +55,9 @@ public struct FakeKernel: Kernel {
         for element in changes.owned {
             if let holder = holder(of: element) { throw ApplyFailure(cause(element, holder, plan.owner)) }
         }
-        objects["nftables table"] = Object(value: "inet \(BerthTable.name)", on: nil, tag: nil)
+        for family in changes.families {
+            objects["nftables table \(family)"] = Object(value: BerthTable.name, on: nil, tag: nil)
+        }
         for chain in changes.chains { objects["nftables chain \(chain.name)"] = FakeKernel.chain(chain) }
         for chain in changes.adminChains {
             objects["nftables call of \(chain)"] = Object(value: "jump", on: nil, tag: nil)
@@ -97,11 +99,9 @@ public struct FakeKernel: Kernel {
             }
         }
         let changes = plan.netfilter
-        guard !changes.isEmpty else { return found }
-        guard objects["nftables table"] != nil else {
-            return found + [
-                Finding("nftables table inet \(BerthTable.name)", expected: "exists", found: "no such table")
-            ]
+        for family in changes.families where objects["nftables table \(family)"] == nil {
+            found.append(
+                Finding("nftables table \(family) \(BerthTable.name)", expected: "exists", found: "no such table"))
         }
         for key in changes.absent where objects[FakeKernel.key(key)] != nil {
             found.append(Finding(FakeKernel.key(key), expected: "absent", found: "present"))

@@ -15,9 +15,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
     let detaches: Bool
     /// Whether a port that the attachment with this tag publishes may stay there: the container's own, on another network.
     public var yieldsPorts: (String) -> Bool = { _ in false }
-    /// The table's constant half was seen to be whole a moment ago: looking at it again for each of a thousand attachments
+    /// Tables whose constant half was seen to be whole a moment ago: looking at it again for each of a thousand attachments
     /// takes a second.
-    public var trustsTable = false
+    public var trustedTables: [NftFamily] = []
     /// Whom the last plan left ports to.
     public internal(set) var yielded: Set<String> = []
     /// Parameters that a link's message told, or a look. Arrays, for there are few: a dictionary's kind is put together at
@@ -171,15 +171,17 @@ public struct LinuxKernel: ~Copyable, Kernel {
         case .bridge(let it): try it.ensure(&self)
         case .vethPair(let it): try it.create(&self)
         case .bridgePort(let it): try it.ensure(&self)
+        case .knownAddress(let it): try it.ensure(&self)
         case .sysctl(let it):
             if it.place == .container { try flush() }
             try set(it)
         case .address(let it): try it.ensure(&self)
         case .linkUp(let it): try it.ensure(&self)
+        case .linkDown(let it): try it.ensure(&self)
         case .route(let it): try it.ensure(&self)
         case .forgottenNeighbour(let it): try it.ensure(&self)
         case .linkSettings(let it): try it.ensure(&self)
-        case .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: break
+        case .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: break
         }
     }
 
@@ -208,12 +210,16 @@ public struct LinuxKernel: ~Copyable, Kernel {
         case .bridge(let it): try it.findings(&self)
         case .vethPair(let it): try it.findings(&self)
         case .bridgePort(let it): try it.findings(&self)
+        case .knownAddress(let it): try it.findings(&self)
         case .sysctl(let it): try it.findings(&self)
         case .address(let it): try it.findings(&self)
         case .linkUp(let it): try it.findings(&self)
+        case .linkDown(let it): try it.findings(&self)
         case .route(let it): try it.findings(&self)
         case .linkSettings(let it): try it.findings(&self)
-        case .forgottenNeighbour, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: []
+        case .forgottenNeighbour, .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation,
+            .adminChain:
+            []
         }
     }
 }

@@ -71,16 +71,21 @@ extension LinuxKernel {
         let table = BerthTable.name
         var changes = changes
         var transaction = NftTransaction(table: table)
-        if try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(table) }) {
-            try remakeChains(changes.chains, &transaction, orMake: false)
-            if !trustsTable {
-                try remakeChains(BerthTable.chains, &transaction, orMake: true)
-                for element in BerthTable.constants where try standing(element) == nil {
+        var absent: [NftElement] = []
+        for family in changes.families {
+            let owned = changes.owned.filter { $0.set.family == family }
+            guard try hasTable(family) else {
+                absent += owned
+                continue
+            }
+            if family == .inet { try remakeChains(changes.chains, &transaction, orMake: false) }
+            if !trustedTables.contains(family) {
+                try remakeChains(BerthTable.chains(family), &transaction, orMake: true)
+                for element in BerthTable.constants(family) where try standing(element) == nil {
                     try transaction.add(element, exclusive: false)
                 }
             }
-            var absent: [NftElement] = []
-            for element in changes.owned {
+            for element in owned {
                 guard let seen = try standing(element) else {
                     absent.append(element)
                     continue
@@ -95,8 +100,8 @@ extension LinuxKernel {
                 try transaction.delete(element.identity)
                 absent.append(element)
             }
-            changes.owned = absent
         }
+        changes.owned = absent
         for conflict in try portConflicts(of: changes.owned)
         where conflict.comment?.hasPrefix(owner.commentPrefix) != true {
             guard let tag = conflict.comment.flatMap(Owner.tag(inComment:)), yieldsPorts(tag) else {
@@ -122,7 +127,7 @@ extension LinuxKernel {
     {
         var wrong: [NftChain] = []
         for chain in chains {
-            guard try hasChain(chain.name) else {
+            guard try has(chain) else {
                 guard orMake else { continue }
                 try transaction.add(chain)
                 wrong.append(chain)
@@ -130,14 +135,14 @@ extension LinuxKernel {
             }
             guard chain.name != BerthTable.admin else { continue }
             let rules = try withNetfilter { (socket) throws(KernelError) in
-                try socket.rules(ofChain: chain.name, table: BerthTable.name)
+                try socket.rules(ofChain: chain.name, table: BerthTable.name, chain.family)
             }
             let isSame = rules.count == chain.rules.count && zip(chain.rules, rules).allSatisfy { $1.matches($0) }
             guard !isSame else { continue }
-            if !rules.isEmpty { try transaction.deleteRules(ofChain: chain.name) }
+            if !rules.isEmpty { try transaction.deleteRules(ofChain: chain.name, chain.family) }
             wrong.append(chain)
         }
-        for chain in wrong { try transaction.addRules(chain.rules, to: chain.name) }
+        for chain in wrong { try transaction.addRules(chain.rules, to: chain.name, chain.family) }
     }
 }
 

@@ -27,6 +27,15 @@ extension LinuxKernel {
         let transaction = try missing(changes)
         do throws(KernelError) {
             try withNetfilter { (socket) throws(KernelError) in try socket.commit(transaction) }
+        } catch
+            where error.errno == .noSuchFile && error.operation.hasPrefix("add chain ")
+            && changes.families.contains(.bridge)
+        {
+            // What the kernel says of a kind of chain that it does not know.
+            throw KernelError(
+                error.operation, error.errno,
+                "rules for a bridge's frames (table bridge \(BerthTable.name)) need a kernel with CONFIG_NF_TABLES_BRIDGE"
+            )
         } catch  where error.errno == .alreadyExists {
             guard let refusal = try holder(of: changes.owned, owner: owner) else { throw error }
             return refusal
@@ -44,7 +53,7 @@ extension LinuxKernel {
         return true
     }
 
-    /// The table and chains that are not there yet, and the elements.
+    /// The tables and chains that are not there yet, and the elements.
     mutating func missing(_ changes: NetfilterChanges) throws(KernelError) -> NftTransaction {
         var transaction = NftTransaction(table: BerthTable.name)
         try add(missing: changes, to: &transaction)
@@ -53,23 +62,23 @@ extension LinuxKernel {
 
     mutating func add(missing changes: NetfilterChanges, to transaction: inout NftTransaction) throws(KernelError) {
         let table = BerthTable.name
+        let families = changes.families
         // All of what this asks the kernel by name goes in one question.
         let names = changes.chains.map(\.name) + changes.adminChains
         let keys = changes.shared.map(\.identity) + changes.absent.prefix(1)
         let seen = try withNetfilter { (socket) throws(KernelError) in
-            try socket.look(table: table, chains: names, elements: keys)
+            try socket.look(table: table, families, chains: names, elements: keys)
         }
-        let stands = seen.table
         var chains: [NftChain] = []
-        if !stands {
-            try transaction.addTable()
-            for set in BerthTable.sets { try transaction.add(set) }
-            for element in BerthTable.constants { try transaction.add(element, exclusive: false) }
-            chains = BerthTable.chains
+        for family in families where !seen.families.contains(family) {
+            try transaction.addTable(family)
+            for set in BerthTable.sets(family) { try transaction.add(set) }
+            for element in BerthTable.constants(family) { try transaction.add(element, exclusive: false) }
+            chains += BerthTable.chains(family)
         }
         for chain in changes.chains where !seen.chains.contains(chain.name) { chains.append(chain) }
         for chain in chains { try transaction.add(chain) }
-        for chain in chains { try transaction.addRules(chain.rules, to: chain.name) }
+        for chain in chains { try transaction.addRules(chain.rules, to: chain.name, chain.family) }
         for name in changes.adminChains {
             let call = NetfilterChanges.call(name)
             if !seen.chains.contains(name) { try transaction.add(NftChain(name, rules: [])) }
@@ -95,38 +104,41 @@ extension LinuxKernel {
         for element in changes.owned { try transaction.add(element, exclusive: true) }
     }
 
-    mutating func hasChain(_ name: String) throws(KernelError) -> Bool {
-        try withNetfilter { (socket) throws(KernelError) in try socket.hasChain(name, table: BerthTable.name) }
+    mutating func has(_ chain: NftChain) throws(KernelError) -> Bool {
+        try withNetfilter { (socket) throws(KernelError) in
+            try socket.hasChain(chain.name, table: BerthTable.name, chain.family)
+        }
+    }
+
+    mutating func hasTable(_ family: NftFamily) throws(KernelError) -> Bool {
+        try withNetfilter { (socket) throws(KernelError) in try socket.hasTable(BerthTable.name, family) }
     }
 
     // MARK: looking
 
     mutating func netfilterFindings(_ changes: NetfilterChanges, owner: Owner) throws(KernelError) -> [Finding] {
-        guard !changes.isEmpty else { return [] }
         let table = BerthTable.name
-        guard try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(table) }) else {
-            return [Finding("nftables table inet \(table)", expected: "exists", found: "no such table")]
-        }
-        var found = try chainFindings((trustsTable ? [] : BerthTable.chains) + changes.chains)
-        for chain in changes.adminChains {
-            let calls = try withNetfilter { (socket) throws(KernelError) in
-                try socket.ruleComments(ofChain: BerthTable.admin, table: table)
+        var found: [Finding] = []
+        for family in changes.families {
+            guard try hasTable(family) else {
+                found.append(Finding("nftables table \(family) \(table)", expected: "exists", found: "no such table"))
+                continue
             }
-            if !calls.contains(NetfilterChanges.call(chain).comment) {
-                found.append(
-                    Finding("nftables chain \(BerthTable.admin)", expected: "calls \(chain)", found: "no such rule"))
+            if !trustedTables.contains(family) {
+                found += try chainFindings(BerthTable.chains(family)) + constantFindings(family)
             }
+            found += try findings(of: changes, in: family, owner)
         }
-        for key in changes.absent {
-            guard try withNetfilter({ (socket) throws(KernelError) in try socket.element(key, table: table) }) != nil
-            else { continue }
-            found.append(
-                Finding(
-                    "nftables element of \(key.set)", expected: "absent",
-                    found: "present: the bridge has another policy"))
-        }
-        if !trustsTable { found += try constantFindings() }
-        for (element, isOwned) in changes.owned.map({ ($0, true) }) + changes.shared.map({ ($0, false) }) {
+        return found
+    }
+
+    private mutating func findings(
+        of changes: NetfilterChanges, in family: NftFamily, _ owner: Owner
+    ) throws(KernelError) -> [Finding] {
+        let table = BerthTable.name
+        var found = family == .inet ? try sharedFindings(changes) : []
+        let elements = changes.owned.map { ($0, true) } + changes.shared.map { ($0, false) }
+        for (element, isOwned) in elements where element.set.family == family {
             let command = element.command(table: table)
             let object = "nftables element of \(element.set.name)"
             guard
@@ -154,18 +166,40 @@ extension LinuxKernel {
         return found
     }
 
-    /// Is our table whole? Nil: it was not made yet. What STATUS asks.
-    public mutating func tableFindings() throws(KernelError) -> [Finding]? {
-        guard try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(BerthTable.name) }) else {
-            return nil
+    /// Chains of networks, calls of administrators' chains, and what must not be.
+    private mutating func sharedFindings(_ changes: NetfilterChanges) throws(KernelError) -> [Finding] {
+        let table = BerthTable.name
+        var found = try chainFindings(changes.chains)
+        for chain in changes.adminChains {
+            let calls = try withNetfilter { (socket) throws(KernelError) in
+                try socket.ruleComments(ofChain: BerthTable.admin, table: table)
+            }
+            if !calls.contains(NetfilterChanges.call(chain).comment) {
+                found.append(
+                    Finding("nftables chain \(BerthTable.admin)", expected: "calls \(chain)", found: "no such rule"))
+            }
         }
-        return try chainFindings(BerthTable.chains) + constantFindings()
+        for key in changes.absent {
+            guard try withNetfilter({ (socket) throws(KernelError) in try socket.element(key, table: table) }) != nil
+            else { continue }
+            found.append(
+                Finding(
+                    "nftables element of \(key.set)", expected: "absent",
+                    found: "present: the bridge has another policy"))
+        }
+        return found
+    }
+
+    /// Is our table whole? Nil: it was not made yet. What STATUS asks.
+    public mutating func tableFindings(_ family: NftFamily) throws(KernelError) -> [Finding]? {
+        guard try hasTable(family) else { return nil }
+        return try chainFindings(BerthTable.chains(family)) + constantFindings(family)
     }
 
     /// Elements that stand since the table was made: without them no port is published.
-    private mutating func constantFindings() throws(KernelError) -> [Finding] {
+    private mutating func constantFindings(_ family: NftFamily) throws(KernelError) -> [Finding] {
         var found: [Finding] = []
-        for element in BerthTable.constants {
+        for element in BerthTable.constants(family) {
             let seen = try withNetfilter { (socket) throws(KernelError) in
                 try socket.element(element.identity, table: BerthTable.name)
             }
@@ -181,15 +215,16 @@ extension LinuxKernel {
         let table = BerthTable.name
         var found: [Finding] = []
         for chain in chains {
-            let object = "nftables chain \(chain.name)"
-            guard try hasChain(chain.name) else {
+            let object =
+                "nftables chain \(chain.name)\(chain.family == .inet ? "" : " of table \(chain.family) \(table)")"
+            guard try has(chain) else {
                 found.append(Finding(object, expected: "exists", found: "no such chain"))
                 continue
             }
             // The administrator's calls come and go.
             guard chain.name != BerthTable.admin else { continue }
             let rules = try withNetfilter { (socket) throws(KernelError) in
-                try socket.rules(ofChain: chain.name, table: table)
+                try socket.rules(ofChain: chain.name, table: table, chain.family)
             }
             if rules.count != chain.rules.count {
                 found.append(Finding(object, expected: "\(chain.rules.count) rules", found: "\(rules.count) rules"))

@@ -105,7 +105,7 @@ extension LinuxKernel {
             case .address(let it): address = it.family == .v4 ? "\(it)" : "[\(it)]"
             case .proto(let it): proto = "\(it)"
             case .port(let it): ports.append(it)
-            case .name: break
+            case .name, .mac: break
             }
         }
         if case .port(let last)? = element.keyEnd?.last, last != ports.first { ports.append(last) }

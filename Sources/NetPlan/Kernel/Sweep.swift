@@ -94,13 +94,11 @@ extension LinuxKernel {
         guard !sets.isEmpty else { return }
         let state = state
         try state.withNetfilterLock { () throws(KernelError) in
-            guard try withNetfilter({ (socket) throws(KernelError) in try socket.hasTable(BerthTable.name) }) else {
-                return
-            }
             var dead: [NftElementFound] = []
             for set in sets {
+                // Without the table, or the set, there is nothing.
                 let elements = try withNetfilter { (socket) throws(KernelError) in
-                    try socket.elements(ofSet: set.name, table: BerthTable.name)
+                    try socket.elements(ofSet: set.name, table: BerthTable.name, set.family)
                 }
                 dead += elements.filter { $0.comment.map(isDead) ?? false }
             }

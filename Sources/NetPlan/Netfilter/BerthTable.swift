@@ -1,6 +1,6 @@
 import NetCore
 
-/// Our one table, `inet berth`: constant chains whose rules ask sets and maps, so that neither the number of rules nor
+/// Our table `inet berth`, and beside it `bridge berth` (FrameTable): constant chains whose rules ask sets and maps, so that neither the number of rules nor
 /// the cost of a packet grows with the number of containers (cni.md N-1, N-2, N-8; docs/architecture.md draws it).
 public enum BerthTable {
     public static let name = "berth"
@@ -49,7 +49,7 @@ public enum BerthTable {
 
     private static let families = AddressFamily.allCases
 
-    public static let sets: [NftSet] =
+    static let sets: [NftSet] =
         [withPorts] + families.map(masquerade) + families.map(hairpin) + families.map(forwardAddress)
         + families.map(forwardAny) + families.map(rangeAddress) + families.map(rangeAny) + families.map(members)
         + families.map(published) + [policies, closed, strict]
@@ -60,7 +60,7 @@ public enum BerthTable {
         case "portmap":
             families.flatMap { [forwardAddress($0), forwardAny($0), rangeAddress($0), rangeAny($0), hairpin($0)] }
         case "firewall": families.flatMap { [members($0), published($0)] }
-        case "bridge": families.map(masquerade)
+        case "bridge": families.map(masquerade) + FrameTable.sets
         default: []
         }
     }
@@ -136,15 +136,23 @@ public enum BerthTable {
                 [.proto(58, name: "ipv6-icmp"), .accept], [.drop])),
     ]
 
-    /// All of the table that is the same on every host, as `nft -f` takes it where there is none yet.
-    static var commands: [String] {
-        ["add table inet \(name)"] + sets.map { $0.command(table: name) } + constants.map { $0.command(table: name) }
-            + chains.map { $0.command(table: name) } + chains.flatMap { $0.ruleCommands(table: name) }
+    // MARK: by family
+
+    static func sets(_ family: NftFamily) -> [NftSet] { family == .inet ? sets : FrameTable.sets }
+    static func constants(_ family: NftFamily) -> [NftElement] { family == .inet ? constants : [] }
+    static func chains(_ family: NftFamily) -> [NftChain] { family == .inet ? chains : FrameTable.chains }
+
+    /// All of a table that is the same on every host, as `nft -f` takes it where there is none yet.
+    static func commands(_ family: NftFamily) -> [String] {
+        let chains = chains(family)
+        return ["add table \(family) \(name)"] + sets(family).map { $0.command(table: name) }
+            + constants(family).map { $0.command(table: name) } + chains.map { $0.command(table: name) }
+            + chains.flatMap { $0.ruleCommands(table: name) }
     }
 
     /// Lines of a shell script that make it where there is none yet.
-    public static var shellCommands: [String] {
-        ["nft list table inet \(name) >/dev/null 2>&1 || nft -f - <<'EOF'"] + commands + ["EOF"]
+    public static func shellCommands(_ family: NftFamily = .inet) -> [String] {
+        ["nft list table \(family) \(name) >/dev/null 2>&1 || nft -f - <<'EOF'"] + commands(family) + ["EOF"]
     }
 
     /// A chain of rules that never change: its name carries their digest.

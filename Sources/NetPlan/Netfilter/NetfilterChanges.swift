@@ -1,6 +1,6 @@
 import NetCore
 
-/// What resources need of our nftables table: chains that are immutable once made (their names carry a digest of their
+/// What resources need of our nftables tables: chains that are immutable once made (their names carry a digest of their
 /// rules), elements that belong to an owner, and elements that several share.
 public struct NetfilterChanges: Hashable, Sendable {
     public var chains: [NftChain] = []
@@ -26,6 +26,14 @@ public struct NetfilterChanges: Hashable, Sendable {
         chains.isEmpty && owned.isEmpty && shared.isEmpty && adminChains.isEmpty && absent.isEmpty
     }
 
+    /// The tables that this is about: elements alone stand in another than family inet's.
+    public var families: [NftFamily] {
+        NftFamily.allCases.filter { family in
+            (shared + owned).contains { $0.set.family == family }
+                || family == .inet && !(chains.isEmpty && adminChains.isEmpty && absent.isEmpty)
+        }
+    }
+
     mutating func add(_ other: NetfilterChanges) {
         for chain in other.chains where !chains.contains(chain) { chains.append(chain) }
         owned += other.owned
@@ -37,10 +45,12 @@ public struct NetfilterChanges: Hashable, Sendable {
     /// The rule by which `admin` calls an administrator's chain; its comment says so.
     static func call(_ chain: String) -> NftRule { NftRule(.jump(chain), comment: "calls \(chain)") }
 
-    /// As `nft -f` takes it, on a host without our table.
-    public var commands: [String] { BerthTable.commands + additions + adminChains.map(NetfilterChanges.callCommand) }
+    /// As `nft -f` takes it, on a host without our tables.
+    public var commands: [String] {
+        families.flatMap(BerthTable.commands) + additions + adminChains.map(NetfilterChanges.callCommand)
+    }
 
-    /// As `nft -f` takes it, on a host with our table and as often as it is given: a chain that never changes is emptied
+    /// As `nft -f` takes it, on a host with our tables and as often as it is given: a chain that never changes is emptied
     /// and filled again in one transaction. Without the calls of the administrators' chains.
     private var additions: [String] {
         let table = BerthTable.name
@@ -53,7 +63,7 @@ public struct NetfilterChanges: Hashable, Sendable {
         "add rule inet \(BerthTable.name) \(BerthTable.admin) \(call(chain))"
     }
 
-    /// Lines of a shell script that bring it about on a host with our table (`BerthTable.shellCommands`).
+    /// Lines of a shell script that bring it about on a host with our tables (`BerthTable.shellCommands`).
     public var shellCommands: [String] {
         guard !isEmpty else { return [] }
         let table = BerthTable.name

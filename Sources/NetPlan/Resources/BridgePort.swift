@@ -7,16 +7,22 @@ public struct BridgePort: Hashable, Sendable {
     public let hairpin: Bool?
     /// No frames between this port and other isolated ones.
     public let isolated: Bool?
+    /// The bridge remembers from which addresses frames have come in.
+    public let learning: Bool?
 
-    public init(link: LinkName, hairpin: Bool? = nil, isolated: Bool? = nil) {
+    public init(link: LinkName, hairpin: Bool? = nil, isolated: Bool? = nil, learning: Bool? = nil) {
         self.link = link
         self.hairpin = hairpin
         self.isolated = isolated
+        self.learning = learning
     }
 
     private var parts: [(word: String, on: Bool)] {
-        [hairpin.map { ("hairpin", $0) }, isolated.map { ("isolated", $0) }].compactMap { $0 }
+        [hairpin.map { ("hairpin", $0) }, isolated.map { ("isolated", $0) }, learning.map { ("learning", $0) }]
+            .compactMap { $0 }
     }
+    /// Nothing is said of the port.
+    public var isEmpty: Bool { parts.isEmpty }
     var words: String { "port \(link): " + parts.map { "\($0.word) \($0.on ? "on" : "off")" }.joined(by: ", ") }
 
     func commands(_ shell: ShellWriter) -> [String] {
@@ -30,6 +36,7 @@ public struct BridgePort: Hashable, Sendable {
         var changes = LinkRequest.Changes()
         changes.hairpin = hairpin
         changes.isolated = isolated
+        changes.learning = learning
         try kernel.host.perform([try LinkRequest.set(link.description, changes, "set \(words)")])
     }
 
@@ -43,8 +50,10 @@ public struct BridgePort: Hashable, Sendable {
         guard let found = try kernel.link(link, .host) else {
             return [Finding("port \(link)", expected: "exists", found: "no such link")]
         }
-        return [("hairpin", hairpin, found.hairpin), ("isolated", isolated, found.isolated)].compactMap {
-            word, wanted, seen in
+        return [
+            ("hairpin", hairpin, found.hairpin), ("isolated", isolated, found.isolated),
+            ("learning", learning, found.learning),
+        ].compactMap { word, wanted, seen in
             guard let wanted, seen != wanted else { return nil }
             return Finding(
                 "port \(link)", expected: "\(word) \(wanted ? "on" : "off")",

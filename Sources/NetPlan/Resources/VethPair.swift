@@ -69,6 +69,7 @@ public struct VethPair: Hashable, Sendable {
         changes.alias = alias
         changes.hairpin = port?.hairpin
         changes.isolated = port?.isolated
+        changes.learning = port?.learning
         let words = "tag link \(host)\(port.map { " and set \($0.words)" } ?? "")"
         // As a port it needs no address of its own: a thousand of them are a thousand routes, which the kernel walks
         // whenever a link comes or goes.
