@@ -50,7 +50,7 @@ struct ChainedTests {
 
     @Test(
         "P-54 CHECK without prevResult is refused with code 7",
-        arguments: PluginType.allCases.filter { $0 != .hostLocal })
+        arguments: PluginType.allCases.filter { !$0.isIPAM })
     func checkWithoutPrevious(_ plugin: PluginType) throws {
         try PrivateHost.run { host in
             try host.makeNamespace("c1")

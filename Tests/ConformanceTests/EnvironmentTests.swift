@@ -147,7 +147,7 @@ struct EnvironmentTests {
 
     @Test(
         "P-9 the plugin's own namespace as CNI_NETNS is refused with code 8 before anything is touched",
-        arguments: PluginType.allCases.filter { $0 != .hostLocal })
+        arguments: PluginType.allCases.filter { !$0.isIPAM })
     func ownNamespace(_ plugin: PluginType) throws {
         try PrivateHost.run { host in
             try host.expectUnchanged {

@@ -11,7 +11,10 @@ struct KillTests {
         ["ADD", "DEL"].flatMap { verb in
             [PluginType.bridge, .portmap, .firewall, .tuning, .loopback, .hostLocal].map { ($0, verb, [:]) }
                 // Without br_netfilter the port itself is isolated: a change of another plugin's link.
-                + [(.firewall, verb, ["ingressPolicy": "isolated"]), (.bridge, verb, ["removeEmptyBridge": true])]
+                + [
+                    (.firewall, verb, ["ingressPolicy": "isolated"]), (.bridge, verb, ["removeEmptyBridge": true]),
+                    (.bridge, verb, ["macspoofchk": true, "portIsolation": true]),
+                ]
         }
 
     @Test("kill -9 at every system call", arguments: verbs)
@@ -67,7 +70,7 @@ struct KillSubject {
             try host.must("tee /proc/sys/net/bridge/\(file)", input: "0")
         }
         switch plugin {
-        case .bridge, .hostLocal, .loopback: break
+        case .bridge, .hostLocal, .fixed, .loopback: break
         case .portmap, .firewall, .tuning:
             let attached = try host.attach(.bridged(), "c1")
             if plugin == .tuning {

@@ -4,12 +4,15 @@ import NetCore
 import TestSupport
 import Testing
 
-/// The six plugins, by the CNI type that a configuration names them with.
+/// The seven plugins, by the CNI type that a configuration names them with.
 enum PluginType: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case bridge, portmap, firewall, loopback, tuning
     case hostLocal = "host-local"
+    case fixed = "static"
 
     var testDescription: String { rawValue }
+    /// It only names addresses: an interface plugin calls it.
+    var isIPAM: Bool { [.hostLocal, .fixed].contains(self) }
     /// It does nothing of its own accord: something before it in the chain has made the interface.
     var isChained: Bool { [.portmap, .firewall, .tuning].contains(self) }
 
@@ -26,6 +29,15 @@ enum PluginType: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .bridge:
             ["type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "ipam": PluginType.addressPool]
         case .hostLocal: ["type": "bridge", "ipam": PluginType.addressPool]
+        case .fixed:
+            [
+                "type": "bridge",
+                "ipam": [
+                    "type": "static",
+                    "addresses": [["address": "10.22.0.2/24", "gateway": "10.22.0.1"], ["address": "fd22::2/64"]],
+                    "routes": [["dst": "0.0.0.0/0"]],
+                ],
+            ]
         case .portmap: ["type": "portmap", "capabilities": ["portMappings": true]]
         case .firewall: ["type": "firewall"]
         case .loopback: ["type": "loopback"]

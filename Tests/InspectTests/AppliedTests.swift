@@ -19,6 +19,7 @@ import Testing
         case "host-local": HostLocal()
         case "loopback": LoopbackPlugin()
         case "portmap": PortmapPlugin()
+        case "static": StaticAddresses()
         case "tuning": TuningPlugin()
         default: nil
         }

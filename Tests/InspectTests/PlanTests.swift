@@ -61,6 +61,24 @@ import Testing
         #expect(plan.assumptions[0].hasPrefix("10.244.1.20/24 and fd00:10:244:1::2/64, what host-local gives first"))
     }
 
+    @Test("2.4 what static gives the list says: nothing is assumed, unless --address names another")
+    func staticAddresses() throws {
+        var sample = Sample(
+            name: "static",
+            list: """
+                { "cniVersion": "1.1.0", "name": "fixed", "plugins": [
+                    { "type": "bridge", "bridge": "fixed0", "mtu": 1500, "ipam": { "type": "static",
+                      "addresses": [{ "address": "10.77.0.10/24", "gateway": "10.77.0.1" }] } } ] }
+                """)
+        let plan = try sample.plan()
+        #expect(plan.result.ips.map { "\($0.address) \($0.gateway!)" } == ["10.77.0.10/24 10.77.0.1"])
+        #expect(plan.assumptions == [])
+        sample.addresses = ["10.77.0.11/24"]
+        let other = try sample.plan()
+        #expect(other.result.ips.map { "\($0.address)" } == ["10.77.0.11/24"])
+        #expect(other.assumptions == ["10.77.0.11/24, as --address says"])
+    }
+
     @Test("an address that cannot be had is refused, and the reason named")
     func badAddresses() throws {
         for (address, reason) in [

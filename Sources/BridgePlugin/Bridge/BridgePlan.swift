@@ -22,7 +22,11 @@ extension BridgePlugin {
         let owner = Owner(plugin: name, attachment: attachment)
         let interface = attachment.interface
         let mtu = configuration.mtu ?? observations.uplinkMTU
-        let ips = own(lease, interface)
+        var ips = own(lease, interface)
+        // What IPAM does not say the bridge decides; routes go there.
+        if configuration.isGateway {
+            for index in ips.indices { ips[index].gateway = BridgePlugin.gateway(of: ips[index]) }
+        }
         let families = Set(ips.map(\.address.family))
         var plan = Plan(owner: owner, namespace: request.netns)
         plan.shared.append(

@@ -17,31 +17,24 @@ struct HostLocalConfiguration {
     /// Throws code 7 with the reference's sentences; the details hold key and value.
     init(_ request: Request) throws(CNIError) {
         let configuration = request.configuration
-        let ipam = try HostLocalConfiguration.ipam(configuration)
+        let ipam = try configuration.ipam()
         network = configuration.name
         dataDirectory = try HostLocalConfiguration.dataDirectory(configuration)
         sets = try HostLocalConfiguration.sets(configuration, ipam)
         requested = try HostLocalConfiguration.requested(request)
         resolvConf = try ipam.string("resolvConf")
-        routes = try HostLocalConfiguration.routes(ipam)
+        routes = try ipam.routes()
     }
 
     /// Where the leases are: all that DEL and GC need, so that a list whose ranges were edited since still releases.
     static func dataDirectory(_ configuration: NetworkConfiguration) throws(CNIError) -> String {
-        try ipam(configuration).string("dataDir") ?? LeaseStore.defaultDataDirectory
+        try configuration.ipam().string("dataDir") ?? LeaseStore.defaultDataDirectory
     }
 
     /// Whether the list leaves all ranges to the runtime (`runtimeConfig.ipRanges`), which STATUS is not told.
     static func leavesRangesToRuntime(_ configuration: NetworkConfiguration) throws(CNIError) -> Bool {
-        let ipam = try ipam(configuration)
+        let ipam = try configuration.ipam()
         return !ipam.has("ranges") && !ipam.has("subnet") && configuration.runtimeConfig["ipRanges"] == nil
-    }
-
-    private static func ipam(_ configuration: NetworkConfiguration) throws(CNIError) -> ConfigurationObject {
-        guard let ipam = try configuration.root.object("ipam") else {
-            throw CNIError(.invalidConfiguration, "IPAM config missing 'ipam' key")
-        }
-        return ipam
     }
 
     // MARK: - Ranges
@@ -56,7 +49,8 @@ struct HostLocalConfiguration {
         guard !lists.isEmpty else { throw CNIError(.invalidConfiguration, "no IP ranges specified") }
         var sets: [RangeSet] = []
         for (number, list) in lists.enumerated() { sets.append(try set(list, number)) }
-        try requireOneAddressOfFamily(sets, configuration.version)
+        try requireOneOfFamily(
+            sets.map(\.family), configuration.version, "range sets are \(sets.map(\.description).joined(by: "; "))")
         for (number, set) in sets.enumerated() {
             if let other = sets.indices.first(where: { $0 > number && set.overlaps(sets[$0]) }) {
                 throw CNIError(
@@ -91,16 +85,6 @@ struct HostLocalConfiguration {
         CNIError(.invalidConfiguration, "invalid range set \(number): \(sentence)", details: details)
     }
 
-    /// A result of 0.2.0 or before has room for one address of each family.
-    private static func requireOneAddressOfFamily(_ sets: [RangeSet], _ version: SpecVersion) throws(CNIError) {
-        guard version < .v0_3_0 else { return }
-        for family in AddressFamily.allCases where sets.count(where: { $0.family == family }) > 1 {
-            throw CNIError(
-                .invalidConfiguration, "CNI version \(version) does not support more than 1 address per family",
-                details: "range sets are \(sets.map(\.description).joined(by: "; "))")
-        }
-    }
-
     // MARK: - Requested addresses
 
     /// Keys of CNI_ARGS that some plugin of a chain may understand; others need IgnoreUnknown (P-8).
@@ -125,17 +109,5 @@ struct HostLocalConfiguration {
             if !requested.contains(address) { requested.append(address) }
         }
         return requested
-    }
-
-    // MARK: - Routes
-
-    /// Copied into the result as they stand.
-    private static func routes(_ ipam: ConfigurationObject) throws(CNIError) -> [CNIResult.RouteConfiguration] {
-        guard let routes = ipam.value("routes") else { return [] }
-        do throws(CNIError) {
-            return try CNIResult(decoding: ["routes": routes], version: .latest, path: "ipam").routes
-        } catch {
-            throw CNIError(.invalidConfiguration, error.message, details: error.details)
-        }
     }
 }

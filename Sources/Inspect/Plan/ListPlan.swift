@@ -147,7 +147,7 @@ private struct ListPlanner {
         do throws(CNIError) {
             return try assumedLease(ipam, request)
         } catch {
-            isAddressFault = ipam != "host-local" || !wanted.isEmpty
+            isAddressFault = !["host-local", "static"].contains(ipam) || !wanted.isEmpty
             throw error
         }
     }
@@ -167,6 +167,7 @@ private struct ListPlanner {
             }
             return lease
         }
+        if ipam == "static", wanted.isEmpty { return try StaticAddresses().add(request) }
         guard !wanted.isEmpty else {
             throw CNIError(
                 .invalidConfiguration, "the addresses that \"\(ipam)\" would give are not known",
@@ -195,6 +196,8 @@ private struct ListPlanner {
 
     private mutating func say(_ ipam: String, of result: CNIResult) {
         usesAddresses = true
+        // The list says them; nothing is assumed.
+        if ipam == "static", wanted.isEmpty { return }
         let addresses = result.ips.map { "\($0.address)" }.joined(separator: " and ")
         assumptions.append(
             wanted.isEmpty
