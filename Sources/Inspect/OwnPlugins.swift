@@ -6,7 +6,7 @@ import PluginKit
 
 /// berth's own plugins, for who asks them in this process. A test holds them against the pages of docs/plugins.
 enum OwnPlugins {
-    static let types = ["bridge", "firewall", "host-local", "loopback", "portmap", "tuning"]
+    static let types = ["bridge", "firewall", "host-local", "loopback", "portmap", "static", "tuning"]
 
     /// Those whose ADD is a plan; address management is asked by them.
     static func planned(_ type: String) -> (any PlannedPlugin)? {
@@ -21,5 +21,11 @@ enum OwnPlugins {
     }
 
     /// The plugin of a CNI type; nil for any other.
-    static func plugin(_ type: String) -> (any Plugin)? { type == "host-local" ? HostLocal() : planned(type) }
+    static func plugin(_ type: String) -> (any Plugin)? {
+        switch type {
+        case "host-local": HostLocal()
+        case "static": StaticAddresses()
+        default: planned(type)
+        }
+    }
 }

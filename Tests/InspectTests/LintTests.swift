@@ -58,7 +58,7 @@ import Testing
     func pages() throws {
         let pages = try Files.names(in: LintTests.repository + "/docs/plugins").sorted()
         #expect(pages == OwnPlugins.types.map { "\($0).md" })
-        let keys = KnownKeys.plugins.merging(["host-local": KnownKeys.hostLocal]) { $1 }
+        let keys = KnownKeys.plugins.merging(KnownKeys.addressing) { $1 }
         #expect(keys.keys.sorted() == OwnPlugins.types)
         for (type, known) in keys {
             let page = String(

@@ -23,12 +23,19 @@ enum KnownKeys {
     ]
 
     static let range = ["subnet", "rangeStart", "rangeEnd", "gateway"]
-    static let hostLocal = ["type", "ranges", "routes", "dataDir", "resolvConf"] + range
+    /// Of the plugins that give addresses, within `ipam`.
+    static let addressing: [String: [String]] = [
+        "host-local": ["type", "ranges", "routes", "dataDir", "resolvConf"] + range,
+        "static": ["type", "addresses", "routes", "dns"],
+    ]
 
     /// What each plugin itself does with runtimeConfig.
     static let capabilities: [String: [String]] = [
         "bridge": ["mac", "dns"], "firewall": [], "loopback": [], "portmap": ["portMappings"], "tuning": ["mac"],
     ]
+
+    /// What those that give addresses do with it, which get the whole configuration.
+    static let addressingCapabilities = ["host-local": ["ips", "ipRanges"], "static": ["ips"]]
 
     /// Keys with a prefix are an engine's own ("cni.dev/…", "nerdctl/…"); "_comment" is a habit.
     static func isSomebodyElses(_ key: String) -> Bool {

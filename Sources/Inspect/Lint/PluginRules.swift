@@ -91,8 +91,11 @@ struct PluginRules {
         if let known = KnownKeys.plugins[plugin.type] {
             judgeKeys(plugin, plugin.object, "", known + KnownKeys.common, of: plugin.type)
         }
-        guard let ipam = plugin.object["ipam"]?.object, ipam["type"]?.string == "host-local" else { return }
-        judgeKeys(plugin, ipam, "ipam", KnownKeys.hostLocal, of: "host-local")
+        guard let ipam = plugin.object["ipam"]?.object, let type = ipam["type"]?.string,
+            let known = KnownKeys.addressing[type]
+        else { return }
+        judgeKeys(plugin, ipam, "ipam", known, of: type)
+        guard type == "host-local" else { return }
         for (number, set) in (ipam["ranges"]?.array ?? []).enumerated() {
             for (index, range) in (set.array ?? []).enumerated() {
                 judgeKeys(
@@ -121,8 +124,8 @@ struct PluginRules {
         guard var used = KnownKeys.capabilities[plugin.type] else { return }
         let ipam = plugin.object["ipam"]?["type"]?.string ?? ""
         // Who gives the addresses gets the whole configuration; of others it is not known what they use.
-        guard ipam.isEmpty || ipam == "host-local" else { return }
-        if ipam == "host-local" { used += ["ips", "ipRanges"] }
+        guard ipam.isEmpty || KnownKeys.addressingCapabilities[ipam] != nil else { return }
+        used += KnownKeys.addressingCapabilities[ipam] ?? []
         let declared = plugin.object["capabilities"]?.object ?? [:]
         for name in declared.keys where declared[name]?.bool == true && !used.contains(name) {
             findings.append(

@@ -80,7 +80,7 @@ public struct HostStatus: Sendable {
 
     private static func table(_ kernel: inout LinuxKernel) throws(InspectError) -> Table {
         do throws(KernelError) {
-            guard let findings = try kernel.tableFindings() else { return .absent }
+            guard let findings = try kernel.tableFindings(.inet) else { return .absent }
             guard let first = findings.first else { return .whole }
             return .changed("\(first)", findings.count)
         } catch  where error.errno == .notPermitted || error.errno == .accessDenied {
