@@ -36,7 +36,8 @@ enum StandardError {
                 """,
             subcommands: [
                 PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self, RepairCommand.self,
-                WatchCommand.self, IPAMCommand.self, LintCommand.self, StatusCommand.self, NetnsCommand.self,
+                WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self, StatusCommand.self,
+                NetnsCommand.self,
             ])
 
         /// Reads the arguments, runs what they ask for, ends the process.

@@ -89,7 +89,7 @@ extension LinuxKernel {
     }
 
     /// Lists the plugin's sets: time grows with them, so only where no record tells the keys.
-    private mutating func removeElements(of plugin: String, where isDead: (String) -> Bool) throws(KernelError) {
+    mutating func removeElements(of plugin: String, where isDead: (String) -> Bool) throws(KernelError) {
         let sets = BerthTable.ownedSets(of: plugin)
         guard !sets.isEmpty else { return }
         let state = state
