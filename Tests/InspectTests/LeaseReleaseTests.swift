@@ -71,6 +71,25 @@ import Testing
         #expect(left == ["10.20.0.4", "10.20.0.5"])
     }
 
+    @Test("R-10 where the runtime's cache cannot be read, its container's address is neither an orphan nor released")
+    func unreadableCache() throws {
+        let (check, error, left) = try PrivateHost.run { host in
+            let bench = try LeaseBench(host)
+            try bench.remember("web", "c9", "10.20.0.9/24")
+            for (container, address) in [("c1", "10.20.0.2"), ("c9", "10.20.0.9"), ("gone", "10.20.0.3")] {
+                try bench.lease("web", address, "\(container)\r\neth0")
+            }
+            try Files.replace("\(host.scratch)/cache/results/web-c1-eth0", with: Array("{".utf8))
+            let check = try LeaseCheck(in: try bench.directories(), state: bench.state, cache: bench.cache)
+            let error = try LeaseReleaseTests.refusal(bench, "web", "10.20.0.2")
+            try bench.release("web", "10.20.0.2", force: true)
+            return (check, error, try bench.files("web"))
+        }
+        #expect(check.findings.map { "\($0.address)" } == ["10.20.0.3"])
+        #expect(check.notes.count == 1 && check.text.contains("note: /run/scratch/cache/results/web-c1-eth0"))
+        #expect(error?.code == .inUse && error?.cause?.contains("web-c1-eth0") == true && left.count == 2)
+    }
+
     @Test("I-4 an empty lease is released, and every spelling of an IPv6 address with it")
     func spellings() throws {
         let left = try PrivateHost.run { host in

@@ -26,6 +26,8 @@ public struct LeaseCheck: Sendable {
     public let findings: [Finding]
     public let leases: Int
     public let attachments: Int
+    /// Files of the runtime's cache that cannot be read: leases that may be theirs are passed over.
+    public let notes: [String]
 
     /// Seconds for which a lease may be without an attachment where berth's own plugins do not keep a record: an engine writes
     /// its cache when the whole ADD is done.
@@ -39,8 +41,9 @@ public struct LeaseCheck: Sendable {
         var comparison = LeaseComparison(directories: directories, state: state, cache: cache)
         let places = try directories.places(network)
         do throws(KernelError) {
-            let standing = try [StandingAttachment](in: state, cache: cache, network: network)
-            let names = Set(places.map(\.network) + standing.map(\.attachment.network))
+            let standing = try StandingAttachments(in: state, cache: cache, network: network)
+            notes = standing.unreadable
+            let names = Set(places.map(\.network) + standing.all.map(\.attachment.network))
             for name in names.sorted() { try comparison.look(at: name, places.filter { $0.network == name }) }
         } catch {
             throw InspectError(error)
@@ -57,6 +60,7 @@ public struct LeaseCheck: Sendable {
     public var text: String {
         let counts = "\(leases.counted("lease")), \(attachments.counted("attachment"))"
         return findings.map { "\($0.network) \($0.address): \($0.reason.visible)\n  fix: \($0.fix)\n" }.joined()
+            + notes.map { "note: \($0.visible)\n" }.joined()
             + (findings.isEmpty ? "\(counts): they agree\n" : "\(counts): \(findings.count.counted("finding"))\n")
     }
 
@@ -64,6 +68,7 @@ public struct LeaseCheck: Sendable {
     public var json: JSON {
         [
             "leases": .integer(Int64(leases)), "attachments": .integer(Int64(attachments)),
+            "notes": .array(notes.map { .string($0) }),
             "findings": .array(
                 findings.map {
                     [
@@ -93,10 +98,11 @@ private struct LeaseComparison {
             let store = try LeaseStore.reading(dataDirectory: place.dataDirectory, network: network)
             for lease in try store?.leases() ?? [] { found.append((place, lease)) }
         }
-        let attached = try [StandingAttachment](in: state, cache: cache, network: network)
+        let known = try StandingAttachments(in: state, cache: cache, network: network)
+        let attached = known.all
         leases += found.count
         standing += attached
-        for (place, lease) in found { judge(lease, in: place, attached) }
+        for (place, lease) in found { judge(lease, in: place, known) }
         for it in attached { requireLeases(it, found) }
         for (index, entry) in found.enumerated() {
             guard let first = found[..<index].first(where: { $0.lease.address == entry.lease.address }) else {
@@ -111,7 +117,7 @@ private struct LeaseComparison {
 
     /// What is wrong with a lease by itself.
     private mutating func judge(
-        _ lease: Lease, in place: LeaseDirectories.Place, _ attached: [StandingAttachment]
+        _ lease: Lease, in place: LeaseDirectories.Place, _ known: StandingAttachments
     ) {
         let release =
             "berth ipam release \(place.network) \(lease.address)"
@@ -121,7 +127,8 @@ private struct LeaseComparison {
                 .unreadable, place.network, lease.address,
                 "unreadable lease: \(place.path)/\(lease.file) is empty or garbled, as a crash leaves it",
                 fix: "\(release); the next GC takes it, too")
-        } else if !attached.contains(where: { $0.isNamed(by: lease.holder) }) {
+        } else if !known.all.contains(where: { $0.isNamed(by: lease.holder) }) {
+            if known.unreadableFile(of: lease.holder, network: place.network) != nil { return }
             let isNew = time(nil) - lease.modified < LeaseCheck.grace
             if isNew, !hasOwnRecords(place.network) { return }
             add(

@@ -38,7 +38,7 @@ public struct LeaseRelease: Sendable {
         }
         guard let store = held else { throw LeaseRelease.nothing(network, directory) }
         let (leases, standing) = try asking { () throws(KernelError) in
-            (try store.leases(), try [StandingAttachment](in: state, cache: cache, network: network))
+            (try store.leases(), try StandingAttachments(in: state, cache: cache, network: network))
         }
         var released: [Lease] = []
         for address in wanted {
@@ -48,7 +48,7 @@ public struct LeaseRelease: Sendable {
                     .missing, "\(address) of network \"\(network)\" is not leased",
                     cause: "\(directory)/\(network) has no such file", fix: "see what is: berth ipam ls \(network)")
             }
-            if !force { try LeaseRelease.requireUnused(found, address, standing) }
+            if !force { try LeaseRelease.requireUnused(found, address, of: network, standing) }
             released += found
         }
         let names = Set(released.map(\.file))
@@ -64,13 +64,21 @@ public struct LeaseRelease: Sendable {
     }
 
     private static func requireUnused(
-        _ leases: [Lease], _ address: IPAddress, _ standing: [StandingAttachment]
+        _ leases: [Lease], _ address: IPAddress, of network: String, _ standing: StandingAttachments
     ) throws(InspectError) {
-        let user = standing.first { it in
+        for lease in leases {
+            guard let file = standing.unreadableFile(of: lease.holder, network: network) else { continue }
+            throw InspectError(
+                .inUse, "\(address) of network \"\(network)\" may be in use",
+                cause: "the runtime's cache does not tell: \(file)",
+                fix:
+                    "look whether container \(lease.holder.containerID ?? "") runs; or release it nevertheless: --force"
+            )
+        }
+        let user = standing.all.first { it in
             leases.contains { it.isNamed(by: $0.holder) } || it.addresses.contains(address)
         }
         guard let user else { return }
-        let network = user.attachment.network
         throw InspectError(
             .inUse, "\(address) of network \"\(network)\" is in use",
             cause: user.isPendingDelete

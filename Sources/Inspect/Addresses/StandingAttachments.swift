@@ -53,19 +53,31 @@ struct StandingAttachment: Hashable, Sendable {
     }
 }
 
-extension [StandingAttachment] {
-    /// Those of one network or of all, each once: a record says more than the cache. Throws what the kernel said.
+/// What stands of one network or of all, and what cannot be told.
+struct StandingAttachments: Sendable {
+    private(set) var all: [StandingAttachment]
+    /// Files of the runtime's cache that do not say whose they are, a sentence each, which begins with the file's path.
+    let unreadable: [String]
+
+    /// Each attachment once: a record says more than the cache. Throws what the kernel said.
     init(in state: StateDirectory, cache: ResultCache, network: String? = nil) throws(KernelError) {
-        var standing = try AttachmentRecords(state).all(network: network).map { StandingAttachment($0) }
-        for cached in try cache.attachments(of: network).attachments {
-            let index = standing.firstIndex { $0.attachment == cached.attachment }
+        all = try AttachmentRecords(state).all(network: network).map { StandingAttachment($0) }
+        let (cached, broken) = try cache.attachments(of: network)
+        unreadable = broken
+        for cached in cached {
+            let index = all.firstIndex { $0.attachment == cached.attachment }
             if let index {
                 // Behind a plugin of somebody else's only the list tells who gave the address.
-                if standing[index].dataDirectory == nil { standing[index] = StandingAttachment(cached) }
+                if all[index].dataDirectory == nil { all[index] = StandingAttachment(cached) }
             } else {
-                standing.append(StandingAttachment(cached))
+                all.append(StandingAttachment(cached))
             }
         }
-        self = standing
+    }
+
+    /// The file that may be the holder's, by its name `<network>-<container>-<interface>` alone; nil when there is none.
+    func unreadableFile(of holder: LeaseHolder, network: String) -> String? {
+        guard let containerID = holder.containerID else { return nil }
+        return unreadable.first { $0.holds("/results/\(network)-\(containerID)-") }
     }
 }

@@ -46,7 +46,7 @@ public struct HostStatus: Sendable {
         }
         let state = environment.nonEmpty("BERTH_STATE_DIR").map { StateDirectory($0) } ?? StateDirectory()
         let standing = try asking { () throws(KernelError) in
-            try [StandingAttachment](in: state, cache: ResultCache(environment: environment), network: network)
+            try StandingAttachments(in: state, cache: ResultCache(environment: environment), network: network).all
         }
         var kernel = try asking { () throws(KernelError) in try LinuxKernel(state: state) }
         var networks: [NetworkStatus] = []
