@@ -91,6 +91,10 @@ public struct LeaseRelease: Sendable {
 
     /// A line each.
     public var text: String {
-        released.map { "released \($0.address), which \("\($0.holder)".visible) held\n" }.joined()
+        released.map { lease in
+            lease.holder == .unreadable
+                ? "released \(lease.address), whose lease was empty or garbled\n"
+                : "released \(lease.address), which \(lease.holder) held\n"
+        }.joined()
     }
 }

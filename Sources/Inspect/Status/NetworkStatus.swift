@@ -42,6 +42,12 @@ public struct NetworkStatus: Hashable, Sendable {
     public var isReady: Bool {
         exhausted.isEmpty && plugins.allSatisfy { if case .notReady = $0.answer { false } else { true } }
     }
+    /// Attachments lack what a plugin had made for them.
+    var isHarmed: Bool {
+        plugins.contains {
+            if case .notReady(CNIErrorCode.limitedConnectivity.rawValue, _) = $0.answer { true } else { false }
+        }
+    }
     var exhausted: [PoolUsage] { pools.filter { $0.free == 0 } }
 
     /// Asks every plugin of the list: berth's in this process, others as an engine would.

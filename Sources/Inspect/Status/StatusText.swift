@@ -29,6 +29,7 @@ extension HostStatus {
                         .visibleLine
                 }
             }
+            if network.isHarmed { text += "  fix: berth repair --network \(network.name)\n" }
             if network.plugins.allSatisfy({ $0.answer == .notAsked }) {
                 for pool in network.exhausted {
                     text += "\(network.name): no address is left in \(pool.set)\n"
