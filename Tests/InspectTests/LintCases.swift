@@ -68,6 +68,11 @@ struct LintCase: Sendable, CustomStringConvertible {
     }
 
     private static let good = list()
+    /// A list with static, its `ipam`'s other keys given.
+    private static func fixed(_ keys: String, more: String = "") -> String {
+        #"{ "cniVersion": "1.0.0", "name": "web", "plugins": [{ "type": "bridge"\#(more), "ipam": { "type": "static", \#(keys) } }] }"#
+    }
+
     private static let published = list(
         rest: ",\n  { \"type\": \"portmap\", \"capabilities\": { \"portMappings\": true } }")
     private static let other = list(name: #""lan""#, bridge: #""lan0""#, subnet: #""10.30.0.0/24""#)
@@ -120,6 +125,21 @@ struct LintCase: Sendable, CustomStringConvertible {
         LintCase(
             .unknownKey, "rangeStart", bad: list(subnet: #""10.20.0.0/24", ▶"range-start": "10.20.0.9""#),
             good: list(subnet: #""10.20.0.0/24", "rangeStart": "10.20.0.9""#)),
+        LintCase(
+            .badValue, "plugin static", bad: fixed(##""addresses": [{ ▶"address": "10.20.0.9" }]"##),
+            good: fixed(##""addresses": [{ "address": "10.20.0.9/24" }]"##)),
+        LintCase(
+            .unknownKey, "addresses", bad: fixed(##"▶"address": []"##), good: fixed(##""addresses": []"##)),
+        LintCase(
+            .unusedCapability, "ipRanges",
+            bad: fixed(##""routes": []"##, more: ##", "capabilities": { ▶"ipRanges": true }"##),
+            good: fixed(##""routes": []"##, more: ##", "capabilities": { "ips": true }"##)),
+        LintCase(
+            .noDefaultRoute, "::/0",
+            bad: fixed(##""addresses": [{ "address": "fd00::9/64" }]"##, more: ##", ▶"ipMasq": true"##),
+            good: fixed(
+                ##""addresses": [{ "address": "fd00::9/64" }], "routes": [{ "dst": "::/0" }]"##,
+                more: ##", "ipMasq": true"##)),
         LintCase(
             .unknownKey, "docs/plugins/firewall.md", bad: list(rest: ",\n  { \"type\": \"firewall\", ▶\"quic\": 1 }"),
             good: list(rest: ",\n  { \"type\": \"firewall\", \"_comment\": \"1\", \"nerdctl/id\": \"1\" }")),

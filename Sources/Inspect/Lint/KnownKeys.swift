@@ -23,6 +23,8 @@ enum KnownKeys {
     ]
 
     static let range = ["subnet", "rangeStart", "rangeEnd", "gateway"]
+    static let address = ["address", "gateway"]
+
     /// Of the plugins that give addresses, within `ipam`.
     static let addressing: [String: [String]] = [
         "host-local": ["type", "ranges", "routes", "dataDir", "resolvConf"] + range,
@@ -34,8 +36,10 @@ enum KnownKeys {
         "bridge": ["mac", "dns"], "firewall": [], "loopback": [], "portmap": ["portMappings"], "tuning": ["mac"],
     ]
 
-    /// What those that give addresses do with it, which get the whole configuration.
-    static let addressingCapabilities = ["host-local": ["ips", "ipRanges"], "static": ["ips"]]
+    /// What those that give addresses do with it, which get the whole configuration; "" where there is none.
+    static let addressingCapabilities: [String: [String]] = [
+        "": [], "host-local": ["ips", "ipRanges"], "static": ["ips"],
+    ]
 
     /// Keys with a prefix are an engine's own ("cni.dev/…", "nerdctl/…"); "_comment" is a habit.
     static func isSomebodyElses(_ key: String) -> Bool {

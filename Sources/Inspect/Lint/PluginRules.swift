@@ -56,6 +56,7 @@ struct PluginRules {
 
     /// Asks our own plugins what they would refuse.
     private mutating func judgeValues(_ plugin: LintPlugin) {
+        var refuser = plugin.type
         do throws(CNIError) {
             let configuration = try PluginRules.configuration(plugin, network.list)
             if let own = OwnPlugins.planned(plugin.type) {
@@ -64,20 +65,30 @@ struct PluginRules {
                 try PluginRules.ask(
                     own, Request(command: .status, configuration: configuration, environment: environment))
             }
-            if plugin.object["ipam"]?["type"]?.string == "host-local" { _ = try HostLocal.network(configuration) }
+            switch plugin.object["ipam"]?["type"]?.string {
+            case "host-local":
+                refuser = "host-local"
+                _ = try HostLocal.network(configuration)
+            case "static":
+                refuser = "static"
+                // It has no state: nothing but the configuration is looked at.
+                try StaticAddresses().status(
+                    Request(command: .status, configuration: configuration, environment: Environment([:])))
+            default: break
+            }
         } catch {
             let texts = [error.details ?? "", error.message]
             let quoted = plugin.file.path(named: texts, below: plugin.path)
             let isRange = error.message.hasPrefix("invalid range set") || error.message.hasPrefix("range set")
             let reason =
-                "plugin \(plugin.type) refuses this: \(error.message)"
+                "plugin \(refuser) refuses this: \(error.message)"
                 + (error.details.map { "; \($0)" } ?? "")
             findings.append(
                 plugin.file.finding(
                     .badValue, at: quoted ?? plugin.place(isRange ? "ipam.ranges" : "type"), reason,
                     fix: error.code == CNIErrorCode.unsupportedField.rawValue
                         ? "leave the key out, or give the work to a plugin that knows it"
-                        : "correct it; docs/plugins/\(isRange ? "host-local" : plugin.type).md has every key"))
+                        : "correct it; docs/plugins/\(refuser).md has every key"))
         }
     }
 
@@ -95,11 +106,14 @@ struct PluginRules {
             let known = KnownKeys.addressing[type]
         else { return }
         judgeKeys(plugin, ipam, "ipam", known, of: type)
+        for (number, address) in (ipam["addresses"]?.array ?? []).enumerated() where type == "static" {
+            judgeKeys(plugin, address.object ?? [:], "ipam.addresses[\(number)]", KnownKeys.address, of: type)
+        }
         guard type == "host-local" else { return }
         for (number, set) in (ipam["ranges"]?.array ?? []).enumerated() {
             for (index, range) in (set.array ?? []).enumerated() {
                 judgeKeys(
-                    plugin, range.object ?? [:], "ipam.ranges[\(number)][\(index)]", KnownKeys.range, of: "host-local")
+                    plugin, range.object ?? [:], "ipam.ranges[\(number)][\(index)]", KnownKeys.range, of: type)
             }
         }
     }
@@ -121,11 +135,10 @@ struct PluginRules {
     // MARK: - unused-capability, missing-capability
 
     private mutating func judgeCapabilities(_ plugin: LintPlugin) {
-        guard var used = KnownKeys.capabilities[plugin.type] else { return }
-        let ipam = plugin.object["ipam"]?["type"]?.string ?? ""
-        // Who gives the addresses gets the whole configuration; of others it is not known what they use.
-        guard ipam.isEmpty || KnownKeys.addressingCapabilities[ipam] != nil else { return }
-        used += KnownKeys.addressingCapabilities[ipam] ?? []
+        guard let own = KnownKeys.capabilities[plugin.type],
+            let further = KnownKeys.addressingCapabilities[plugin.object["ipam"]?["type"]?.string ?? ""]
+        else { return }
+        let used = own + further
         let declared = plugin.object["capabilities"]?.object ?? [:]
         for name in declared.keys where declared[name]?.bool == true && !used.contains(name) {
             findings.append(
@@ -151,27 +164,37 @@ struct PluginRules {
     /// Who asks for masquerade wants its containers to reach the world.
     private mutating func judgeDefaultRoute(_ plugin: LintPlugin) {
         guard plugin.type == "bridge", plugin.object["ipMasq"]?.bool == true,
-            plugin.object["isDefaultGateway"]?.bool != true, let ipam = plugin.object["ipam"]?.object,
-            let leased = network.leased.first(where: {
-                $0.plugin.path == plugin.path && $0.plugin.file.path == plugin.file.path
-            })
+            plugin.object["isDefaultGateway"]?.bool != true, let ipam = plugin.object["ipam"]?.object
         else { return }
         let routes = (ipam["routes"]?.array ?? []).compactMap { IPPrefix($0["dst"]?.string ?? "") }
+        let families = families(plugin, ipam)
+        for family in AddressFamily.allCases where families.contains(family) {
+            if routes.contains(where: { $0.family == family && $0.length == 0 }) { continue }
+            findings.append(
+                plugin.finding(
+                    .noDefaultRoute, at: "ipMasq",
+                    "containers of network \"\(network.name)\" have no default route for IPv\(family.rawValue): there is nothing to masquerade",
+                    fix:
+                        #"add "isDefaultGateway": true, or {"dst": "\#(family == .v4 ? "0.0.0.0/0" : "::/0")"} to ipam.routes"#
+                ))
+        }
+    }
+
+    /// The families of which a container gets an address, as far as that can be read.
+    private func families(_ plugin: LintPlugin, _ ipam: JSONObject) -> Set<AddressFamily> {
+        if ipam["type"]?.string == "static" {
+            let addresses = (ipam["addresses"]?.array ?? []).compactMap { IPPrefix($0["address"]?.string ?? "") }
+            return Set(addresses.map(\.family))
+        }
+        let leased = network.leased.first {
+            $0.plugin.path == plugin.path && $0.plugin.file.path == plugin.file.path
+        }
+        guard let leased else { return [] }
         do throws(CNIError) {
-            for family in Set(try HostLocal.network(leased.configuration).sets.map(\.family)).sorted(by: {
-                $0.rawValue < $1.rawValue
-            }) {
-                if routes.contains(where: { $0.family == family && $0.length == 0 }) { continue }
-                findings.append(
-                    plugin.finding(
-                        .noDefaultRoute, at: "ipMasq",
-                        "containers of network \"\(network.name)\" have no default route for IPv\(family.rawValue): there is nothing to masquerade",
-                        fix:
-                            #"add "isDefaultGateway": true, or {"dst": "\#(family == .v4 ? "0.0.0.0/0" : "::/0")"} to ipam.routes"#
-                    ))
-            }
+            return Set(try HostLocal.network(leased.configuration).sets.map(\.family))
         } catch {
             // bad-value has told it.
+            return []
         }
     }
 }
