@@ -136,6 +136,23 @@ private struct StatusBench {
         #expect(status.json["ready"] == false && status.text.contains("\n  fix: berth repair --network web\n"))
     }
 
+    @Test("the table for frames is told where a list needs it, and harms its network when it is gone")
+    func frames() throws {
+        let (whole, gone) = try PrivateHost.run { host in
+            let bench = try StatusBench(host)
+            let list = try bench.configure(
+                "web", plugins: #"{"type": "bridge", "bridge": "br0", "macspoofchk": true, "ipam": IPAM}"#)
+            try bench.attach(list, "c1")
+            let whole = try bench.status()
+            try host.must("nft delete table bridge berth")
+            return (whole, try bench.status())
+        }
+        #expect(whole.isReady && whole.networks[0].backend == .nftables)
+        #expect(whole.text.contains("table inet berth: not there") && whole.text.contains("bridge berth: whole\n"))
+        #expect(!gone.isReady && gone.text.contains("the nftables table bridge berth is gone"), "\(gone.text)")
+        #expect(gone.json["bridgeTable"] == ["state": "absent"])
+    }
+
     @Test("N-6 a foreign chain that drops is told, and is no reason not to be ready")
     func foreignDrops() throws {
         let status = try PrivateHost.run { host in

@@ -21,6 +21,8 @@ public struct HostStatus: Sendable {
     /// Files that no engine can use, a sentence each.
     public let warnings: [String]
     public let table: Table
+    /// Its sibling for frames, which a list with `macspoofchk` needs.
+    public let bridgeTable: Table
     /// Whether packets are forwarded; nil for a family that this kernel does not have.
     public let forwarding: [AddressFamily: Bool]
     /// Other people's chains that drop forwarded packets, a sentence each.
@@ -60,7 +62,8 @@ public struct HostStatus: Sendable {
         }
         self.networks = networks
         warnings = network == nil ? configured.warnings : []
-        table = try HostStatus.table(&kernel)
+        table = try HostStatus.table(.inet, &kernel)
+        bridgeTable = try HostStatus.table(.bridge, &kernel)
         var forwarding: [AddressFamily: Bool] = [:]
         for family in AddressFamily.allCases {
             let isOn = try asking { () throws(KernelError) in
@@ -78,9 +81,9 @@ public struct HostStatus: Sendable {
             }
     }
 
-    private static func table(_ kernel: inout LinuxKernel) throws(InspectError) -> Table {
+    private static func table(_ family: NftFamily, _ kernel: inout LinuxKernel) throws(InspectError) -> Table {
         do throws(KernelError) {
-            guard let findings = try kernel.tableFindings(.inet) else { return .absent }
+            guard let findings = try kernel.tableFindings(family) else { return .absent }
             guard let first = findings.first else { return .whole }
             return .changed("\(first)", findings.count)
         } catch  where error.errno == .notPermitted || error.errno == .accessDenied {

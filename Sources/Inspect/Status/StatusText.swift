@@ -41,6 +41,8 @@ extension HostStatus {
             "IPv\(family.rawValue) \(forwarding[family].map { $0 ? "on" : "off" } ?? "not in this kernel")"
         }
         text += "\nnftables table inet berth: \(table.sentence)\n"
+        // Few lists ask for it.
+        if case .absent = bridgeTable {} else { text += "nftables table bridge berth: \(bridgeTable.sentence)\n" }
         text += "forwarding: \(families.joined(separator: ", "))\n"
         return text
             + (drops.isEmpty
@@ -53,7 +55,8 @@ extension HostStatus {
         return [
             "ready": .bool(isReady), "networks": .array(networks.map(\.json)),
             "warnings": .array(warnings.map { .string($0) }),
-            "table": .object(table.json), "forwarding": .object(JSONObject(flags)),
+            "table": .object(table.json), "bridgeTable": .object(bridgeTable.json),
+            "forwarding": .object(JSONObject(flags)),
             "foreignDrops": .array(drops.map { .string($0) }),
         ]
     }
