@@ -142,7 +142,7 @@ private struct LeaseComparison {
     private mutating func requireLeases(
         _ it: StandingAttachment, _ found: [(place: LeaseDirectories.Place, lease: Lease)]
     ) {
-        guard let directory = it.dataDirectory else { return }
+        guard !it.isGone, let directory = it.dataDirectory else { return }
         let leases = found.filter { $0.place.dataDirectory == directory }.map(\.lease)
         for address in it.addresses {
             let holders = leases.filter { $0.address == address }.map(\.holder)

@@ -15,6 +15,8 @@ struct StandingAttachment: Hashable, Sendable {
     /// Its bridge carries a gateway address of this host, so that no other network may have its addresses.
     let isRouted: Bool
     let isPendingDelete: Bool
+    /// The runtime alone remembers it, and its namespace is gone: nobody uses its addresses.
+    let isGone: Bool
 
     /// Does the lease's holder name it, or its container as older releases did?
     func isNamed(by holder: LeaseHolder) -> Bool {
@@ -28,6 +30,7 @@ struct StandingAttachment: Hashable, Sendable {
         dataDirectory = StandingAttachment.dataDirectory(section?.configuration)
         isRouted = section?.notes["isGateway"]?.bool ?? false
         isPendingDelete = false
+        isGone = false
     }
 
     init(_ cached: CachedAttachment) {
@@ -45,6 +48,7 @@ struct StandingAttachment: Hashable, Sendable {
         dataDirectory = directory
         isRouted = false
         isPendingDelete = cached.pendingDelete != nil
+        isGone = cached.parameters.netns.map { !Files.exists($0) } ?? false
     }
 
     private static func dataDirectory(_ plugin: JSONObject?) -> String? {
