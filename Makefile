@@ -22,7 +22,7 @@ CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product be
 BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth --scratch-path .build-berth
 
 .NOTPARALLEL:
-.PHONY: all core berth demo test test-cli test-engines bench fuzz lint install uninstall clean deps
+.PHONY: all core berth demo test test-cli test-engines test-random soak bench fuzz lint install uninstall clean deps
 
 all: core berth
 
@@ -55,6 +55,15 @@ test-cli: all
 test-engines: core
 	@scripts/deps engines
 	scripts/as-root Tests/engines/podman --plugins $(PLUGIN_DIR)
+
+# 10,000 random operations by 16 workers beside a model; soak is the same for an hour. SEED=N repeats their choices.
+test-random: all
+	@scripts/deps cli
+	scripts/as-root Tests/engines/random $(if $(SEED),--seed $(SEED))
+
+soak: all
+	@scripts/deps cli
+	scripts/as-root Tests/engines/random --operations 100000000 --seconds 3600 $(if $(SEED),--seed $(SEED))
 
 bench: core
 	@scripts/deps bench

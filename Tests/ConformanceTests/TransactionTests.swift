@@ -49,6 +49,29 @@ struct TransactionTests {
                 "the stranger's rule is gone")
         }
     }
+
+    @Test(
+        "an ADD and a DEL beside nft flush ruleset are no failure: what vanished between look and change is looked for again"
+    )
+    func besideFlush() throws {
+        try PrivateHost.run { host in
+            try host.makeNamespace("c1")
+            let outcomes = try host.onThreads(2) { host, index -> String in
+                if index == 1 {
+                    // Bounded, and long enough to fall into every gap of the other's.
+                    for _ in 0..<4000 where !Files.exists("/run/scratch/done") { try host.must("nft flush ruleset") }
+                    return ""
+                }
+                defer { _ = try? Files.replace("/run/scratch/done", with: []) }
+                for _ in 0..<80 {
+                    let attached = try host.attach(TestNetwork.everything, "c1", ports: Ports.tcp8080)
+                    try host.detach(attached)
+                }
+                return ""
+            }
+            host.expect(outcomes, is: ["", ""], "plugins and flush")
+        }
+    }
 }
 
 /// The ruleset's generation, which nf_tables counts up with every transaction, as `nft monitor` tells it.

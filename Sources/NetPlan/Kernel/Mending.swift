@@ -58,8 +58,7 @@ extension LinuxKernel {
         do throws(KernelError) {
             found = try netfilterFindings(changes, owner: owner)
             guard !found.isEmpty else { return [] }
-            let state = state
-            refusal = try state.withNetfilterLock { () throws(KernelError) in try remake(changes, owner: owner) }
+            refusal = try lookingAgain { (kernel) throws(KernelError) in try kernel.remake(changes, owner: owner) }
         } catch {
             throw ApplyFailure(.kernel(error))
         }

@@ -9,12 +9,29 @@ extension LinuxKernel {
         guard !changes.isEmpty else { return }
         let refusal: ApplyFailure.Cause?
         do throws(KernelError) {
-            let state = state
-            refusal = try state.withNetfilterLock { () throws(KernelError) in try attempt(changes, owner: owner) }
+            refusal = try lookingAgain { (kernel) throws(KernelError) in try kernel.attempt(changes, owner: owner) }
         } catch {
             throw ApplyFailure(.kernel(error))
         }
         if let refusal { throw ApplyFailure(refusal) }
+    }
+
+    /// Looks and changes under the host's lock. Others change our tables without it (`nft flush ruleset`): what was looked
+    /// at may be gone when it is changed, and nothing has happened then (ENOENT). It is tried again, five times in all.
+    mutating func lookingAgain<Value>(_ body: (inout LinuxKernel) throws(KernelError) -> Value) throws(KernelError)
+        -> Value
+    {
+        let state = state
+        return try state.withNetfilterLock { () throws(KernelError) in
+            for _ in 0..<4 {
+                do throws(KernelError) {
+                    return try body(&self)
+                } catch  where error.errno == .noSuchFile {
+                    continue
+                }
+            }
+            return try body(&self)
+        }
     }
 
     mutating func attempt(_ changes: NetfilterChanges, owner: Owner) throws(KernelError) -> ApplyFailure.Cause? {

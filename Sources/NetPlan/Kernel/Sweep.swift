@@ -76,15 +76,14 @@ extension LinuxKernel {
             return try removeElements(of: owner.plugin) { $0.hasPrefix(owner.commentPrefix) }
         }
         guard !keys.isEmpty else { return }
-        let state = state
-        try state.withNetfilterLock { () throws(KernelError) in
-            let found = try withNetfilter { (socket) throws(KernelError) in
+        try lookingAgain { (kernel) throws(KernelError) in
+            let found = try kernel.withNetfilter { (socket) throws(KernelError) in
                 try socket.elements(keys, table: BerthTable.name)
             }
             // Somebody else's by now, or nobody's: not ours to delete.
             let mine = found.filter { $0.comment?.hasPrefix(owner.commentPrefix) == true }
             let keys = mine.map(\.identity)
-            try delete(mine, heirs: heirs.filter { keys.contains($0.identity) })
+            try kernel.delete(mine, heirs: heirs.filter { keys.contains($0.identity) })
         }
     }
 
@@ -92,17 +91,16 @@ extension LinuxKernel {
     mutating func removeElements(of plugin: String, where isDead: (String) -> Bool) throws(KernelError) {
         let sets = BerthTable.ownedSets(of: plugin)
         guard !sets.isEmpty else { return }
-        let state = state
-        try state.withNetfilterLock { () throws(KernelError) in
+        try lookingAgain { (kernel) throws(KernelError) in
             var dead: [NftElementFound] = []
             for set in sets {
                 // Without the table, or the set, there is nothing.
-                let elements = try withNetfilter { (socket) throws(KernelError) in
+                let elements = try kernel.withNetfilter { (socket) throws(KernelError) in
                     try socket.elements(ofSet: set.name, table: BerthTable.name, set.family)
                 }
                 dead += elements.filter { $0.comment.map(isDead) ?? false }
             }
-            try delete(dead, heirs: [])
+            try kernel.delete(dead, heirs: [])
         }
     }
 
