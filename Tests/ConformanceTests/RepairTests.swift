@@ -146,6 +146,19 @@ struct RepairTests {
         }
     }
 
+    @Test("an ADD that does not end keeps a repair from its network alone, which is said")
+    func slowNeighbour() throws {
+        try PrivateHost.run { host in
+            let attached = try host.attach(CheckTests.network(tuned: false), "c1", ports: Ports.tcp8080)
+            let held = try RepairTests.state.networkLock("net1", .shared)
+            defer { withExtendedLifetime(held.descriptor) {} }
+            let repair = try Repair(of: RepairTests.state, changes: true, patience: 1)
+            host.expect(!repair.isClean, repair.text)
+            host.expect(repair.text.contains("another process has held it for 1 seconds"), repair.text)
+            try host.detach(attached)
+        }
+    }
+
     @Test("a network without attachments is an error that names it")
     func missing() throws {
         try PrivateHost.run { host in

@@ -54,7 +54,9 @@ public struct Repair: Sendable {
     /// Looks at every attachment, of one network or of all, and with `changes` mends it. No ADD, DEL or GC of a network
     /// runs while it is looked at (cni.md P-59). Throws E-PRIVILEGE for one who may not, E-MISSING for a network that has no
     /// attachment.
-    public init(of state: StateDirectory, network: String? = nil, changes: Bool) throws(InspectError) {
+    public init(
+        of state: StateDirectory, network: String? = nil, changes: Bool, patience: Int = 30
+    ) throws(InspectError) {
         var entries: [Entry] = []
         var count = 0
         var trusted: [NftFamily] = []
@@ -66,12 +68,20 @@ public struct Repair: Sendable {
             }
             for listed in all {
                 // One attachment at a time, so that an ADD of the network waits for no more.
-                let lock = try state.networkLock(listed.attachment.network, .exclusive)
-                defer { withExtendedLifetime(lock.descriptor) {} }
-                // What was listed before the lock was had may have gone.
-                guard let record = try records.read(listed.attachment), !record.plugins.isEmpty else { continue }
-                count += 1
-                entries += Repair.entries(of: record, state, changes: changes, &trusted)
+                do throws(KernelError) {
+                    let lock = try state.networkLock(
+                        listed.attachment.network, .exclusive, seconds: patience)
+                    defer { withExtendedLifetime(lock.descriptor) {} }
+                    // What was listed before the lock was had may have gone.
+                    guard let record = try records.read(listed.attachment), !record.plugins.isEmpty else { continue }
+                    count += 1
+                    entries += Repair.entries(of: record, state, changes: changes, &trusted)
+                } catch  where error.errno == .timedOut {
+                    // An ADD with a slow plugin of somebody else's: the others are looked at all the same.
+                    entries.append(
+                        Entry(
+                            attachment: listed.attachment, plugin: nil, findings: [], outcome: .failed("\(error)")))
+                }
             }
         } catch {
             throw InspectError(error)

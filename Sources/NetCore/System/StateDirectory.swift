@@ -25,17 +25,21 @@ public struct StateDirectory: Hashable, Sendable {
 
     /// Shared by ADD and DEL of a network, exclusive for its GC (cni.md P-59). The file also keeps which addresses of the
     /// network were ever given (`UsedAddresses`).
-    public func networkLock(_ network: String, _ mode: FileLock.Mode) throws(KernelError) -> FileLock {
-        try lock("plugins-\(Attachment.networkTag(network))", mode, isWritten: true)
+    /// Waits at most `seconds`, then throws ETIMEDOUT.
+    public func networkLock(_ network: String, _ mode: FileLock.Mode, seconds: Int = 30) throws(KernelError) -> FileLock
+    {
+        try lock("plugins-\(Attachment.networkTag(network))", mode, seconds: seconds, isWritten: true)
     }
 
-    private func lock(_ name: String, _ mode: FileLock.Mode, isWritten: Bool = false) throws(KernelError) -> FileLock {
+    private func lock(
+        _ name: String, _ mode: FileLock.Mode, seconds: Int = 30, isWritten: Bool = false
+    ) throws(KernelError) -> FileLock {
         let file = "\(locks)/\(name)"
         do {
-            return try FileLock(file, mode, isWritten: isWritten)
+            return try FileLock(file, mode, seconds: seconds, isWritten: isWritten)
         } catch  where error.errno == .noSuchFile {
             try Files.makeDirectories(locks, mode: 0o700)
-            return try FileLock(file, mode, isWritten: isWritten)
+            return try FileLock(file, mode, seconds: seconds, isWritten: isWritten)
         }
     }
 }
