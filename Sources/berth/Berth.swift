@@ -37,7 +37,7 @@ enum StandardError {
             subcommands: [
                 PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self, RepairCommand.self,
                 WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self, StatusCommand.self,
-                NetnsCommand.self,
+                MetricsCommand.self, NetnsCommand.self,
             ])
 
         /// Reads the arguments, runs what they ask for, ends the process.

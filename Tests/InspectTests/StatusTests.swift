@@ -7,58 +7,6 @@ import Testing
 
 @testable import Inspect
 
-/// A host with configured networks, and what berth tells of them.
-private struct StatusBench {
-    let host: PrivateHost
-    var environment: [String: String]
-
-    init(_ host: PrivateHost) throws {
-        self.host = host
-        environment = [
-            "BERTH_STATE_DIR": "\(host.scratch)/state", "BERTH_CNI_CACHE_DIR": "\(host.scratch)/cache",
-            "PATH": "/usr/bin:/bin",
-        ]
-        for folder in ["net.d", "bin"] { try Files.makeDirectories("\(host.scratch)/\(folder)") }
-    }
-
-    @discardableResult
-    func configure(
-        _ network: String, version: String = "1.1.0", subnet: String = "10.20.0.0/29", plugins: String? = nil
-    ) throws -> NetworkConfigurationList {
-        let ipam =
-            #"{"type": "host-local", "dataDir": "\#(host.scratch)/networks", "ranges": [[{"subnet": "\#(subnet)"}]]}"#
-        let usual = #"""
-            {"type": "bridge", "bridge": "br0", "isDefaultGateway": true, "ipMasq": true, "ipam": IPAM},
-            {"type": "portmap", "capabilities": {"portMappings": true}}, {"type": "firewall"}
-            """#
-        let text =
-            #"{"cniVersion": "\#(version)", "name": "\#(network)", "plugins": [\#((plugins ?? usual).replacing("IPAM", ipam))]}"#
-        try Files.replace("\(host.scratch)/net.d/\(network).conflist", with: Array(text.utf8))
-        return try NetworkConfigurationList(decoding: Array(text.utf8))
-    }
-
-    func attach(_ list: NetworkConfigurationList, _ container: String) throws {
-        let caller = PluginCaller(builtIn: { OwnPlugins.plugin($0) }, path: [], environment: Environment(environment))
-        _ = try ChainRunner(caller: caller, owner: "test", report: { _ in }).add(
-            list,
-            try AttachmentParameters(
-                containerID: container, netns: try host.makeNamespace(container), interface: LinkName("eth0")!,
-                arguments: CNIArguments("")))
-    }
-
-    func status(_ network: String? = nil) throws -> HostStatus {
-        let configured = try ConfiguredNetworks(in: "\(host.scratch)/net.d")
-        return try HostStatus(
-            of: LeaseDirectories(configured, dataDirectory: "\(host.scratch)/networks"), network: network,
-            environment: Environment(environment))
-    }
-
-    /// A plugin of somebody else's in CNI_PATH.
-    func install(_ type: String, _ script: String) throws {
-        try Files.replace("\(host.scratch)/bin/\(type)", with: Array("#!/bin/sh\n\(script)\n".utf8), mode: 0o755)
-    }
-}
-
 @Suite struct StatusTests {
     @Test("P-56 a network is ready before its first container and with it, and status counts what it has")
     func ready() throws {

@@ -99,6 +99,16 @@ extension NetworkStatus.Backend {
 }
 
 extension HostStatus.Table {
+    /// In JSON and metrics.
+    var word: String {
+        switch self {
+        case .absent: "absent"
+        case .whole: "whole"
+        case .changed: "changed"
+        case .unusable: "unusable"
+        }
+    }
+
     fileprivate var sentence: String {
         switch self {
         case .absent: "not there; the first ADD that needs it makes it"
@@ -110,15 +120,15 @@ extension HostStatus.Table {
     }
 
     fileprivate var json: JSONObject {
+        var object: JSONObject = ["state": .string(word)]
         switch self {
-        case .absent: ["state": "absent"]
-        case .whole: ["state": "whole"]
+        case .absent, .whole: break
         case .changed(let first, let count):
-            [
-                "state": "changed", "reason": .string(first), "differences": .integer(Int64(count)),
-            ]
-        case .unusable(let reason): ["state": "unusable", "reason": .string(reason)]
+            object["reason"] = .string(first)
+            object["differences"] = .integer(Int64(count))
+        case .unusable(let reason): object["reason"] = .string(reason)
         }
+        return object
     }
 }
 
