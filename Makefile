@@ -6,6 +6,7 @@
 #   make test-cli        the berth program as a process
 #   make test-engines    podman on our plugins (PLUGIN_DIR=folder for others)
 #   make bench           ours beside the distribution's plugins (BENCH=--quick for a smoke run)
+#   make man             the manual and the shells' completions anew, after a change of a command
 #   make lint fuzz clean
 #   make install uninstall   [PREFIX=/usr/local] [CNI_BIN_DIR=/opt/cni/bin] [DESTDIR=] [FORCE=1]
 
@@ -22,7 +23,7 @@ CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product be
 BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth --scratch-path .build-berth
 
 .NOTPARALLEL:
-.PHONY: all core berth demo test test-cli test-engines test-random soak bench fuzz lint install uninstall clean deps
+.PHONY: all core berth demo test test-cli test-engines test-random soak bench fuzz lint install uninstall clean deps man
 
 all: core berth
 
@@ -75,6 +76,9 @@ fuzz: deps
 lint:
 	@scripts/deps
 	swift format lint --strict -r Sources Tests Fuzz Package.swift
+
+man: berth
+	@scripts/man
 
 install:
 	@[ -x build/bin/berth ] && [ -x build/bin/berth-core ] || $(MAKE) --no-print-directory all

@@ -46,7 +46,8 @@ let package = Package(
         .trait(name: "Daemon", description: "The berth command, which needs packages beyond the core's."),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+        // Exactly one: completions/ is what it generates, and a test compares.
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
     ],
     targets: [
         .systemLibrary(

@@ -31,13 +31,12 @@ enum StandardError {
         static let configuration = CommandConfiguration(
             commandName: "berth", abstract: "A container's network, made by CNI plugins and told in plain words.",
             discussion: """
-                berth cni add|check|del|gc|status|validate …  runs a network's plugins (berth cni --help).
                 Errors stand on standard error, with exit code 1; 2 is for a command line that cannot be read.
                 """,
             subcommands: [
-                PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self, RepairCommand.self,
-                WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self, StatusCommand.self,
-                MetricsCommand.self, NetnsCommand.self,
+                CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self,
+                RepairCommand.self, WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self,
+                StatusCommand.self, MetricsCommand.self, NetnsCommand.self,
             ])
 
         /// Reads the arguments, runs what they ask for, ends the process.

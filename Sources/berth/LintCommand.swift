@@ -16,7 +16,8 @@
                   berth lint --no-host lists/*.conflist     lists that are for another machine
                 """)
 
-        @Argument(help: "A list, or a directory of them (default: NETCONFPATH, or /etc/cni/net.d).")
+        @Argument(
+            help: "A list, or a directory of them (default: NETCONFPATH, or /etc/cni/net.d).", completion: .file())
         var path: [String] = []
         @Flag(help: "Leave this host out of it: its routes, MTU, forward chains and plugins.")
         var noHost = false

@@ -8,8 +8,7 @@
         static let configuration = CommandConfiguration(
             commandName: "metrics", abstract: "What berth knows of this host as numbers, in OpenMetrics text.",
             discussion: """
-                Attachments, published ports, addresses, elements in nftables, and whether networks are ready. Nothing is
-                changed.
+                Attachments, ports, addresses, elements of nftables, whether networks are ready. Nothing is changed.
 
                 EXAMPLE
                   berth metrics

@@ -14,7 +14,8 @@
             case words, commands, json
         }
 
-        @Argument(help: "A .conflist file, or a network's name in NETCONFPATH (/etc/cni/net.d).")
+        @Argument(
+            help: "A .conflist file, or a network's name in NETCONFPATH (/etc/cni/net.d).", completion: .file())
         var conflist: String
         @Option(
             help: ArgumentHelp(
@@ -28,7 +29,8 @@
         var netns: String?
         @Option(help: ArgumentHelp("A port to publish, [ip:]host:container[/proto], once for each.", valueName: "port"))
         var publish: [String] = []
-        @Option(name: .customLong("as"), help: "words, commands (a shell script) or json.")
+        @Option(
+            name: .customLong("as"), help: ArgumentHelp("words, commands (a shell script) or json.", valueName: "form"))
         var form = Form.words
 
         func run() throws {

@@ -18,7 +18,8 @@
             case save = "iptables-save"
         }
 
-        @Option(name: .customLong("as"), help: "table, iptables, iptables-save or json.")
+        @Option(
+            name: .customLong("as"), help: ArgumentHelp("table, iptables, iptables-save or json.", valueName: "form"))
         var form = Form.table
         @Option(help: ArgumentHelp("Only this network's.", valueName: "name"))
         var network: String?
