@@ -17,7 +17,9 @@ struct InstallTests {
             destination = "\(host.scratch)/destination"
             plugins = "\(destination)/opt/cni/bin"
             programs = "\(destination)/usr/local/bin"
-            try host.must("mkdir -p \(root)/scripts \(root)/build/bin")
+            try host.must("mkdir -p \(root)/scripts \(root)/build/bin \(root)/docs")
+            try host.must("cp -r \(Example.repository)/docs/man \(root)/docs/")
+            try host.must("cp -r \(Example.repository)/completions \(root)/")
             try host.must("cp \(Example.repository)/scripts/install \(root)/scripts/")
             try host.must("cp \(Example.repository)/build/bin/berth-core \(root)/build/bin/")
             // The command itself is not run here.
