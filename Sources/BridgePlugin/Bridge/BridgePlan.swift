@@ -21,26 +21,26 @@ extension BridgePlugin {
         let attachment = request.attachment
         let owner = Owner(plugin: name, attachment: attachment)
         let interface = attachment.interface
-        let mtu = configuration.mtu ?? observations.uplinkMTU
-        var ips = own(lease, interface)
+        let mtu = configuration.cable.mtu ?? observations.uplinkMTU
+        var ips = Cable.own(lease, interface)
         // What IPAM does not say the bridge decides; routes go there.
         if configuration.isGateway {
-            for index in ips.indices { ips[index].gateway = BridgePlugin.gateway(of: ips[index]) }
+            for index in ips.indices { ips[index].gateway = Cable.gateway(of: ips[index]) }
         }
         let families = Set(ips.map(\.address.family))
         var plan = Plan(owner: owner, namespace: request.netns)
         plan.shared.append(
             .bridge(Bridge(name: configuration.bridge, mtu: mtu, promiscuous: configuration.promiscuous)))
         if configuration.isGateway {
-            plan.shared += families.sorted { $0.rawValue < $1.rawValue }.map { .sysctl(BridgePlugin.forwarding($0)) }
+            plan.shared += families.sorted { $0.rawValue < $1.rawValue }.map { .sysctl(Cable.forwarding($0)) }
             if families.contains(.v6) {
                 plan.shared.append(
                     .sysctl(SysctlSetting(.host, "net/ipv6/conf/\(configuration.bridge)/disable_ipv6", "0")))
             }
-            plan.shared += unique(try ips.map { (ip) throws(CNIError) in try gatewayAddress(ip, configuration) })
+            plan.shared += Cable.unique(try ips.map { (ip) throws(CNIError) in try gatewayAddress(ip, configuration) })
         }
         let port = attachment.hostInterface
-        let mac = configuration.mac ?? (configuration.checksSender ? BridgePlugin.derivedMAC(attachment) : nil)
+        let mac = configuration.cable.mac ?? (configuration.checksSender ? BridgePlugin.derivedMAC(attachment) : nil)
         plan.owned.append(
             .vethPair(
                 VethPair(
@@ -72,19 +72,12 @@ extension BridgePlugin {
         // Not before the link comes up: its port may not forward yet, so that nobody heard it.
         plan.owned += announcements(interface, families).map { .sysctl($0) }
         plan.announces = observations.announces
-        plan.owned += routes(lease, ips, configuration).map { .route(BridgePlugin.planned($0, ips, interface)) }
+        plan.owned += routes(lease, ips, configuration).map { .route(Cable.planned($0, ips, interface)) }
         plan.owned += ips.map {
             .forgottenNeighbour(ForgottenNeighbour(link: configuration.bridge, address: $0.address.address))
         }
-        if configuration.masquerade {
-            plan.owned += ips.map { ip in
-                .masquerade(
-                    Masquerade(
-                        source: ip.address,
-                        translation: configuration.masqueradeTranslations.first { $0.family == ip.address.family },
-                        fullyRandom: configuration.masqueradeFullyRandom, exceptions: configuration.masqueradeExceptions
-                    ))
-            }
+        if let masquerade = configuration.cable.masquerade {
+            plan.owned += ips.map { .masquerade(masquerade.resource($0.address)) }
         }
         return plan
     }
@@ -96,28 +89,10 @@ extension BridgePlugin {
         )
     }
 
-    /// A lease's addresses, or of a chain's whole result those of our own interface.
-    private func own(_ lease: CNIResult, _ interface: LinkName) -> [CNIResult.IPConfiguration] {
-        lease.ips.filter { ip in
-            guard let index = ip.interface, lease.interfaces.indices.contains(index) else { return true }
-            return lease.interfaces[index].name == interface.description
-                && lease.interfaces[index].sandbox?.isEmpty == false
-        }
-    }
-
-    static func forwarding(_ family: AddressFamily) -> SysctlSetting {
-        SysctlSetting(.host, family == .v4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding", "1")
-    }
-
-    /// The gateway: IPAM's, else the first address of the subnet.
-    static func gateway(of ip: CNIResult.IPConfiguration) -> IPAddress? {
-        ip.gateway ?? ip.address.first.advanced(by: 1)
-    }
-
     private func gatewayAddress(_ ip: CNIResult.IPConfiguration, _ configuration: BridgeConfiguration) throws(CNIError)
         -> Resource
     {
-        guard let gateway = BridgePlugin.gateway(of: ip), gateway.family == ip.address.family else {
+        guard let gateway = Cable.gateway(of: ip), gateway.family == ip.address.family else {
             throw CNIError(
                 .invalidConfiguration,
                 "IPAM gave \(ip.address) with gateway \(ip.gateway.map(String.init(describing:)) ?? "none"), which does not fit"
@@ -169,29 +144,8 @@ extension BridgePlugin {
                 continue
             }
             let everywhere = IPPrefix(IPAddress(family: family, value: 0), length: 0)
-            routes.append(CNIResult.RouteConfiguration(destination: everywhere, gateway: BridgePlugin.gateway(of: ip)))
+            routes.append(CNIResult.RouteConfiguration(destination: everywhere, gateway: Cable.gateway(of: ip)))
         }
         return routes
-    }
-
-    /// A route without a gateway takes the first address's of its family; without that it is of link scope (P-39).
-    static func planned(
-        _ configured: CNIResult.RouteConfiguration, _ ips: [CNIResult.IPConfiguration], _ interface: LinkName
-    ) -> PlannedRoute {
-        let family = configured.destination.family
-        let gateway = configured.gateway ?? ips.first { $0.address.family == family && $0.gateway != nil }?.gateway
-        // Scope link and a gateway exclude each other: the destination is then on the link itself.
-        let onLink = configured.scope == 253 && configured.gateway == nil
-        var route = Route(destination: configured.destination, gateway: onLink ? nil : gateway)
-        route.mtu = configured.mtu
-        route.advmss = configured.advmss
-        route.priority = configured.priority
-        route.table = configured.table
-        route.scope = configured.scope
-        return PlannedRoute(link: interface, route: route)
-    }
-
-    private func unique(_ resources: [Resource]) -> [Resource] {
-        resources.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     }
 }

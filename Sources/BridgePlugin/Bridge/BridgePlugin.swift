@@ -19,7 +19,7 @@ public struct BridgePlugin: PlannedPlugin {
     public func configuration(_ request: Request) throws(CNIError) -> BridgeConfiguration {
         try BridgeConfiguration(request)
     }
-    public func ipam(_ configuration: BridgeConfiguration) -> String? { configuration.ipamType }
+    public func ipam(_ configuration: BridgeConfiguration) -> String? { configuration.cable.ipamType }
     public var assumptions: BridgeObservations { BridgeObservations(uplinkMTU: nil) }
 
     public func observe(
@@ -29,16 +29,9 @@ public struct BridgePlugin: PlannedPlugin {
         // CHECK asks for what ADD chose, which the record knows: the uplink may be another by now.
         guard request.command == .add else { return seen }
         try answering { () throws(KernelError) in
-            if configuration.mtu == nil {
-                var uplink = try kernel.uplink(.v4)
-                if uplink == nil { uplink = try kernel.uplink(.v6) }
-                seen.uplinkMTU = uplink?.mtu
-            }
+            if configuration.cable.mtu == nil { seen.uplinkMTU = try Cable.uplinkMTU(&kernel) }
             guard configuration.isGateway else { return }
-            for family in AddressFamily.allCases
-            where try kernel.parameter(BridgePlugin.forwarding(family).path, .host) == "0" {
-                seen.notForwarding.append(family)
-            }
+            seen.notForwarding = try Cable.notForwarding(&kernel)
         }
         return seen
     }
@@ -48,11 +41,7 @@ public struct BridgePlugin: PlannedPlugin {
     }
 
     public func requireAbsent(_ attachment: Attachment, _ kernel: inout LinuxKernel) throws(CNIError) {
-        let link = try answering { () throws(KernelError) in try kernel.link(attachment.hostInterface, .host) }
-        guard let link else { return }
-        throw CNIError(
-            .interfaceExists, "\(attachment) is already attached: its link \(link.name) exists",
-            details: "DEL it before the next ADD")
+        try Cable.requireAbsent(attachment, &kernel)
     }
 
     /// Which network's the bridge in the way is (cni.md 2.1, forceAddress; N-1).
@@ -83,14 +72,10 @@ public struct BridgePlugin: PlannedPlugin {
             "hostInterface": .string(plan.owner.attachment.hostInterface.description),
             "isGateway": .bool(configuration.isGateway),
         ]
-        if configuration.mtu == nil, let mtu = observations.uplinkMTU { notes["mtu"] = .integer(Int64(mtu)) }
+        if configuration.cable.mtu == nil, let mtu = observations.uplinkMTU { notes["mtu"] = .integer(Int64(mtu)) }
         // A repair has no CNI_ARGS, which may have named it.
         for case .senderCheck(let check) in plan.owned { notes["sender"] = .string("\(check.mac)") }
-        // It is never switched off again; whose doing it was can be told (C-3).
-        let switched = observations.notForwarding.map { BridgePlugin.forwarding($0) }.filter {
-            plan.shared.contains(.sysctl($0))
-        }
-        if !switched.isEmpty { notes["switchedOn"] = .array(switched.map { .string($0.path) }) }
+        if let switched = Cable.switchedOn(plan, observations.notForwarding) { notes["switchedOn"] = switched }
         return notes
     }
 
@@ -101,7 +86,7 @@ public struct BridgePlugin: PlannedPlugin {
         let attachment = request.attachment
         var links = try waitForPort(attachment.hostInterface, of: configuration, &kernel)
         try waitForAddresses(attachment.interface, lease, configuration, &kernel)
-        warnOfAdvertisements(plan, &kernel)
+        Cable.warnOfAdvertisements(name, plan, &kernel)
         links.append(
             try answering { () throws(KernelError) in
                 let link = try kernel.seenLink(attachment.interface, .container)
@@ -117,15 +102,11 @@ public struct BridgePlugin: PlannedPlugin {
         result.ips = lease.ips.map { ip in
             var ip = ip
             ip.interface = 2
-            if configuration.isGateway, ip.gateway == nil { ip.gateway = BridgePlugin.gateway(of: ip) }
+            if configuration.isGateway, ip.gateway == nil { ip.gateway = Cable.gateway(of: ip) }
             return ip
         }
         result.routes = routes(lease, lease.ips, configuration)
-        if let dns = configuration.dns { result.dns = dns }
-        let told = configuration.runtimeDNS
-        if !told.nameservers.isEmpty { result.dns.nameservers = told.nameservers }
-        if !told.search.isEmpty { result.dns.search = told.search }
-        if !told.options.isEmpty { result.dns.options = told.options }
+        configuration.cable.direct(&result.dns)
         return result
     }
 
@@ -171,28 +152,8 @@ public struct BridgePlugin: PlannedPlugin {
         }
     }
 
-    /// Forwarding makes a host that takes its route from advertisements deaf to them.
-    private func warnOfAdvertisements(_ plan: Plan, _ kernel: inout LinuxKernel) {
-        guard plan.shared.contains(.sysctl(BridgePlugin.forwarding(.v6))) else { return }
-        do throws(KernelError) {
-            guard let uplink = try kernel.uplink(.v6),
-                try kernel.sysctl("net/ipv6/conf/\(uplink.name)/accept_ra", .host) == "1"
-            else { return }
-            warn(
-                name,
-                "IPv6 forwarding is on, so \(uplink.name) ignores router advertisements: set net.ipv6.conf.\(uplink.name).accept_ra=2 to keep its default route"
-            )
-        } catch {
-            // A warning that cannot be given is no failure.
-        }
-    }
-
     public func planToCheck(_ request: Request, _ plan: Plan, _ record: AttachmentRecord?) -> Plan {
         guard let previous = request.configuration.previousResult else { return plan }
-        let container = previous.interfaces.first {
-            $0.name == request.interface?.description && $0.sandbox?.isEmpty == false
-        }
-        let tuned = record?["tuning"]?.notes
         let sender = record?[name]?.notes["sender"]?.string.flatMap(MACAddress.init)
         let chosen = record?[name]?.notes["mtu"]?.integer.map { Int($0) }
         var plan = plan
@@ -208,13 +169,7 @@ public struct BridgePlugin: PlannedPlugin {
             default: break
             }
             guard case .vethPair(let pair) = resource else { return resource }
-            // A later plugin may have changed what the result says since, or, before 1.1.0, cannot say.
-            let mtu = container?.mtu ?? tuned?["mtu"]?.integer.map { Int($0) } ?? pair.mtu ?? chosen
-            return .vethPair(
-                VethPair(
-                    host: pair.host, container: pair.container,
-                    containerMAC: container?.mac.flatMap(MACAddress.init) ?? pair.containerMAC, mtu: mtu,
-                    master: pair.master, alias: pair.alias))
+            return .vethPair(Cable.handedOn(pair, by: name, request, previous, record))
         }
         return plan
     }
@@ -244,7 +199,7 @@ public struct BridgePlugin: PlannedPlugin {
                 record[name]?.notes["addresses"]?.array?.contains { IPPrefix($0.string ?? "")?.family == family }
                     ?? false
             }
-            let setting = BridgePlugin.forwarding(family)
+            let setting = Cable.forwarding(family)
             if needs, try answering({ () throws(KernelError) in try kernel.sysctl(setting.path, .host) }) != "1" {
                 throw CNIError(
                     .limitedConnectivity,

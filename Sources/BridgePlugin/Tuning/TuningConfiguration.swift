@@ -19,7 +19,7 @@ public struct TuningConfiguration: Sendable {
         try request.arguments.requireKnown(["IP", "GATEWAY", "MAC"])
         let arguments = ConfigurationObject(request.configuration.cniArgs, path: "args.cni")
         var mac = try TuningConfiguration.unicast(arguments)
-        if mac == nil { mac = try BridgeConfiguration.mac(request) }
+        if mac == nil { mac = try CableKeys.mac(request) }
         if mac == nil { mac = try TuningConfiguration.unicast(root) }
         self.mac = mac
         mtu = try TuningConfiguration.number(arguments, root, "mtu", 68...65535)
