@@ -49,6 +49,9 @@ public struct Owner: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { "\(plugin) of \(attachment)" }
 
+    /// The plugins that make a cable, whose host end carries the alias.
+    public static let cablePlugins = ["bridge", "ptp"]
+
     /// A rule's or element's comment: `portmap 0123456789abcdef-fedcba9876543210 net/container/eth0`, at most 127 bytes
     /// (the kernel's limit for user data is 256, nft's for a comment 128 with its end).
     /// A quotation mark in an interface's name would end the comment in nft's text: an apostrophe stands for it.

@@ -31,9 +31,11 @@ public struct LinkAddress: Hashable, Sendable {
 
 public enum AddressRequest {
     /// `ip address add PREFIX dev …`. IPv4 gets its broadcast address, as the reference plugins set it.
-    /// `skippingDetection` is IFA_F_NODAD: an IPv6 address can be used at once.
+    /// `skippingDetection` is IFA_F_NODAD: an IPv6 address can be used at once. Without `makesRoute` (IFA_F_NOPREFIXROUTE)
+    /// the kernel makes no route to its network, neither now nor when the link comes up again.
     public static func add(
-        _ prefix: IPPrefix, to link: Int32, named name: String, skippingDetection: Bool = false
+        _ prefix: IPPrefix, to link: Int32, named name: String, skippingDetection: Bool = false,
+        makesRoute: Bool = true
     ) throws(KernelError) -> NetlinkRequest {
         try NetlinkRequest(
             "add address \(prefix) to \(name)", type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_EXCL,
@@ -44,9 +46,10 @@ public enum AddressRequest {
             if prefix.family == .v4, prefix.length < 31 {
                 $0.put(IFA_BROADCAST, bytes: prefix.last.bytes)
             }
-            if prefix.family == .v6, skippingDetection {
-                $0.put(IFA_FLAGS, UInt32(IFA_F_NODAD))
-            }
+            let flags =
+                (prefix.family == .v6 && skippingDetection ? UInt32(IFA_F_NODAD) : 0)
+                | (makesRoute ? 0 : UInt32(IFA_F_NOPREFIXROUTE))
+            if flags != 0 { $0.put(IFA_FLAGS, flags) }
         }
     }
 

@@ -51,6 +51,13 @@ public struct Route: Hashable, Sendable {
         try request("add route \(words())", type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_APPEND)
     }
 
+    /// `ip route add`: refused where a route to the same destination stands.
+    public func addAloneRequest(
+        _ words: @escaping @autoclosure @Sendable () -> String
+    ) throws(KernelError) -> NetlinkRequest {
+        try request("add route \(words())", type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL)
+    }
+
     public func deleteRequest(
         _ words: @escaping @autoclosure @Sendable () -> String
     ) throws(KernelError) -> NetlinkRequest {

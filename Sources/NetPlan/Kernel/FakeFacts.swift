@@ -50,7 +50,7 @@ extension Resource {
             return [FakeFact(key: "up \(it.place) \(it.link)", value: "up", on: "\(it.place) \(it.link)")]
         case .linkDown(let it):
             return [FakeFact(key: "up container \(it.link)", value: "down", on: "container \(it.link)")]
-        case .route(let it): return [FakeFact(key: it.words, value: "present", on: "container \(it.link)")]
+        case .route(let it): return [FakeFact(key: it.words, value: "present", on: "\(it.place) \(it.link)")]
         case .linkSettings(let it):
             return [FakeFact(key: "settings \(it.place) \(it.link)", value: it.words, on: "\(it.place) \(it.link)")]
         case .forgottenNeighbour, .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation,

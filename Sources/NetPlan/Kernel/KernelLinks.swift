@@ -105,7 +105,8 @@ extension LinuxKernel {
         return try sockets.container!.addresses(of: index)
     }
 
-    mutating func containerRoutes(_ family: AddressFamily) throws(KernelError) -> [Route] {
+    mutating func routes(_ family: AddressFamily, _ place: Place) throws(KernelError) -> [Route] {
+        if place == .host { return try host.routes(family) }
         try requireContainer()
         return try sockets.container!.routes(family)
     }

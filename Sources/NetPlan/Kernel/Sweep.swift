@@ -35,7 +35,7 @@ extension LinuxKernel {
         } catch {
             failures.append(error)
         }
-        if plugin == "bridge" {
+        if Owner.cablePlugins.contains(plugin) {
             failures += removeLinks(of: plugin, network: network, except: valid)
         }
         if let failures = Failures(failures) { throw failures }

@@ -61,6 +61,7 @@ public enum BerthTable {
             families.flatMap { [forwardAddress($0), forwardAny($0), rangeAddress($0), rangeAny($0), hairpin($0)] }
         case "firewall": families.flatMap { [members($0), published($0)] }
         case "bridge": families.map(masquerade) + FrameTable.sets
+        case "ptp": families.map(masquerade)
         default: []
         }
     }

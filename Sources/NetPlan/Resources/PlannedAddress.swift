@@ -11,10 +11,12 @@ public struct PlannedAddress: Hashable, Sendable {
     public let replacing: Bool
     /// Another IPv4 address on the link is an error rather than company (bridge without forceAddress).
     public let alone: Bool
+    /// The kernel makes a route to the address's network with it; not where the plan's own routes lead there (ptp).
+    public let makesRoute: Bool
 
     public init(
         _ place: Place, link: LinkName, prefix: IPPrefix, skippingDetection: Bool = false, replacing: Bool = false,
-        alone: Bool = false
+        alone: Bool = false, makesRoute: Bool = true
     ) {
         self.place = place
         self.link = link
@@ -22,15 +24,16 @@ public struct PlannedAddress: Hashable, Sendable {
         self.skippingDetection = skippingDetection
         self.replacing = replacing
         self.alone = alone
+        self.makesRoute = makesRoute
     }
 
     var words: String { "\(link)\(place == .container ? " in the container" : "") has address \(prefix)" }
 
     func commands(_ shell: ShellWriter) -> [String] {
         let broadcast = prefix.family == .v4 && prefix.length < 31 ? " brd \(prefix.last)" : ""
-        let nodad = prefix.family == .v6 && skippingDetection ? " nodad" : ""
+        let flags = (prefix.family == .v6 && skippingDetection ? " nodad" : "") + (makesRoute ? "" : " noprefixroute")
         let name = ShellWriter.word(link)
-        var add = shell.ip(place, "address add \(prefix)\(broadcast) dev \(name)\(nodad)")
+        var add = shell.ip(place, "address add \(prefix)\(broadcast) dev \(name)\(flags)")
         guard place == .host else { return [add] }
         if replacing { add = "{ ip -\(prefix.family.rawValue) address flush dev \(name) scope global; \(add); }" }
         // Shared ones may stand already.
@@ -59,7 +62,8 @@ public struct PlannedAddress: Hashable, Sendable {
             }
         }
         let add = try AddressRequest.add(
-            prefix, to: index, named: link.description, skippingDetection: skippingDetection)
+            prefix, to: index, named: link.description, skippingDetection: skippingDetection,
+            makesRoute: makesRoute)
         if place == .host {
             _ = try ignoring(.alreadyExists) { () throws(KernelError) in try kernel.host.perform([add]) }
         } else {

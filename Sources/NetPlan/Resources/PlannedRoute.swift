@@ -1,12 +1,14 @@
 import NetCore
 
-/// A route in the container (man 8 ip-route). Nil leaves the kernel's default; `mtu`, `advmss`, `priority`, `table` and
+/// A route in the container or on the host (man 8 ip-route). Nil leaves the kernel's default; `mtu`, `advmss`, `priority`, `table` and
 /// `scope` are the specification's 1.1.0 fields (cni.md P-38).
 public struct PlannedRoute: Hashable, Sendable {
+    public let place: Place
     public let link: LinkName
     public let route: Route
 
-    public init(link: LinkName, route: Route) {
+    public init(_ place: Place = .container, link: LinkName, route: Route) {
+        self.place = place
         self.link = link
         self.route = route
     }
@@ -18,7 +20,7 @@ public struct PlannedRoute: Hashable, Sendable {
         text += " dev \(link)"
         if let priority = route.priority { text += " metric \(priority)" }
         if let table = route.table { text += " table \(table)" }
-        if let scope = route.scope { text += " scope \(scope)" }
+        if let scope = route.scope { text += " scope \(scope == 253 ? "link" : "\(scope)")" }
         if let mtu = route.mtu { text += " mtu \(mtu)" }
         if let advmss = route.advmss { text += " advmss \(advmss)" }
         return text
@@ -26,28 +28,37 @@ public struct PlannedRoute: Hashable, Sendable {
 
     private var arguments: String { arguments(link.description) }
 
-    var words: String { "in the container, route \(arguments)" }
+    var words: String { "\(place == .container ? "in the container" : "on the host"), route \(arguments)" }
     func commands(_ shell: ShellWriter) -> [String] {
         [
             shell.ip(
-                .container,
-                "\(route.destination.family == .v6 ? "-6 " : "")route append \(arguments(ShellWriter.word(link)))")
+                place,
+                "\(route.destination.family == .v6 ? "-6 " : "")route \(place == .container ? "append" : "add") \(arguments(ShellWriter.word(link)))"
+            )
         ]
     }
 
     func ensure(_ kernel: inout LinuxKernel) throws(KernelError) {
         var wanted = route
-        wanted.link = try kernel.requireIndex(link, .container)
-        kernel.queue(try wanted.addRequest(arguments))
+        wanted.link = try kernel.requireIndex(link, place)
+        guard place == .host else { return kernel.queue(try wanted.addRequest(arguments)) }
+        do throws(KernelError) {
+            try kernel.host.perform([try wanted.addAloneRequest(arguments)])
+        } catch  where error.errno == .alreadyExists {
+            throw KernelError(
+                error.operation, error.errno,
+                "the host reaches \(route.destination.address) elsewhere: two networks give out the same addresses, or somebody set that route (ip route show table main)"
+            )
+        }
     }
 
     func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [Finding] {
-        let object = "route \(arguments) in the container"
-        guard let index = try kernel.index(link, .container) else {
+        let object = "route \(arguments) \(place == .container ? "in the container" : "on the host")"
+        guard let index = try kernel.index(link, place) else {
             return [Finding(object, expected: "present", found: "no link \(link)")]
         }
         let table = route.table ?? 254
-        let candidates = try kernel.containerRoutes(route.destination.family).filter {
+        let candidates = try kernel.routes(route.destination.family, place).filter {
             $0.destination.network == route.destination.network && $0.link == index && $0.table == table
         }
         let matching = candidates.contains {

@@ -35,7 +35,7 @@ public struct VethPair: Hashable, Sendable {
             "ip link add \(host)\(size) numtxqueues 1 numrxqueues 1 type veth peer name \(ShellWriter.word(container))"
                 + "\(containerMAC.map { " address \($0)" } ?? "")\(size) numtxqueues 1 numrxqueues 1 netns \(ShellWriter.word(shell.namespace))",
             "ip link set \(host) alias \(ShellWriter.word(alias))",
-            "ip link set \(host) addrgenmode none",
+            master == nil ? nil : "ip link set \(host) addrgenmode none",
             shell.sysctl(.host, "net/ipv6/conf/\(host)/accept_ra", "0", optional: true),
             master.map { "ip link set \(host) master \(ShellWriter.word($0))" },
             "ip link set \(host) up",
@@ -72,8 +72,8 @@ public struct VethPair: Hashable, Sendable {
         changes.learning = port?.learning
         let words = "tag link \(host)\(port.map { " and set \($0.words)" } ?? "")"
         // As a port it needs no address of its own: a thousand of them are a thousand routes, which the kernel walks
-        // whenever a link comes or goes.
-        changes.makesNoAddress = true
+        // whenever a link comes or goes. Without a bridge it does: it asks for IPv6 neighbours by its link-local address.
+        changes.makesNoAddress = master != nil
         let tag = try LinkRequest.set(host.description, changes, words)
         var upward = LinkRequest.Changes()
         upward.up = true
@@ -83,7 +83,7 @@ public struct VethPair: Hashable, Sendable {
             if let refusal = outcomes[0] { throw refusal }
             if let refusal = outcomes[1] {
                 // A kernel without IPv6, which then makes no address either.
-                guard refusal.errno.rawValue == EAFNOSUPPORT else { throw refusal }
+                guard changes.makesNoAddress, refusal.errno.rawValue == EAFNOSUPPORT else { throw refusal }
                 changes.makesNoAddress = false
                 try kernel.host.perform([try LinkRequest.set(host.description, changes, words)])
             }
@@ -91,7 +91,7 @@ public struct VethPair: Hashable, Sendable {
         } catch  where error.errno == .exchangeFull || error.errno == .busy {
             throw KernelError(error.operation, error.errno, "the bridge is full: a bridge takes 1,023 ports")
         }
-        // As a port the host end gets no address by itself, but it must not listen to advertisements either.
+        // Nor does it listen to a container's advertisements.
         try kernel.write([SysctlSetting(.host, "net/ipv6/conf/\(host)/accept_ra", "0", optional: true)])
     }
 
