@@ -9,7 +9,7 @@ import PluginKit
 
 /// Every CNI plugin of this program. A test holds this list against docs, examples and installed links.
 enum Registry {
-    static let names = ["bridge", "firewall", "host-local", "loopback", "portmap", "static", "tuning"]
+    static let names = ["bridge", "firewall", "host-local", "loopback", "portmap", "ptp", "static", "tuning"]
 
     /// The plugin of a CNI type; nil for any other.
     static func plugin(_ type: String) -> (any Plugin)? {
@@ -19,6 +19,7 @@ enum Registry {
         case "host-local": HostLocal()
         case "loopback": LoopbackPlugin()
         case "portmap": PortmapPlugin()
+        case "ptp": PtpPlugin(builtIn: { Registry.plugin($0) })
         case "static": StaticAddresses()
         case "tuning": TuningPlugin()
         default: nil

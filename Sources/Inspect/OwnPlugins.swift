@@ -6,7 +6,7 @@ import PluginKit
 
 /// berth's own plugins, for who asks them in this process. A test holds them against the pages of docs/plugins.
 enum OwnPlugins {
-    static let types = ["bridge", "firewall", "host-local", "loopback", "portmap", "static", "tuning"]
+    static let types = ["bridge", "firewall", "host-local", "loopback", "portmap", "ptp", "static", "tuning"]
 
     /// Those whose ADD is a plan; address management is asked by them.
     static func planned(_ type: String) -> (any PlannedPlugin)? {
@@ -15,6 +15,7 @@ enum OwnPlugins {
         case "firewall": FirewallPlugin()
         case "loopback": LoopbackPlugin()
         case "portmap": PortmapPlugin()
+        case "ptp": PtpPlugin(builtIn: { OwnPlugins.plugin($0) })
         case "tuning": TuningPlugin()
         default: nil
         }

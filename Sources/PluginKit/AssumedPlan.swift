@@ -50,16 +50,18 @@ extension CNIResult {
         }
         guard !made.isEmpty else { return }
         interfaces = made
-        self.routes = routes
+        // Without a bridge the cable has routes of its own, which no result tells.
+        if plan.owned.contains(where: \.isPortOfBridge) { self.routes = routes }
         for index in ips.indices {
             ips[index].interface = made.count - 1
             ips[index].gateway = ips[index].gateway ?? CNIResult.gateway(of: ips[index].address, plan)
         }
     }
 
-    /// The bridge's own address in the subnet.
+    /// The host's own address in the subnet.
     private static func gateway(of prefix: IPPrefix, _ plan: Plan) -> IPAddress? {
-        for case .address(let address) in plan.shared where address.prefix.network == prefix.network {
+        for case .address(let address) in plan.resources
+        where address.place == .host && prefix.contains(address.prefix.address) {
             return address.prefix.address
         }
         return nil
@@ -71,5 +73,12 @@ extension CNIResult {
             if let mac = settings.mac { interfaces[index].mac = mac.description }
             if let mtu = settings.mtu { interfaces[index].mtu = mtu }
         }
+    }
+}
+
+extension Resource {
+    /// A cable that ends at a bridge.
+    fileprivate var isPortOfBridge: Bool {
+        if case .vethPair(let pair) = self { pair.master != nil } else { false }
     }
 }

@@ -9,7 +9,7 @@ import Testing
 struct KillTests {
     static let verbs: [(PluginType, String, JSONObject)] =
         ["ADD", "DEL"].flatMap { verb in
-            [PluginType.bridge, .portmap, .firewall, .tuning, .loopback, .hostLocal].map { ($0, verb, [:]) }
+            [PluginType.bridge, .ptp, .portmap, .firewall, .tuning, .loopback, .hostLocal].map { ($0, verb, [:]) }
                 // Without br_netfilter the port itself is isolated: a change of another plugin's link.
                 + [
                     (.firewall, verb, ["ingressPolicy": "isolated"]), (.bridge, verb, ["removeEmptyBridge": true]),
@@ -70,7 +70,7 @@ struct KillSubject {
             try host.must("tee /proc/sys/net/bridge/\(file)", input: "0")
         }
         switch plugin {
-        case .bridge, .hostLocal, .fixed, .loopback: break
+        case .bridge, .ptp, .hostLocal, .fixed, .loopback: break
         case .portmap, .firewall, .tuning:
             let attached = try host.attach(.bridged(), "c1")
             if plugin == .tuning {

@@ -110,7 +110,7 @@ struct ParallelTests {
                 switch plugin {
                 case .loopback: TestNetwork([["type": "loopback"]])
                 // Alone, by the configuration that the bridge plugin would hand it.
-                case .hostLocal, .fixed: TestNetwork([plugin.configuration])
+                case .hostLocal, .fixed, .ptp: TestNetwork([plugin.configuration])
                 default: TestNetwork.everything
                 }
             let index = network.plugins.firstIndex { $0["type"]?.string == plugin.rawValue } ?? 0

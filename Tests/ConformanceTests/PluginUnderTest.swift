@@ -4,9 +4,9 @@ import NetCore
 import TestSupport
 import Testing
 
-/// The seven plugins, by the CNI type that a configuration names them with.
+/// The eight plugins, by the CNI type that a configuration names them with.
 enum PluginType: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case bridge, portmap, firewall, loopback, tuning
+    case bridge, ptp, portmap, firewall, loopback, tuning
     case hostLocal = "host-local"
     case fixed = "static"
 
@@ -28,6 +28,7 @@ enum PluginType: String, CaseIterable, Sendable, CustomTestStringConvertible {
         switch self {
         case .bridge:
             ["type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "ipam": PluginType.addressPool]
+        case .ptp: ["type": "ptp", "ipMasq": true, "ipam": PluginType.addressPool]
         case .hostLocal: ["type": "bridge", "ipam": PluginType.addressPool]
         case .fixed:
             [

@@ -19,6 +19,7 @@ import Testing
         case "host-local": HostLocal()
         case "loopback": LoopbackPlugin()
         case "portmap": PortmapPlugin()
+        case "ptp": PtpPlugin(builtIn: { AppliedTests.plugin($0) })
         case "static": StaticAddresses()
         case "tuning": TuningPlugin()
         default: nil

@@ -24,7 +24,11 @@ import Testing
                     ]),
                 HostScene.Bridge(
                     name: "docker0", state: .down, addresses: ["172.17.0.1/16"], otherPorts: 0, cables: []),
-            ], loose: [entries[3]])
+            ],
+            loose: [
+                HostScene.Cable(entry: entries[3], state: .missing),
+                HostScene.Cable(entry: entries[1], state: .up),
+            ])
     }()
 
     @Test("the host, its bridges, cables and containers are drawn")

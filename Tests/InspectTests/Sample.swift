@@ -80,6 +80,16 @@ struct Sample: Sendable, CustomStringConvertible {
                     { "type": "bridge", "bridge": "guests0", "macspoofchk": true, "portIsolation": true,
                       "disableContainerInterface": true } ] }
                 """),
+        Sample(
+            name: "routed",
+            list: """
+                { "cniVersion": "1.1.0", "name": "routed", "plugins": [
+                    { "type": "ptp", "ipMasq": true, "mtu": 1400,
+                      "ipam": { "type": "host-local", "routes": [{ "dst": "0.0.0.0/0" }, { "dst": "::/0" }],
+                                "ranges": [[{ "subnet": "10.78.0.0/24" }], [{ "subnet": "fd00:78::/64" }]] } },
+                    { "type": "portmap", "capabilities": { "portMappings": true } },
+                    { "type": "firewall" }, { "type": "tuning", "sysctl": { "net.ipv4.conf.IFNAME.arp_filter": "1" } } ] }
+                """, ports: ["8080:80"]),
     ]
 
     /// The lists of examples/, with a published port where they publish.

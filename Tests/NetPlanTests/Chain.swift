@@ -34,7 +34,9 @@ struct Chain: Sendable, CustomStringConvertible {
             var json: JSONObject = ["cniVersion": "1.1.0", "name": .string(network)]
             json.merge(plugin)
             if let result { json["prevResult"] = try result.json(version: .latest) }
-            if json["type"]?.string == "bridge", !lease.ips.isEmpty { json["ipam"] = ["type": "host-local"] }
+            if ["bridge", "ptp"].contains(json["type"]?.string), !lease.ips.isEmpty {
+                json["ipam"] = ["type": "host-local"]
+            }
             let request = Request(
                 command: .add, containerID: container, netns: netns, interface: LinkName(interface)!,
                 configuration: try NetworkConfiguration(json), environment: Environment([:]))
@@ -48,6 +50,7 @@ struct Chain: Sendable, CustomStringConvertible {
     private static func plugin(_ type: String) -> any PlannedPlugin {
         switch type {
         case "bridge": BridgePlugin()
+        case "ptp": PtpPlugin()
         case "loopback": LoopbackPlugin()
         case "tuning": TuningPlugin()
         case "portmap": PortmapPlugin()
@@ -157,7 +160,21 @@ struct Chain: Sendable, CustomStringConvertible {
             ], ["type": "firewall", "ingressPolicy": "same-bridge"],
         ], addresses: v4 + v6)
 
-    static let all = bridges + chained + [everything]
+    private static let cable: JSONObject = ["type": "ptp", "mtu": 1500, "ipMasq": true]
+    static let cables: [Chain] = [
+        Chain(description: "ptp: IPv4", plugins: [cable], addresses: v4, routes: [["dst": "0.0.0.0/0"]]),
+        Chain(
+            description: "ptp: dual stack, with ports and firewall",
+            plugins: [
+                cable,
+                [
+                    "type": "portmap",
+                    "runtimeConfig": ["portMappings": [["hostPort": 8080, "containerPort": 80, "protocol": "tcp"]]],
+                ], ["type": "firewall"],
+            ], addresses: v4 + v6, routes: [["dst": "0.0.0.0/0"], ["dst": "::/0"]]),
+    ]
+
+    static let all = bridges + cables + chained + [everything]
 
     /// What changes settings of what stands already: its own way back is the plugin's, not the sweep's.
     static let settings: [Chain] = [

@@ -172,9 +172,11 @@ private struct LeaseComparison {
         }
     }
 
-    /// berth's bridge makes the interface: its record comes under the network's lock.
+    /// berth's bridge or ptp makes the interface: its record comes under the network's lock.
     private func hasOwnRecords(_ network: String) -> Bool {
-        directories.configured[network]?.list.plugins.contains { $0["type"]?.string == "bridge" } ?? false
+        directories.configured[network]?.list.plugins.contains {
+            Owner.cablePlugins.contains($0["type"]?.string ?? "")
+        } ?? false
     }
 
     private func dataDirectory(_ network: String) -> String {

@@ -12,7 +12,7 @@ struct StandingAttachment: Hashable, Sendable {
     let addresses: [IPAddress]
     /// Where host-local keeps its leases; nil when another plugin gave the addresses, or nobody knows which.
     let dataDirectory: String?
-    /// Its bridge carries a gateway address of this host, so that no other network may have its addresses.
+    /// Its bridge, or its cable, carries a gateway address of this host, so that no other network may have its addresses.
     let isRouted: Bool
     let isPendingDelete: Bool
     /// The runtime alone remembers it, and its namespace is gone: nobody uses its addresses.
@@ -25,10 +25,10 @@ struct StandingAttachment: Hashable, Sendable {
 
     init(_ record: AttachmentRecord) {
         attachment = record.attachment
-        let section = record["bridge"]
+        let section = record.cable
         addresses = AttachmentList.Entry(record).addresses.compactMap { IPPrefix($0)?.address }
         dataDirectory = StandingAttachment.dataDirectory(section?.configuration)
-        isRouted = section?.notes["isGateway"]?.bool ?? false
+        isRouted = record["ptp"] != nil || section?.notes["isGateway"]?.bool ?? false
         isPendingDelete = false
         isGone = false
     }

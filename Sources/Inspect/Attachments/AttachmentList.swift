@@ -65,18 +65,23 @@ public struct AttachmentList: Sendable {
     }
 }
 
+extension AttachmentRecord {
+    /// The section of the plugin that made the cable; nil where none of ours did.
+    var cable: AttachmentRecord.Section? { Owner.cablePlugins.lazy.compactMap { self[$0] }.first }
+}
+
 extension AttachmentList.Entry {
     init(_ record: AttachmentRecord) {
         attachment = record.attachment
         netns = record.origin.netns
-        let bridgeSection = record["bridge"]
+        let cable = record.cable
         // Behind a plugin that is not ours, the result that it handed on tells.
         addresses =
-            bridgeSection.map { ($0.notes["addresses"]?.array ?? []).compactMap(\.string) }
+            cable.map { ($0.notes["addresses"]?.array ?? []).compactMap(\.string) }
             ?? AttachmentList.Entry.addresses(record.result, record.attachment.interface)
-        bridge = bridgeSection?.notes["bridge"]?.string
-        hostInterface = bridgeSection?.notes["hostInterface"]?.string
-        isMasqueraded = bridgeSection?.configuration["ipMasq"]?.bool ?? false
+        bridge = cable?.notes["bridge"]?.string
+        hostInterface = cable?.notes["hostInterface"]?.string
+        isMasqueraded = cable?.configuration["ipMasq"]?.bool ?? false
         ports = (record["portmap"]?.notes["ports"]?.array ?? []).compactMap { note in
             guard let published = note["published"]?.string, let target = note["target"]?.string,
                 let port = note["port"]?.integer

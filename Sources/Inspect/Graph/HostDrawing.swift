@@ -45,9 +45,7 @@ public struct HostDrawing: Sendable {
         for uplink in scene.uplinks { draw(uplink) }
         if scene.bridges.isEmpty, scene.loose.isEmpty { host("no bridges, no attachments") }
         for bridge in scene.bridges { draw(bridge) }
-        for entry in scene.loose {
-            draw(HostScene.Cable(entry: entry, state: .missing)) { "│" + HostDrawing.fit($0, Width.host - 2) + "│" }
-        }
+        for cable in scene.loose { draw(cable, walls: "") { "│" + HostDrawing.fit($0, Width.host - 2) + "│" } }
         rows.append(HostDrawing.bottom(Width.host))
     }
 
@@ -82,7 +80,8 @@ public struct HostDrawing: Sendable {
     }
 
     /// The container's box beside the rows of its host end and its published ports.
-    private mutating func draw(_ cable: HostScene.Cable, on left: (String) -> String) {
+    /// `walls` are those that stand left of the host's own and around its end.
+    private mutating func draw(_ cable: HostScene.Cable, walls: String = "│ ", on left: (String) -> String) {
         let entry = cable.entry
         let gap = String(repeating: " ", count: Width.gap)
         let ports = entry.ports.map { " \($0.published) ─► \($0.port)" }
@@ -95,9 +94,11 @@ public struct HostDrawing: Sendable {
             rows.append(left(end) + gap + HostDrawing.side(interface, Width.container))
         } else {
             let end = " \(entry.hostInterface ?? "")\(cable.state == .down ? " (down)" : "") "
-            // The cable passes through the walls of bridge and host.
+            // The cable passes through the walls of host and, where there is one, bridge.
+            let inner = Width.host - 2 - 2 * walls.count
             rows.append(
-                "│ │" + HostDrawing.fit(end, Width.bridge - 2, filler: "─") + "┼─┼" + HostDrawing.line(Width.gap) + "┤"
+                walls + "│" + HostDrawing.fit(end, inner, filler: "─") + (walls.isEmpty ? "┼" : "┼─┼")
+                    + HostDrawing.line(Width.gap) + "┤"
                     + HostDrawing.side(interface, Width.container).dropFirst())
         }
         for index in 0..<max(facts.count, ports.count) {

@@ -35,10 +35,10 @@ public struct HostScene: Hashable, Sendable {
 
     public let uplinks: [Uplink]
     public let bridges: [Bridge]
-    /// Attachments without a bridge.
-    public let loose: [AttachmentList.Entry]
+    /// Attachments without a bridge: the host routes to their cables, or knows of none.
+    public let loose: [Cable]
 
-    public init(uplinks: [Uplink], bridges: [Bridge], loose: [AttachmentList.Entry]) {
+    public init(uplinks: [Uplink], bridges: [Bridge], loose: [Cable]) {
         self.uplinks = uplinks
         self.bridges = bridges
         self.loose = loose
@@ -83,7 +83,9 @@ public struct HostScene: Hashable, Sendable {
                 otherPorts: links.count { $0.master != nil && $0.master == link?.index && !ends.contains($0.name) },
                 cables: cables)
         }
-        loose = attachments.entries.filter { $0.bridge == nil }
+        loose = attachments.entries.filter { $0.bridge == nil }.map { entry in
+            Cable(entry: entry, state: HostScene.state(links.first { $0.name == entry.hostInterface }))
+        }
     }
 
     private static func state(_ link: Link?) -> LinkState {

@@ -1,5 +1,6 @@
 import CNI
 import JSON
+import NetCore
 
 /// What is wrong with the order of a list's plugins.
 struct ChainRules {
@@ -9,14 +10,16 @@ struct ChainRules {
     private static let foreignChained = ["bandwidth", "sbr", "vrf", "route-override"]
     /// Plugins of others that make the container's interface.
     private static let foreignMakers = [
-        "ptp", "macvlan", "ipvlan", "vlan", "host-device", "dummy", "tap", "calico", "flannel", "cilium-cni",
+        "macvlan", "ipvlan", "vlan", "host-device", "dummy", "tap", "calico", "flannel", "cilium-cni",
     ]
 
     private static func isChained(_ type: String) -> Bool {
         OwnPlugins.planned(type)?.isChained ?? foreignChained.contains(type)
     }
 
-    private static func makesInterface(_ type: String) -> Bool { type == "bridge" || foreignMakers.contains(type) }
+    private static func makesInterface(_ type: String) -> Bool {
+        Owner.cablePlugins.contains(type) || foreignMakers.contains(type)
+    }
 
     init(_ network: LintNetwork) {
         let plugins = network.plugins

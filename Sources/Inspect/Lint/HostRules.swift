@@ -48,15 +48,15 @@ struct HostRules {
             plugin.finding(
                 .mtuAboveUplink, at: "mtu",
                 "\"mtu\": \(mtu) is more than the \(uplink.mtu) of \(uplink.name), by which packets leave: large ones are dropped or split",
-                fix: plugin.type == "bridge"
-                    ? "leave it out: the bridge then takes the uplink's" : "write at most \(uplink.mtu)"))
+                fix: Owner.cablePlugins.contains(plugin.type)
+                    ? "leave it out: \(plugin.type) then takes the uplink's" : "write at most \(uplink.mtu)"))
     }
 
     // MARK: - forward-drop
 
     private mutating func judgeForwarding() {
         let forwarding = network.plugins.first {
-            $0.type == "portmap" || ($0.type == "bridge" && $0.object["ipMasq"]?.bool == true)
+            $0.type == "portmap" || (Owner.cablePlugins.contains($0.type) && $0.object["ipMasq"]?.bool == true)
         }
         guard !host.drops.isEmpty, let forwarding else { return }
         let warns = network.plugins.contains { $0.type == "firewall" }

@@ -19,6 +19,7 @@ enum KnownKeys {
             "snat", "masqAll", "hostSockets", "backend", "markMasqBit", "externalSetMarkChain", "conditionsV4",
             "conditionsV6", "localhostRelay",
         ],
+        "ptp": ["ipMasq", "ipMasqBackend", "snatTo", "fullyRandom", "noMasqTo", "mtu"],
         "tuning": ["sysctl", "mac", "mtu", "promisc", "allmulti", "txQLen", "dataDir"],
     ]
 
@@ -33,7 +34,8 @@ enum KnownKeys {
 
     /// What each plugin itself does with runtimeConfig.
     static let capabilities: [String: [String]] = [
-        "bridge": ["mac", "dns"], "firewall": [], "loopback": [], "portmap": ["portMappings"], "tuning": ["mac"],
+        "bridge": ["mac", "dns"], "firewall": [], "loopback": [], "portmap": ["portMappings"],
+        "ptp": ["mac", "dns"], "tuning": ["mac"],
     ]
 
     /// What those that give addresses do with it, which get the whole configuration; "" where there is none.

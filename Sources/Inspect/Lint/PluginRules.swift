@@ -163,7 +163,7 @@ struct PluginRules {
 
     /// Who asks for masquerade wants its containers to reach the world.
     private mutating func judgeDefaultRoute(_ plugin: LintPlugin) {
-        guard plugin.type == "bridge", plugin.object["ipMasq"]?.bool == true,
+        guard Owner.cablePlugins.contains(plugin.type), plugin.object["ipMasq"]?.bool == true,
             plugin.object["isDefaultGateway"]?.bool != true, let ipam = plugin.object["ipam"]?.object
         else { return }
         let routes = (ipam["routes"]?.array ?? []).compactMap { IPPrefix($0["dst"]?.string ?? "") }
@@ -174,8 +174,8 @@ struct PluginRules {
                 plugin.finding(
                     .noDefaultRoute, at: "ipMasq",
                     "containers of network \"\(network.name)\" have no default route for IPv\(family.rawValue): there is nothing to masquerade",
-                    fix:
-                        #"add "isDefaultGateway": true, or {"dst": "\#(family == .v4 ? "0.0.0.0/0" : "::/0")"} to ipam.routes"#
+                    fix: (plugin.type == "bridge" ? #"add "isDefaultGateway": true, or "# : "add ")
+                        + #"{"dst": "\#(family == .v4 ? "0.0.0.0/0" : "::/0")"} to ipam.routes"#
                 ))
         }
     }

@@ -48,7 +48,7 @@ public struct Repair: Sendable {
 
     /// In the order in which a chain runs: what a later one looks up, an earlier one has made.
     static let plugins: [any MendingPlugin] = [
-        LoopbackPlugin(), BridgePlugin(), PortmapPlugin(), FirewallPlugin(), TuningPlugin(),
+        LoopbackPlugin(), BridgePlugin(), PtpPlugin(), PortmapPlugin(), FirewallPlugin(), TuningPlugin(),
     ]
 
     /// Looks at every attachment, of one network or of all, and with `changes` mends it. No ADD, DEL or GC of a network

@@ -63,7 +63,7 @@ public struct NetworkStatus: Hashable, Sendable {
         plugins = list.plugins.map { survey.plugin($0) }
         let filtering = zip(list.plugins, plugins).filter { object, plugin in
             ["portmap", "firewall"].contains(plugin.type)
-                || (plugin.type == "bridge"
+                || (Owner.cablePlugins.contains(plugin.type)
                     && (object["ipMasq"]?.bool == true || object["macspoofchk"]?.bool == true))
         }
         if filtering.contains(where: { $0.1.isOwn }) {

@@ -110,7 +110,7 @@ public struct FirewallPlugin: PlannedPlugin {
         _ observations: FirewallObservations
     ) throws(CNIError) -> Plan {
         var plan = Plan(owner: Owner(plugin: name, attachment: request.attachment), namespace: request.netns)
-        let bridge = observations.bridge ?? assumedBridge(lease)
+        let bridge = observations.bridge ?? assumedBridge(request, lease)
         plan.shared.append(.adminChain(AdminChain(name: configuration.adminChain)))
         if let bridge, configuration.policy == .open {
             plan.shared.append(.isolation(Isolation(bridge: bridge, policy: .open)))
@@ -138,8 +138,10 @@ public struct FirewallPlugin: PlannedPlugin {
     }
 
     /// For a plan without a look at the host: the first interface outside the container.
-    private func assumedBridge(_ lease: CNIResult) -> LinkName? {
-        lease.interfaces.first { $0.sandbox?.isEmpty ?? true }.flatMap { LinkName($0.name) }
+    private func assumedBridge(_ request: Request, _ lease: CNIResult) -> LinkName? {
+        let end = request.attachment.hostInterface.description
+        // The cable of ptp ends at no bridge.
+        return lease.interfaces.first { ($0.sandbox?.isEmpty ?? true) && $0.name != end }.flatMap { LinkName($0.name) }
     }
 
     /// The port is another plugin's: what it was before stands in the record.
