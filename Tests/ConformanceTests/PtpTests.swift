@@ -235,6 +235,24 @@ struct PtpTests {
         }
     }
 
+    @Test("N-1 a network that overlaps with a bridge's is refused, whichever comes second", arguments: [true, false])
+    func overlapping(_ bridgeFirst: Bool) throws {
+        try PrivateHost.run { host in
+            var bridged = TestNetwork.bridged(v6: nil)
+            bridged.name = "net2"
+            let (first, second) = bridgeFirst ? (bridged, PtpTests.network()) : (PtpTests.network(), bridged)
+            let standing = try host.attach(first, "c1")
+            try host.makeNamespace("c2")
+            let call = Attached(network: second, id: "c2", namespace: "c2").call(0, "ADD", previous: nil)
+            let holder = bridgeFirst ? "cni0" : standing.hostEnd ?? "none"
+            try host.expectError(101, naming: ["10.22.0.1", holder, "overlaps"], call)
+            // Two containers of one network have the same gateway all the same.
+            _ = try host.attach(first, "c3")
+            let failure = try host.check(standing)
+            host.expect(failure == nil, "\(failure!)")
+        }
+    }
+
     @Test("an ingressPolicy behind ptp is refused: there is no bridge")
     func policy() throws {
         try PrivateHost.run { host in

@@ -68,6 +68,14 @@ struct LintCase: Sendable, CustomStringConvertible {
     }
 
     private static let good = list()
+    /// A list with ptp.
+    private static func cables(_ subnet: String, masquerade: String = "", routes: String = "") -> String {
+        """
+        { "cniVersion": "1.1.0", "name": "cables", "plugins": [
+          { "type": "ptp", \(masquerade)"ipam": { "type": "host-local", "ranges": [[{ \(subnet) }]]\(routes) } }
+        ] }
+        """
+    }
     /// A list with static, its `ipam`'s other keys given.
     private static func fixed(_ keys: String, more: String = "") -> String {
         #"{ "cniVersion": "1.0.0", "name": "web", "plugins": [{ "type": "bridge"\#(more), "ipam": { "type": "static", \#(keys) } }] }"#
@@ -196,6 +204,19 @@ struct LintCase: Sendable, CustomStringConvertible {
                 "20-lan.conflist": other.replacing("10.30.0.0/24", "10.20.1.128/25"),
             ]),
         LintCase(
+            .overlappingNetworks, "10.20.0.128/25",
+            bad: [
+                "10-web.conflist": good,
+                "20-cables.conflist": cables(#"▶"subnet": "10.20.0.128/25""#),
+            ],
+            good: ["10-web.conflist": good, "20-cables.conflist": cables(#""subnet": "10.30.0.0/24""#)]),
+        LintCase(
+            .noDefaultRoute, "IPv4",
+            bad: cables(#""subnet": "10.30.0.0/24""#, masquerade: #"▶"ipMasq": true, "#),
+            good: cables(
+                #""subnet": "10.30.0.0/24""#, masquerade: #""ipMasq": true, "#,
+                routes: #", "routes": [{ "dst": "0.0.0.0/0" }]"#)),
+        LintCase(
             .sharedBridge, "one IPv4 gateway",
             bad: [
                 "10-web.conflist": good,
@@ -216,7 +237,10 @@ struct LintCase: Sendable, CustomStringConvertible {
         // MARK: against the host
         LintCase(
             .overlappingRoute, "10.20.0.128/25 by eth1", bad: good.replacing("\"subnet\"", "▶\"subnet\""), good: good,
-            host: host(route("10.20.0.128/25", "eth1"), route("10.0.0.0/8", "vpn0", direct: false))),
+            host: host(
+                route("10.20.0.128/25", "eth1"), route("10.0.0.0/8", "vpn0", direct: false),
+                // A container's, of a network without a bridge.
+                route("10.20.0.9/32", "veth451fbda28a8"))),
         LintCase(
             .overlappingRoute, "10.0.0.0/8 by vpn0", bad: good.replacing("\"subnet\"", "▶\"subnet\""), good: good,
             host: host(route("10.0.0.0/8", "vpn0", direct: false))),

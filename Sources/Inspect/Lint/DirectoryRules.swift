@@ -28,8 +28,8 @@ struct DirectoryRules {
         }
         for own in NetworkRanges.of(network) {
             for their in NetworkRanges.of(other) {
-                if own.bridge == their.bridge {
-                    compareOnOneBridge(own, their, other)
+                if let bridge = own.bridge, bridge == their.bridge {
+                    compareOnOneBridge(bridge, own, their, other)
                 } else if own.isGateway, their.isGateway {
                     compareApart(own, their, other)
                 }
@@ -39,13 +39,15 @@ struct DirectoryRules {
 
     // MARK: - shared-bridge
 
-    private mutating func compareOnOneBridge(_ own: NetworkRanges, _ their: NetworkRanges, _ other: LintNetwork) {
+    private mutating func compareOnOneBridge(
+        _ bridge: String, _ own: NetworkRanges, _ their: NetworkRanges, _ other: LintNetwork
+    ) {
         for range in own.ranges {
             if let twin = their.ranges.first(where: range.overlaps) {
                 findings.append(
                     own.plugin.finding(
                         .sharedBridge, at: own.place(of: range),
-                        "\(range) on bridge \(own.bridge) overlaps with \(twin) of network \"\(other.name)\": each keeps leases of its own, so that two containers get one address",
+                        "\(range) on bridge \(bridge) overlaps with \(twin) of network \"\(other.name)\": each keeps leases of its own, so that two containers get one address",
                         fix: "part the subnet by rangeStart and rangeEnd, or give one network another bridge and subnet"
                     ))
                 return
@@ -56,7 +58,7 @@ struct DirectoryRules {
             findings.append(
                 own.plugin.finding(
                     .sharedBridge, at: "bridge",
-                    "network \"\(other.name)\" has bridge \(own.bridge), too, with \(rival.subnet): whose container comes second is refused, for a bridge carries one IPv4 gateway",
+                    "network \"\(other.name)\" has bridge \(bridge), too, with \(rival.subnet): whose container comes second is refused, for a bridge carries one IPv4 gateway",
                     fix: "give one of them another bridge"))
             return
         }
@@ -70,7 +72,7 @@ struct DirectoryRules {
             findings.append(
                 own.plugin.finding(
                     .overlappingNetworks, at: own.place(of: range),
-                    "\(range.subnet) overlaps with \(twin.subnet) of network \"\(other.name)\" on bridge \(their.bridge): answers would go to one of the two",
+                    "\(range.subnet) overlaps with \(twin.subnet) of network \"\(other.name)\"\(their.bridge.map { " on bridge \($0)" } ?? ""): answers would go to one of the two",
                     fix: "give one of them another subnet"))
         }
     }

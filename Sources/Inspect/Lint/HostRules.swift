@@ -12,7 +12,7 @@ struct HostRules {
     init(_ network: LintNetwork, _ all: [LintNetwork], _ host: LintHost) {
         self.network = network
         self.host = host
-        let bridges = Set(all.flatMap(NetworkRanges.of).map(\.bridge))
+        let bridges = Set(all.flatMap(NetworkRanges.of).compactMap(\.bridge))
         for own in NetworkRanges.of(network) where own.isGateway { judgeRoutes(own, bridges) }
         for plugin in network.plugins { judgeMTU(plugin) }
         judgeForwarding()
@@ -24,7 +24,7 @@ struct HostRules {
         for range in own.ranges {
             let overlapping = host.routes.filter { route in
                 // The route of its own bridge stands once a container is attached; lists among themselves are compared.
-                route.destination.overlaps(range.subnet) && !bridges.contains(route.link)
+                route.destination.overlaps(range.subnet) && !bridges.contains(route.link) && !isCable(route)
             }
             // The most telling one: a neighbour before a gateway, the narrowest first.
             let worst = overlapping.min {
@@ -38,6 +38,11 @@ struct HostRules {
                     fix: "take a subnet that no route leads to: ip route shows them",
                     severity: worst.isDirect ? .error : .warning))
         }
+    }
+
+    /// A container's own, of a network without a bridge.
+    private func isCable(_ route: LintHost.Route) -> Bool {
+        route.isDirect && route.destination.length == route.destination.family.bits && route.link.hasPrefix("veth")
     }
 
     // MARK: - mtu-above-uplink

@@ -3,23 +3,26 @@ import IPAM
 import JSON
 import NetCore
 
-/// What a network gives addresses from on a bridge, as far as lint can read it.
+/// What a network gives addresses from on a bridge or to cables, as far as lint can read it.
 struct NetworkRanges {
     let plugin: LintPlugin
-    let bridge: String
+    /// Nil for ptp, which has none.
+    let bridge: String?
     let isGateway: Bool
     let forcesAddress: Bool
     let ranges: [AddressRange]
 
-    /// Those of a network's bridge plugins with host-local.
+    /// Those of a network's bridge and ptp plugins with host-local.
     static func of(_ network: LintNetwork) -> [NetworkRanges] {
         network.leased.compactMap { leased in
-            guard leased.plugin.type == "bridge" else { return nil }
+            guard Owner.cablePlugins.contains(leased.plugin.type) else { return nil }
+            let isBridge = leased.plugin.type == "bridge"
             let object = leased.plugin.object
             do throws(CNIError) {
                 return NetworkRanges(
-                    plugin: leased.plugin, bridge: object["bridge"]?.string ?? "cni0",
-                    isGateway: object["isGateway"]?.bool == true || object["isDefaultGateway"]?.bool == true,
+                    plugin: leased.plugin, bridge: isBridge ? object["bridge"]?.string ?? "cni0" : nil,
+                    isGateway: !isBridge || object["isGateway"]?.bool == true
+                        || object["isDefaultGateway"]?.bool == true,
                     forcesAddress: object["forceAddress"]?.bool == true,
                     ranges: try HostLocal.network(leased.configuration).sets.flatMap(\.ranges))
             } catch {

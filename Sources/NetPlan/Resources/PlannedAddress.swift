@@ -72,13 +72,18 @@ public struct PlannedAddress: Hashable, Sendable {
     }
 
     /// Two links to one network: the kernel would send by one of them what is for the other (cni.md N-1). A network inside
-    /// a larger one of an uplink's is none of this; one that overlaps with another bridge's is.
+    /// a larger one of an uplink's is none of this; one that overlaps with another bridge's is, and one that a network
+    /// without a bridge routes from.
     private func requireApart(from others: [LinkAddress], _ kernel: inout LinuxKernel) throws(KernelError) {
         for other in others where !other.isLinkLocal && other.prefix.overlaps(prefix) {
             // A link of a VRF has routes of its own.
-            guard other.prefix.length < prefix.family.bits, let link = try kernel.link(index: other.link),
+            let bits = prefix.family.bits
+            // Cables of one network all have the gateway's address.
+            guard min(other.prefix.length, prefix.length) < bits, let link = try kernel.link(index: other.link),
                 !link.isLoopback, link.master == nil,
-                link.kind == "bridge" || other.prefix.network == prefix.network
+                other.prefix.length < bits
+                    ? link.kind == "bridge" || other.prefix.network == prefix.network
+                    : link.alias?.hasPrefix("berth:ptp/") == true
             else { continue }
             throw KernelError(
                 "add address \(prefix) to \(self.link)", .alreadyExists,
