@@ -96,7 +96,7 @@ extension HostMetrics {
         var family = MetricFamily(
             "berth_nftables_elements", "Elements of attachments that stand in the sets and maps of nftables.")
         let counts = Dictionary(owners.map { ($0.plugin, $0.elements) }, uniquingKeysWith: +)
-        for plugin in ["bridge", "firewall", "portmap"] { family.add(counts[plugin] ?? 0, Label("plugin", plugin)) }
+        for plugin in BerthTable.owners { family.add(counts[plugin] ?? 0, Label("plugin", plugin)) }
         return family
     }
 

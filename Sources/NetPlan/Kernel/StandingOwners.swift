@@ -15,7 +15,7 @@ extension LinuxKernel {
     /// Whom the elements of our tables and the aliases of links name, in no order. Time grows with their number.
     public mutating func standingOwners() throws(KernelError) -> [StandingOwner] {
         var owners: [String: StandingOwner] = [:]
-        for plugin in Owner.cablePlugins + ["portmap", "firewall"] {
+        for plugin in BerthTable.owners {
             for set in BerthTable.ownedSets(of: plugin) {
                 let elements = try withNetfilter { (socket) throws(KernelError) in
                     try socket.elements(ofSet: set.name, table: BerthTable.name, set.family)

@@ -54,6 +54,9 @@ public enum BerthTable {
         + families.map(forwardAny) + families.map(rangeAddress) + families.map(rangeAny) + families.map(members)
         + families.map(published) + [policies, closed, strict]
 
+    /// The plugins that fill sets with elements of attachments.
+    public static let owners = ["bridge", "firewall", "portmap", "ptp"]
+
     /// The sets whose elements have owners, by the plugin that fills them.
     public static func ownedSets(of plugin: String) -> [NftSet] {
         switch plugin {
