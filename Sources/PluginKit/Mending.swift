@@ -3,19 +3,9 @@ import JSON
 import NetCore
 import NetPlan
 
-/// A plugin that can tell, from the record of an attachment, what must be so of it, and make it so again.
-public protocol MendingPlugin: Plugin {
-    /// What differs; empty when nothing does, or the record has no finished section of the plugin's. `trusting`:
-    /// nftables tables whose constant half was just seen to be whole. Throws what kept it from looking.
-    func differences(_ record: AttachmentRecord, _ state: StateDirectory, trusting: [NftFamily]) throws(CNIError)
-        -> [Finding]
-    /// Its rules, each with a look at the kernel. Throws what kept it from looking.
-    func rules(_ record: AttachmentRecord, _ state: StateDirectory) throws(CNIError) -> [StandingRule]
-    /// As `differences`, and nothing of it differs any more where that can be. Throws what it could not put right.
-    func mend(_ record: AttachmentRecord, _ state: StateDirectory, trusting: [NftFamily]) throws(CNIError) -> [Finding]
-}
-
 extension PlannedPlugin {
+    /// What differs of what the record says must be so; empty when nothing does, or the record has no finished section of the
+    /// plugin's. `trusting`: nftables tables whose constant half was just seen to be whole. Throws what kept it from looking.
     public func differences(_ record: AttachmentRecord, _ state: StateDirectory, trusting: [NftFamily]) throws(CNIError)
         -> [Finding]
     {
@@ -25,6 +15,7 @@ extension PlannedPlugin {
         } ?? []
     }
 
+    /// As `differences`, and nothing of it differs any more where that can be. Throws what it could not put right.
     public func mend(_ record: AttachmentRecord, _ state: StateDirectory, trusting: [NftFamily]) throws(CNIError)
         -> [Finding]
     {

@@ -4,7 +4,7 @@ import NetCore
 import NetPlan
 
 /// A plugin that is a pure function: configuration and lease → Plan. Its six verbs are written once, in this module.
-public protocol PlannedPlugin: MendingPlugin {
+public protocol PlannedPlugin: Plugin {
     /// What the plugin reads from the configuration and request alone; every mistake in it is found here.
     associatedtype Configuration: Sendable
     /// What it has to know of the running host besides.

@@ -1,7 +1,5 @@
-import BridgePlugin
 import CNI
 public import JSON
-import NATPlugin
 public import NetCore
 public import NetPlan
 import PluginKit
@@ -47,9 +45,7 @@ public struct Repair: Sendable {
     }
 
     /// In the order in which a chain runs: what a later one looks up, an earlier one has made.
-    static let plugins: [any MendingPlugin] = [
-        LoopbackPlugin(), BridgePlugin(), PtpPlugin(), PortmapPlugin(), FirewallPlugin(), TuningPlugin(),
-    ]
+    static let plugins = ["loopback", "bridge", "ptp", "portmap", "firewall", "tuning"].compactMap(OwnPlugins.planned)
 
     /// Looks at every attachment, of one network or of all, and with `changes` mends it. No ADD, DEL or GC of a network
     /// runs while it is looked at (cni.md P-59). Throws E-PRIVILEGE for one who may not, E-MISSING for a network that has no

@@ -38,17 +38,14 @@ public struct RuleList: Sendable {
     /// A line a rule: whose it is, by which plugin, and what it does.
     public var table: String {
         guard !rules.isEmpty else { return "no rules\n" }
-        var rows = [["ATTACHMENT", "PLUGIN", "RULE"]]
-        rows += rules.map { rule in
-            [
-                "\(rule.owner.attachment)".visible, rule.owner.plugin,
-                rule.resource.words.visible + (rule.isStanding ? "" : "  (missing: berth repair)"),
-            ]
-        }
-        let widths = (0..<2).map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) + "  " }.joined() + row[2] + "\n"
-        }.joined()
+        return TextTable.text(
+            ["ATTACHMENT", "PLUGIN", "RULE"],
+            rules.map {
+                [
+                    "\($0.owner.attachment)", $0.owner.plugin,
+                    $0.resource.words + ($0.isStanding ? "" : "  (missing: berth repair)"),
+                ]
+            })
     }
 
     /// What `iptables -t nat -n -L` would print if iptables had made what stands.

@@ -3,7 +3,7 @@ import Glibc
 
 /// Wakes when something is taken away from this network namespace, or from one that has a link to it: links, addresses,
 /// routes, parameters and nf_tables objects, as the kernel's notifications tell (man 7 rtnetlink, NETLINK_LISTEN_ALL_NSID).
-/// What is only added wakes nobody.
+/// Any change of a link wakes, too; what else is only added wakes nobody.
 public struct ChangeWatch: ~Copyable {
     private var routes: NetlinkSocket
     private var netfilter: NetlinkSocket
