@@ -1,6 +1,6 @@
 # berth: builds, tests, measures and installs. Every target does its own set-up.
 #
-#   make                 build/cni/<type> and build/bin/{berth,berth-core,berth-cni}
+#   make                 build/cni/<type> and build/bin/{berth,berth-core,berth-cni,berth-iptables}
 #   make demo            two containers' network, made and taken down in a private host
 #   make test            the core's tests (FILTER=name for some of them)
 #   make test-cli        the berth program as a process
@@ -19,7 +19,7 @@ BENCH ?=
 PLUGIN_DIR ?= $(CURDIR)/build/cni
 
 # One scratch folder for each set of traits: a change of traits compiles everything again.
-CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth-core --disable-default-traits
+CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --disable-default-traits
 BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth --scratch-path .build-berth
 
 .NOTPARALLEL:
@@ -33,8 +33,10 @@ deps:
 core: deps
 	@# SwiftPM does not know that the linker reads it.
 	@[ ! scripts/link-order.txt -nt .build/release/berth-core ] || rm -f .build/release/berth-core
-	swift build $(CORE_FLAGS)
+	swift build $(CORE_FLAGS) --product berth-core
+	swift build $(CORE_FLAGS) --product berth-iptables
 	@scripts/stage core .build/release/berth-core
+	@scripts/stage iptables .build/release/berth-iptables
 
 berth: deps
 	swift build $(BERTH_FLAGS)
@@ -81,7 +83,7 @@ man: berth
 	@scripts/man
 
 install:
-	@[ -x build/bin/berth ] && [ -x build/bin/berth-core ] || $(MAKE) --no-print-directory all
+	@[ -x build/bin/berth ] && [ -x build/bin/berth-core ] && [ -x build/bin/berth-iptables ] || $(MAKE) --no-print-directory all
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' CNI_BIN_DIR='$(CNI_BIN_DIR)' FORCE='$(FORCE)' scripts/install
 
 uninstall:

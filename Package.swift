@@ -38,6 +38,7 @@ let package = Package(
     products: [
         .executable(name: "berth-core", targets: ["BerthCore"]),
         .executable(name: "berth", targets: ["berth"]),
+        .executable(name: "berth-iptables", targets: ["IptablesBackend"]),
         // For Fuzz/, which is a package of its own.
         .library(name: "BerthModules", targets: ["JSON", "CNI", "NetCore"]),
     ],
@@ -72,6 +73,18 @@ let package = Package(
             name: "BerthCore",
             dependencies: ["PluginKit", "BridgePlugin", "NATPlugin", "IPAM", "CNI", "NetPlan", "CStart"],
             swiftSettings: core, linkerSettings: staticLink),
+        .systemLibrary(name: "CIptables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
+        .executableTarget(
+            name: "IptablesBackend", dependencies: ["NetPlan", "CIptables"], swiftSettings: core,
+            linkerSettings: [
+                .unsafeFlags(
+                    [
+                        "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker", "--gc-sections", "-Xlinker",
+                        "-s",
+                        "-Xlinker", "--as-needed", "-Xclang-linker", "-static-libstdc++",
+                    ],
+                    .when(configuration: .release))
+            ]),
         .executableTarget(
             name: "berth",
             dependencies: [

@@ -1,5 +1,7 @@
 #define _GNU_SOURCE
 #include "CKernel.h"
+#include <signal.h>
+#include <sys/prctl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -47,3 +49,5 @@ int berth_is_netns(int descriptor) {
     return ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET;
 }
 int berth_gettid(void) { return (int)syscall(SYS_gettid); }
+
+void berth_die_with_parent(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }

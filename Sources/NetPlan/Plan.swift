@@ -18,6 +18,16 @@ public struct Plan: Hashable, Sendable {
     public var owned: [Resource]
     /// An address had another holder before: neighbours are told once the attachment works.
     public var announces = false
+    /// What its netfilter half is made by.
+    public var backend = Backend.nftables
+
+    /// Whose rules make NAT and filtering (cni.md C-4).
+    public enum Backend: Hashable, Sendable {
+        /// The tables `inet berth` and `bridge berth`.
+        case nftables
+        /// iptables' own tables: of the variant, or of the host's.
+        case iptables(IptablesVariant?)
+    }
 
     public init(owner: Owner, namespace: String?, shared: [Resource] = [], owned: [Resource] = []) {
         self.owner = owner
@@ -28,9 +38,20 @@ public struct Plan: Hashable, Sendable {
 
     public var resources: [Resource] { shared + owned }
 
-    /// The netfilter half, as one transaction would make it.
+    /// The half of our own nftables tables, as one transaction would make it. With iptables only what is about frames.
     public var netfilter: NetfilterChanges {
-        resources.reduce(into: NetfilterChanges()) { $0.add($1.netfilter(owner: owner)) }
+        resources.reduce(into: NetfilterChanges()) { changes, resource in
+            if backend != .nftables {
+                guard case .senderCheck = resource else { return }
+            }
+            changes.add(resource.netfilter(owner: owner))
+        }
+    }
+
+    /// The half of iptables' tables, for each family that has something there; empty with nftables.
+    public var iptables: [IptablesChanges] {
+        guard backend != .nftables else { return [] }
+        return AddressFamily.allCases.map(iptables).filter { !$0.isEmpty }
     }
 }
 

@@ -31,10 +31,13 @@ extension PlannedPlugin {
                 ipamRan = true
             }
             regard(lease, UsedAddresses(lock), &observations)
-            let plan = try plan(request, configuration, lease: lease, observations)
+            var plan = try plan(request, configuration, lease: lease, observations)
+            let variant = kernel.iptablesVariant(plan.backend)
+            if let variant { plan.backend = .iptables(variant) }
             var section = AttachmentRecord.Section(since: AttachmentRecord.Section.now)
             let netfilter = plan.netfilter
             section.keys = netfilter.owned.map(\.identity)
+            section.iptables = plan.iptables.isEmpty ? nil : variant
             section.notes = notes(configuration, plan, observations)
             section.configuration = request.configuration.json
             section.configuration["prevResult"] = nil
@@ -47,6 +50,7 @@ extension PlannedPlugin {
             if plan.resources.isEmpty { return try result(request, configuration, plan, lease: lease, &kernel) }
             try answering { () throws(KernelError) in try records.write(&record) }
             kernel.yieldsPorts = { records.isContainer(owner.attachment.containerID, tag: $0) }
+            kernel.portsOf = { records.claims(tag: $0) }
             do throws(ApplyFailure) {
                 try kernel.apply(plan, netfilter)
                 OperationLog.note(plan.resources.map(\.words))
@@ -123,7 +127,7 @@ extension PlannedPlugin {
         _ error: CNIError, _ owner: Owner, _ section: AttachmentRecord.Section, _ kernel: inout LinuxKernel
     ) -> CNIError {
         do throws(Failures) {
-            try kernel.sweep(owner, keys: section.keys)
+            try kernel.sweep(owner, keys: section.keys, heirs: [], iptables: section.iptables.map { [$0] } ?? [])
             return error
         } catch let failures {
             return leaving("\(failures)", error)

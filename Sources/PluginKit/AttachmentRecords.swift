@@ -1,5 +1,7 @@
 import Glibc
+import JSON
 import NetCore
+import NetPlan
 
 /// The records of a host: `attachments/` below the state directory, a file an attachment.
 public struct AttachmentRecords: Sendable {
@@ -117,6 +119,16 @@ public struct AttachmentRecords: Sendable {
         return records
     }
 
+    /// What the attachment with that tag publishes; nil when no readable record tells.
+    func claims(tag: String) -> [IptablesChanges.Claim]? {
+        do throws(KernelError) {
+            guard let section = try read(tag: tag)?["portmap"] else { return nil }
+            return (section.notes["ports"]?.array ?? []).compactMap(IptablesChanges.Claim.init(note:))
+        } catch {
+            return nil
+        }
+    }
+
     /// Is the attachment with that tag one of this container? What cannot be read is not.
     func isContainer(_ containerID: String, tag: String) -> Bool {
         do throws(KernelError) {
@@ -154,5 +166,17 @@ private struct FileVersion: Equatable {
         seconds = found.st_mtim.tv_sec
         nanoseconds = found.st_mtim.tv_nsec
         size = Int(found.st_size)
+    }
+}
+
+extension IptablesChanges.Claim {
+    /// From portmap's note of a published port; nil when it is none.
+    init?(note: JSON) {
+        guard let target = note["target"]?.string.flatMap({ IPAddress($0) }),
+            let proto = note["protocol"]?.string.flatMap(TransportProtocol.init(rawValue:)),
+            let first = note["first"]?.integer.flatMap({ UInt16(exactly: $0) }),
+            let last = note["last"]?.integer.flatMap({ UInt16(exactly: $0) }), first <= last
+        else { return nil }
+        self.init(target.family, proto, first...last, at: note["hostIP"]?.string.flatMap { IPAddress($0) })
     }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import JSON
 import NetCore
+import NetPlan
 
 extension AttachmentRecord {
     /// What one plugin remembers.
@@ -10,6 +11,8 @@ extension AttachmentRecord {
         /// Nanoseconds since 1970.
         public var since: Int64
         public var keys: [NftElementKey] = []
+        /// In which of iptables' tables the attachment's rules stand; nil for none.
+        public var iptables: IptablesVariant?
         /// Values to be restored, addresses, ports: whatever the plugin needs.
         public var notes: JSONObject = [:]
         /// The configuration that ADD was called with, without the previous result: what a repair applies again.
@@ -36,10 +39,12 @@ extension AttachmentRecord.Section {
             return JSON.array(
                 [.string(set), .string(hexText(key.key))] + (key.keyEnd.map { [.string(hexText($0))] } ?? []))
         }
-        return JSON.object([
+        var object: JSONObject = [
             "plugin": .string(plugin), "state": .string(isDone ? "done" : "pending"), "since": .integer(since),
             "keys": .array(keys), "notes": .object(notes), "configuration": .object(configuration),
-        ]).bytes
+        ]
+        if let iptables { object["iptables"] = .string(iptables.rawValue) }
+        return JSON.object(object).bytes
     }
 
     /// The plugin of a section's line, told without reading the rest; nil for another line.
@@ -68,6 +73,7 @@ extension AttachmentRecord.Section {
             else { return nil }
             self.keys.append(NftElementKey(family: family, set: String(set), key: bytes, keyEnd: end))
         }
+        iptables = json["iptables"]?.string.flatMap(IptablesVariant.init(rawValue:))
         notes = json["notes"]?.object ?? [:]
         configuration = json["configuration"]?.object ?? [:]
     }

@@ -22,8 +22,9 @@ extension PlannedPlugin {
         kernel.yieldsPorts = { records.isContainer(containerID, tag: $0) }
         let record = try answering { () throws(KernelError) in try records.read(request.attachment) }
         let observations = try observe(request, configuration, &kernel)
-        let plan = planToCheck(
+        var plan = planToCheck(
             request, try plan(request, configuration, lease: previous, observations), record)
+        plan.keepVariant(record?[name])
         let findings = try answering { () throws(KernelError) in try kernel.findings(plan) }
         if !findings.isEmpty { throw CNIError(findings) }
         if let type = ipam(configuration) { _ = try call(type, .check, request) }
@@ -51,8 +52,11 @@ extension PlannedPlugin {
         let section = record?[name]
         try restore(request.inNamespace(of: record), section, &kernel)
         let heirs = try answering { () throws(KernelError) in try self.heirs(section, records) }
+        let variants = try answering { () throws(KernelError) in try iptablesVariants(section, &kernel) }
+        // What nobody remembers may be the reference plugins' work: a host that changes over leaves nothing behind.
+        let foreign = section == nil ? ReferenceRules.removal(of: owner, addresses: addresses(request)) : nil
         do throws(Failures) {
-            try kernel.sweep(owner, keys: section?.keys, heirs: heirs)
+            try kernel.sweep(owner, keys: section?.keys, heirs: heirs, iptables: variants, foreign: foreign)
             OperationLog.note(section.map { removals($0) } ?? [])
         } catch {
             // The address stays held: it must not be given away while stale rules lead to it.
@@ -63,6 +67,17 @@ extension PlannedPlugin {
             try records.drop(name, of: owner.attachment)
         }
         if let type = request.configuration.root.ipamType, ipamIsOurs { _ = try call(type, .del, request) }
+    }
+
+    private func iptablesVariants(_ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel)
+        throws(KernelError) -> [IptablesVariant]
+    {
+        guard section == nil else { return section?.iptables.map { [$0] } ?? [] }
+        return IptablesNames.tables(of: name).isEmpty ? [] : try kernel.iptablesVariantsInUse()
+    }
+
+    private func addresses(_ request: Request) -> [IPAddress] {
+        (request.configuration.previousResult?.ips ?? []).map(\.address.address)
     }
 
     /// What of the section is gone now, for the log.
@@ -104,5 +119,13 @@ extension ConfigurationObject {
     var ipamType: String? {
         guard let type = value("ipam")?["type"]?.string, !type.isEmpty else { return nil }
         return type
+    }
+}
+
+extension Plan {
+    /// Rules that stand are looked for where ADD made them, whatever environment and host say by now.
+    mutating func keepVariant(_ section: AttachmentRecord.Section?) {
+        guard let section, section.isDone else { return }
+        backend = section.iptables.map { .iptables($0) } ?? .nftables
     }
 }

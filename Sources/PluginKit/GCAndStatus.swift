@@ -81,8 +81,29 @@ extension PlannedPlugin {
         } catch {
             throw CNIError(.notAvailable, error.description)
         }
-        try readiness(request.configuration, present.filter { $0[name]?.isDone == true }, &kernel)
+        try readiness(request, present.filter { $0[name]?.isDone == true }, &kernel)
         if !isChained, let type = request.configuration.root.ipamType { _ = try call(type, .status, request) }
+    }
+
+    /// What makes the plugin's rules can be used, and once made they are whole.
+    public func requireRules(
+        _ backend: Plan.Backend, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+    ) throws(CNIError) {
+        guard let variant = kernel.iptablesVariant(backend) else {
+            return try requireTable(.inet, records, &kernel)
+        }
+        let harmed = records.filter { $0[name]?.iptables == variant }
+        let isStanding: Bool
+        do throws(KernelError) {
+            isStanding = try kernel.iptablesHolds(rulesOf: name, variant)
+        } catch {
+            throw CNIError(.notAvailable, "iptables-\(variant.rawValue) cannot be used: \(error)")
+        }
+        guard !isStanding, let first = harmed.first else { return }
+        throw CNIError(
+            .limitedConnectivity,
+            "the rules of iptables-\(variant.rawValue) are gone, and with them those of \(harmed.count) attachment\(harmed.count == 1 ? "" : "s")",
+            details: "first of them: \(first.attachment); something flushed the tables")
     }
 
     /// nf_tables answers, and our table, once made, is whole. For plugins that keep elements there.

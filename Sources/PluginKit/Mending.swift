@@ -53,10 +53,12 @@ extension PlannedPlugin {
             throw CNIError(.invalidNamespace, "failed to open netns \"\(netns)\": \(error)")
         }
         let records = AttachmentRecords(state)
+        kernel.portsOf = { records.claims(tag: $0) }
         kernel.yieldsPorts = { records.isContainer(record.attachment.containerID, tag: $0) }
         let observations = try observe(request, own, &kernel)
-        let plan = planToCheck(
+        var plan = planToCheck(
             request, try plan(request, own, lease: previous ?? CNIResult(), observations), record)
+        plan.keepVariant(section)
         return try body(plan, &kernel)
     }
 }

@@ -54,7 +54,8 @@ public protocol PlannedPlugin: Plugin {
     /// The plan as it must hold at CHECK, after later plugins have had their say.
     func planToCheck(_ request: Request, _ plan: Plan, _ record: AttachmentRecord?) -> Plan
     /// Why an ADD could not succeed, or attachments are harmed (P-56).
-    func readiness(_ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel)
+    func readiness(
+        _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel)
         throws(CNIError)
 }
 
@@ -76,7 +77,7 @@ extension PlannedPlugin {
     public func removeUnused(_ request: Request) throws(CNIError) {}
     public func planToCheck(_ request: Request, _ plan: Plan, _ record: AttachmentRecord?) -> Plan { plan }
     public func readiness(
-        _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+        _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {}
 
     func owner(_ request: Request) -> Owner { Owner(plugin: name, attachment: request.attachment) }

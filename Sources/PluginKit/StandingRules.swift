@@ -22,7 +22,8 @@ extension PlannedPlugin {
             kernel.trustedTables = NftFamily.allCases
             var rules: [StandingRule] = []
             for resource in plan.resources where resource.isNetfilter {
-                let part = Plan(owner: plan.owner, namespace: plan.namespace, owned: [resource])
+                var part = Plan(owner: plan.owner, namespace: plan.namespace, owned: [resource])
+                part.backend = plan.backend
                 let findings = try answering { () throws(KernelError) in try kernel.findings(part) }
                 rules.append(StandingRule(owner: plan.owner, resource: resource, isStanding: findings.isEmpty))
             }

@@ -64,7 +64,7 @@ struct KeyTests {
         Bad(
             ["disableContainerInterface": true, "ipam": ["type": "host-local"]], 7,
             "\"disableContainerInterface\": true", "\"ipam.type\": \"host-local\""),
-        Bad(["ipMasqBackend": "iptables"], 2, "\"ipMasqBackend\": \"iptables\""),
+        Bad(["ipMasqBackend": "ipchains"], 7, "\"ipMasqBackend\": \"ipchains\""),
         Bad(["ipMasqBackend": "pf"], 7, "\"ipMasqBackend\": \"pf\""),
         Bad(["snatTo": ["10.0.0"]], 7, "snatTo", "10.0.0"), Bad(["snatTo": "10.0.0.1"], 7, "\"snatTo\": \"10.0.0.1\""),
         Bad(["noMasqTo": ["10.0.0.1"]], 7, "noMasqTo", "10.0.0.1"), Bad(["fullyRandom": 1], 7, "\"fullyRandom\": 1"),

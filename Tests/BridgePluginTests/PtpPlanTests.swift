@@ -121,7 +121,7 @@ struct PtpPlanTests {
         KeyTests.Bad(["ipam": ["type": "host-local"], "mtu": 67], 7, "\"mtu\": 67"),
         KeyTests.Bad(["ipam": ["type": "host-local"], "ipMasq": "yes"], 7, "\"ipMasq\": \"yes\""),
         KeyTests.Bad(
-            ["ipam": ["type": "host-local"], "ipMasqBackend": "iptables"], 2, "\"ipMasqBackend\": \"iptables\""),
+            ["ipam": ["type": "host-local"], "ipMasqBackend": "ipchains"], 7, "\"ipMasqBackend\": \"ipchains\""),
         KeyTests.Bad(["ipam": ["type": "host-local"], "snatTo": ["x"]], 7, "\"snatTo\"", "x"),
         KeyTests.Bad(["ipam": ["type": "host-local"], "runtimeConfig": ["mac": "01:00:5e:00:00:01"]], 7, "mac"),
         KeyTests.Bad(["ipam": ["type": "host-local"], "dns": 5], 7, "\"dns\": 5"),

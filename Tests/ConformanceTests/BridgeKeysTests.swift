@@ -245,7 +245,7 @@ struct BridgeKeysTests {
         }
     }
 
-    @Test("N-1 rules do not grow with containers: one element each")
+    @Test("N-1 rules do not grow with containers: one element each", .onNftables)
     func constantRules() throws {
         try PrivateHost.run { host in
             let network = TestNetwork.everything

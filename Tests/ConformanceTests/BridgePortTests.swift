@@ -148,7 +148,9 @@ struct BridgePortTests {
         }
     }
 
-    @Test("2.1 N-1 rules of macspoofchk do not grow with containers: two elements each, and no table without the key")
+    @Test(
+        "2.1 N-1 rules of macspoofchk do not grow with containers: two elements each, and no table without the key",
+        .onNftables)
     func constantRules() throws {
         try PrivateHost.run { host in
             _ = try host.attach(.bridged(), "c0")
@@ -163,7 +165,7 @@ struct BridgePortTests {
         }
     }
 
-    @Test("C-2 elements of both tables are one transaction")
+    @Test("C-2 elements of both tables are one transaction", .onNftables)
     func oneTransaction() throws {
         try PrivateHost.run { host in
             _ = try host.baseline(BridgePortTests.checked)
@@ -195,7 +197,9 @@ struct BridgePortTests {
             let mac = attached.link("eth0")?["mac"]?.string ?? "none"
             try host.must("bridge fdb replace \(mac) dev other0 master static")
         },
-        Sabotage("elements deleted", 0, naming: "senders") { host, _ in try host.deleteElements(ownedBy: "bridge") },
+        Sabotage("elements deleted", 0, naming: "senders") { host, _ in
+            try host.deleteElements(ownedBy: "bridge", evenWithIptables: true)
+        },
         Sabotage(
             "the port let out of the check", 0, naming: "checked_ports",
             host: "nft delete element bridge berth checked_ports { HOSTEND }"),
@@ -306,7 +310,9 @@ struct BridgePortTests {
         }
     }
 
-    @Test("P-56 STATUS is 51 when the frames' table is gone or changed under an attachment, and well without any")
+    @Test(
+        "P-56 STATUS is 51 when the frames' table is gone or changed under an attachment, and well without any",
+        .onNftables)
     func status() throws {
         try PrivateHost.run { host in
             let fresh = try host.status(BridgePortTests.checked)

@@ -66,19 +66,27 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
         Sabotage("masquerade element deleted", 0, naming: "10.22.0.2") { host, _ in
             try host.deleteElements(ownedBy: "bridge")
         },
-        Sabotage("table deleted, seen by bridge", 0, naming: "inet berth", host: "nft delete table inet berth"),
+        Sabotage("table deleted, seen by bridge", 0, naming: TestBackend.current.tableName) { host, _ in
+            try host.takeAwayRules()
+        },
         Sabotage("lease deleted", 0, naming: "10.22.0.2", host: "rm /var/lib/cni/networks/net1/10.22.0.2"),
         Sabotage("lease given to another", 0, naming: "10.22.0.2") { _, _ in
             try Files.replace("/var/lib/cni/networks/net1/10.22.0.2", with: Array("stranger\r\neth0".utf8))
         },
         Sabotage("port's element deleted", 1, naming: "8080") { host, _ in try host.deleteElements(ownedBy: "portmap")
         },
-        Sabotage("table deleted, seen by portmap", 1, naming: "inet berth", host: "nft delete table inet berth"),
+        Sabotage("table deleted, seen by portmap", 1, naming: TestBackend.current.tableName) { host, _ in
+            try host.takeAwayRules()
+        },
         Sabotage(
             "route_localnet off", 1, naming: "route_localnet", host: "sysctl -qw net.ipv4.conf.cni0.route_localnet=0"),
         Sabotage("the rules of the NAT chains flushed", 1, naming: "chain") { host, _ in try host.flushChains(of: "nat")
         },
-        Sabotage("a rule replaced by another", 1, naming: "chain output") { host, _ in
+        Sabotage("a rule replaced by another", 1, naming: "chain \(TestBackend.current.outputChain)") { host, _ in
+            guard !TestBackend.current.isIptables else {
+                try host.must("\(TestBackend.current.program(.v4)) -t nat -R OUTPUT 1 -j ACCEPT")
+                return
+            }
             let listed = try JSON(parsing: Array(try host.must("nft -j list chain inet berth output").utf8))
             let handles = (listed["nftables"]?.array ?? []).compactMap { $0["rule"]?["handle"]?.integer }
             guard let last = handles.last else { throw HostRefused("no rule in output: there is nothing to sabotage") }
@@ -90,7 +98,9 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
         Sabotage("the rules of the filter chains flushed", 2, naming: "chain") { host, _ in
             try host.flushChains(of: "filter")
         },
-        Sabotage("table deleted, seen by firewall", 2, naming: "inet berth", host: "nft delete table inet berth"),
+        Sabotage("table deleted, seen by firewall", 2, naming: TestBackend.current.tableName) { host, _ in
+            try host.takeAwayRules()
+        },
         Sabotage("sysctl changed", 3, naming: "arp_filter", inside: "sysctl -qw net.ipv4.conf.eth0.arp_filter=0"),
         Sabotage("tuning's MTU changed", 3, naming: "eth0", inside: "ip link set eth0 mtu 1290"),
         Sabotage("tuning's MAC changed", 3, naming: "eth0", inside: "ip link set eth0 address c2:00:00:00:00:78"),
@@ -177,53 +187,5 @@ struct CheckTests {
             let attached = try host.attach(CheckTests.network(tuned: false), "c1", ports: Ports.tcp8080)
             try host.expectUnchanged { _ = try host.check(attached) }
         }
-    }
-}
-
-extension PrivateHost {
-    /// Deletes every element of berth's tables whose comment begins with a plugin's name, as `nft` would by hand.
-    func deleteElements(ownedBy plugin: String) throws {
-        let listed = try JSON(parsing: Array(try must("nft -j list ruleset").utf8))
-        var deleted = 0
-        for object in listed["nftables"]?.array ?? [] {
-            guard let set = object["set"] ?? object["map"], let name = set["name"]?.string else { continue }
-            for element in set["elem"]?.array ?? [] {
-                // A map's element is [key, data]; whichever carries `elem` has the comment.
-                let key = element.array?.first ?? element
-                guard let comment = key["elem"]?["comment"]?.string, comment.hasPrefix("\(plugin) ") else { continue }
-                let value = key["elem"]?["val"] ?? key
-                let word: JSON = [
-                    "nftables": [
-                        [
-                            "delete": [
-                                "element": [
-                                    "family": set["family"] ?? "inet", "table": "berth", "name": .string(name),
-                                    "elem": [element.array.map { [value, $0[1]] } ?? value],
-                                ]
-                            ]
-                        ]
-                    ]
-                ]
-                try must("nft -j -f -", input: word.text)
-                deleted += 1
-            }
-        }
-        guard deleted > 0 else {
-            throw HostRefused("no element of \(plugin) in the table: there is nothing to sabotage")
-        }
-    }
-
-    /// Empties every base chain of `inet berth` of this type (nat, filter).
-    func flushChains(of type: String) throws {
-        let listed = try JSON(parsing: Array(try must("nft -j list ruleset").utf8))
-        var flushed = 0
-        for object in listed["nftables"]?.array ?? [] {
-            guard let chain = object["chain"], chain["type"]?.string == type, chain["table"]?.string == "berth" else {
-                continue
-            }
-            try must("nft flush chain inet berth \(chain["name"]?.string ?? "none")")
-            flushed += 1
-        }
-        guard flushed > 0 else { throw HostRefused("no \(type) chain in inet berth: there is nothing to sabotage") }
     }
 }

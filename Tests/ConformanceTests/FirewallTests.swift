@@ -94,11 +94,8 @@ struct FirewallTests {
             let before = try host.portFlags(attached)
             host.expect(before.contains("isolated off"), "the port before: \(before)")
             if how == "failed ADD" {
-                // A set of the wrong type stands in the way of the elements, which come last.
-                try host.must(
-                    "nft -f -",
-                    input: "delete table inet berth; add table inet berth; "
-                        + "add set inet berth members4 { type ether_addr; }\n")
+                // Rules come last.
+                try host.spoilRules()
                 let answer = try host.call(firewall.call(0, "ADD", previous: attached.result))
                 host.expect(answer.code != nil, "ADD succeeded: \(answer)")
                 host.expect(try host.portFlags(attached), is: before, "the port")
@@ -161,16 +158,21 @@ struct FirewallTests {
             let attached = try FirewallTests.setUp(host, keys)
             let chain = name ?? "CNI-ADMIN"
             host.expect(try FirewallTests.reaches(host, "outside", attached, .v4), is: true, "before the rule")
-            _ = try host.run(["nft", "add", "chain", "inet", "berth", chain])
-            try host.must("nft add rule inet berth \(chain) ip saddr 192.0.2.9 tcp dport 7000 drop")
+            let filter = "\(TestBackend.current.program(.v4)) -t filter"
+            if TestBackend.current.isIptables {
+                try host.must("\(filter) -A \(chain) -s 192.0.2.9 -p tcp --dport 7000 -j DROP")
+            } else {
+                _ = try host.run(["nft", "add", "chain", "inet", "berth", chain])
+                try host.must("nft add rule inet berth \(chain) ip saddr 192.0.2.9 tcp dport 7000 drop")
+            }
             let next = try host.attach(FirewallTests.network(keys), "c4")
             host.expect(try FirewallTests.reaches(host, "outside", attached, .v4), is: false, "with the rule")
             host.expect(
                 try FirewallTests.reachesPublished(host, "outside", attached, .v4), is: true,
                 "what the rule does not name")
             try host.detach(next)
-            host.expect(
-                try host.must("nft list chain inet berth \(chain)").contains("192.0.2.9"), "DEL took the user's rule")
+            let list = TestBackend.current.isIptables ? "\(filter) -S \(chain)" : "nft list chain inet berth \(chain)"
+            host.expect(try host.must(list).contains("192.0.2.9"), "DEL took the user's rule")
         }
     }
 

@@ -68,7 +68,7 @@ struct ForeignFirewallTests {
 
     @Test(
         "N-6 N-8 firewalld, and legacy iptables that drops, are named with what they need, and left alone",
-        arguments: Foreign.all, [PluginType.firewall, .portmap])
+        .onNftables, arguments: Foreign.all, [PluginType.firewall, .portmap])
     func otherFirewalls(_ foreign: Foreign, _ plugin: PluginType) throws {
         try PrivateHost.run { host in
             let attached = try host.attach(.bridged(), "c1")

@@ -18,10 +18,10 @@ struct InputTests {
 
     static let laterKeys: [(String, String, JSON)] = [
         ("bridge", "vlan", JSON.integer(100)), ("bridge", "vlanTrunk", [["id": 101]]),
-        ("bridge", "preserveDefaultVlan", true), ("bridge", "ipMasqBackend", "iptables"),
-        ("portmap", "backend", "iptables"), ("portmap", "externalSetMarkChain", "KUBE-MARK-MASQ"),
-        ("portmap", "conditionsV4", ["-s", "192.0.2.0/24"]), ("portmap", "conditionsV6", ["!", "-i", "eth0"]),
-        ("portmap", "hostIP", "::1"), ("portmap", "localhostRelay", true), ("firewall", "backend", "iptables"),
+        ("bridge", "preserveDefaultVlan", true),
+        ("portmap", "conditionsV4", ["ip", "saddr", "192.0.2.0/24"]),
+        ("portmap", "conditionsV6", ["-m", "recent", "--set"]),
+        ("portmap", "hostIP", "::1"), ("portmap", "localhostRelay", true),
         ("firewall", "backend", "firewalld"), ("firewall", "firewalldZone", "dmz"),
     ]
 

@@ -21,7 +21,9 @@ struct InstallTests {
             try host.must("cp -r \(Example.repository)/docs/man \(root)/docs/")
             try host.must("cp -r \(Example.repository)/completions \(root)/")
             try host.must("cp \(Example.repository)/scripts/install \(root)/scripts/")
-            try host.must("cp \(Example.repository)/build/bin/berth-core \(root)/build/bin/")
+            try host.must(
+                "cp \(Example.repository)/build/bin/berth-core \(Example.repository)/build/bin/berth-iptables \(root)/build/bin/"
+            )
             // The command itself is not run here.
             try host.must("tee \(root)/build/bin/berth", input: "#!/bin/sh\n")
         }
@@ -50,7 +52,8 @@ struct InstallTests {
             guard host.expect(outcome.exitCode == 0, "\(outcome)") else { return }
             host.expect(
                 try Files.names(in: tree.plugins).sorted(),
-                is: (PluginType.allCases.map(\.rawValue) + ["berth-core"]).sorted(), "files of the folder of plugins")
+                is: (PluginType.allCases.map(\.rawValue) + ["berth-core", "berth-iptables"]).sorted(),
+                "files of the folder of plugins")
             for plugin in PluginType.allCases {
                 let target = try host.must("readlink \(tree.plugins)/\(plugin.rawValue)")
                 host.expect(target, is: "berth-core\n", "\(plugin) leads to")

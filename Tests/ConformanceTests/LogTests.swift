@@ -17,7 +17,7 @@ struct LogTests {
             host.environment["BERTH_LOG"] = LogTests.file
             let attached = try host.attach(CheckTests.network(tuned: false), "c1", ports: Ports.tcp8080)
             _ = try host.check(attached)
-            try host.must("nft delete table inet berth")
+            try host.takeAwayRules()
             _ = try host.check(attached)
             try host.detach(attached)
             let lines = try LogTests.lines()
@@ -43,7 +43,8 @@ struct LogTests {
             host.expect(changes(1).contains { $0.contains("a cable: veth") }, "bridge: \(changes(1))")
             host.expect(changes(2).contains { $0.contains("8080/tcp leads to") }, "portmap: \(changes(2))")
             host.expect(changes(5), is: [], "CHECK changes nothing")
-            host.expect(lines[10]["error"]?.string?.contains("inet berth") == true, "the error: \(lines[10])")
+            host.expect(
+                lines[10]["error"]?.string?.contains(TestBackend.current.tableName) == true, "the error: \(lines[10])")
             host.expect(changes(15).contains { $0.hasSuffix("is gone") }, "DEL of bridge: \(changes(15))")
         }
     }

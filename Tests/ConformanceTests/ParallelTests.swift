@@ -139,7 +139,9 @@ struct ParallelTests {
                 let executed = String(decoding: try Files.read(trace), as: UTF8.self).split(separator: "\n").filter {
                     $0.contains("execve")
                 }
-                host.expect(executed.count, is: 1, "\(command): programs executed: \(executed)")
+                // libiptc is in a program of its own, which a call with rules executes once.
+                let allowed = TestBackend.current == .iptablesLegacy && !plugin.isIPAM ? 2 : 1
+                host.expect((1...allowed).contains(executed.count), "\(command): programs executed: \(executed)")
             }
         }
     }

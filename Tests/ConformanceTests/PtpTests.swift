@@ -189,7 +189,7 @@ struct PtpTests {
         Sabotage("masquerade element deleted", 0, naming: "10.22.0.2") { host, _ in
             try host.deleteElements(ownedBy: "ptp")
         },
-        Sabotage("table deleted", 0, naming: "inet berth", host: "nft delete table inet berth"),
+        Sabotage("table deleted", 0, naming: TestBackend.current.tableName) { host, _ in try host.takeAwayRules() },
         Sabotage(
             "route_localnet off", 1, naming: "route_localnet", host: "sysctl -qw net.ipv4.conf.HOSTEND.route_localnet=0"
         ),

@@ -37,7 +37,6 @@ struct FirewallTests {
             PortmapTests.Bad(["ingressPolicy": "closed"], 7, "\"ingressPolicy\": \"closed\"", "same-bridge"),
             PortmapTests.Bad(["ingressPolicy": "Open"], 7, "\"ingressPolicy\": \"Open\""),
             PortmapTests.Bad(["ingressPolicy": 1], 7, "\"ingressPolicy\": 1"),
-            PortmapTests.Bad(["backend": "iptables"], 2, "\"backend\": \"iptables\""),
             PortmapTests.Bad(["backend": "firewalld"], 2, "\"backend\": \"firewalld\""),
             PortmapTests.Bad(["backend": "x"], 7, "\"backend\": \"x\""),
             PortmapTests.Bad(["publishedAcrossNetworks": "no"], 7, "\"publishedAcrossNetworks\": \"no\""),

@@ -40,9 +40,39 @@ extension PrivateHost {
             "fdb \($0)"
         }
         lines += HostState.ruleset(try must("nft list ruleset"))
+        lines += try legacyRules()
+        // nft does not tell the comments of iptables' rules.
+        if TestBackend.current == .iptablesNft {
+            for family in AddressFamily.allCases {
+                let saved = try must("\(TestBackend.iptablesNft.program(family))-save")
+                lines += saved.split(separator: "\n").filter { $0.hasPrefix("-A") }.map {
+                    "iptables \(family.rawValue) \($0)"
+                }
+            }
+        }
         lines += try HostState.sysctls()
         for folder in folders { lines += try HostState.files(below: folder) }
         return HostState(lines: lines.sorted())
+    }
+}
+
+extension PrivateHost {
+    /// The rules of iptables-legacy, in the tables that exist: to ask for another would make it.
+    fileprivate func legacyRules() throws -> [String] {
+        var lines: [String] = []
+        for (family, names) in [(AddressFamily.v4, "ip_tables_names"), (.v6, "ip6_tables_names")] {
+            let tables = try ignoring(.noSuchFile) { () throws(KernelError) in
+                String(decoding: try Files.read("/proc/thread-self/net/\(names)"), as: UTF8.self)
+            }
+            for table in (tables ?? "").split(separator: "\n") {
+                let saved = try must("\(TestBackend.iptablesLegacy.program(family))-save -t \(table)")
+                for line in saved.split(separator: "\n") where line.hasPrefix("-A") || line.hasPrefix(":") {
+                    // ":CHAIN POLICY [packets:bytes]"
+                    lines.append("legacy \(family.rawValue) \(table) \(line.split(separator: "[")[0])")
+                }
+            }
+        }
+        return lines
     }
 }
 
@@ -70,6 +100,8 @@ extension HostState {
         let words = line.split(whereSeparator: { " \\\t".contains($0) }).map(String.init)
         guard words.count > 3, ["inet", "inet6"].contains(words[2]) else { return nil }
         let passing: Set = ["tentative", "dadfailed", "deprecated", "dynamic", words[1]]
+        // The kernel's own, which comes when the link has carrier.
+        guard !words[3].hasPrefix("fe80:") else { return nil }
         let kept = words[2...].prefix { $0 != "valid_lft" }.filter { !passing.contains($0) }
         return "address \(words[1]) \(kept.joined(separator: " "))"
     }

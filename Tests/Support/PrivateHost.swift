@@ -56,6 +56,8 @@ public final class PrivateHost {
         for folder in ["/run", "/var/lib"] {
             try PrivateHost.mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
         }
+        _ = TestBackend.isPrepared
+        environment.merge(TestBackend.current.environment) { $1 }
         for folder in ["/run/netns", "/run/lock", "/var/lib/cni", scratch] { try Files.makeDirectories(folder) }
         try must("ip link set lo up")
     }

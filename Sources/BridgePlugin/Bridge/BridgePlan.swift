@@ -77,6 +77,7 @@ extension BridgePlugin {
             .forgottenNeighbour(ForgottenNeighbour(link: configuration.bridge, address: $0.address.address))
         }
         if let masquerade = configuration.cable.masquerade {
+            plan.backend = masquerade.backend
             plan.owned += ips.map { .masquerade(masquerade.resource($0.address)) }
         }
         return plan

@@ -175,10 +175,10 @@ public struct BridgePlugin: PlannedPlugin {
     }
 
     public func readiness(
-        _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+        _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
-        let root = configuration.root
-        if try root.bool("ipMasq") { try requireTable(.inet, records, &kernel) }
+        let root = request.configuration.root
+        if try root.bool("ipMasq") { try requireRules(request.backend("ipMasqBackend"), records, &kernel) }
         if try root.bool("macspoofchk") { try requireTable(.bridge, records, &kernel) }
         guard let bridge = LinkName(try root.string("bridge") ?? "cni0") else { return }
         let link = try answering { () throws(KernelError) in try kernel.link(bridge, .host) }
@@ -203,7 +203,8 @@ public struct BridgePlugin: PlannedPlugin {
             if needs, try answering({ () throws(KernelError) in try kernel.sysctl(setting.path, .host) }) != "1" {
                 throw CNIError(
                     .limitedConnectivity,
-                    "\(setting.path) is off: containers of \(configuration.name) reach nothing beyond their bridge")
+                    "\(setting.path) is off: containers of \(request.configuration.name) reach nothing beyond their bridge"
+                )
             }
         }
         let ports = try answering { () throws(KernelError) in try kernel.host.links(master: link.index).count }

@@ -20,7 +20,7 @@ public struct CableKeys: Sendable {
     public init(_ request: Request) throws(CNIError) {
         let root = request.configuration.root
         try request.arguments.requireKnown(["IP", "GATEWAY", "MAC"])
-        masquerade = try Masquerading(root)
+        masquerade = try Masquerading(request)
         let size = try root.integer("mtu", in: 0...65535) ?? 0
         if size != 0, size < 68 { throw root.error("mtu", "is too small: IPv4 needs 68 bytes, IPv6 1280") }
         mtu = size == 0 ? nil : size

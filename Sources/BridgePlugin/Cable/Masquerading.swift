@@ -1,6 +1,7 @@
 import CNI
 import NetCore
 import NetPlan
+import PluginKit
 
 /// `ipMasq` and what goes with it.
 public struct Masquerading: Sendable {
@@ -9,10 +10,13 @@ public struct Masquerading: Sendable {
     public let fullyRandom: Bool
     /// Destinations that see the container's own address (`noMasqTo`).
     public let exceptions: [IPPrefix]
+    /// What rewrites the source.
+    public let backend: Plan.Backend
 
     /// Nil when it is not asked for; its keys are checked all the same. Throws code 7 or 2 with key and value.
-    init?(_ root: ConfigurationObject) throws(CNIError) {
-        try Masquerading.requireBackend(root)
+    init?(_ request: Request) throws(CNIError) {
+        let root = request.configuration.root
+        backend = try request.backend("ipMasqBackend")
         let isOn = try root.bool("ipMasq")
         fullyRandom = try root.bool("fullyRandom")
         translations = try Masquerading.list(root, "snatTo", "an address", IPAddress.init)
@@ -36,17 +40,5 @@ public struct Masquerading: Sendable {
             elements.append(element)
         }
         return elements
-    }
-
-    private static func requireBackend(_ root: ConfigurationObject) throws(CNIError) {
-        guard let backend = try root.string("ipMasqBackend") else { return }
-        switch backend {
-        case "nftables", "auto": break
-        case "iptables":
-            throw root.unsupported(
-                "ipMasqBackend",
-                "asks for a backend that is not supported yet; leave the key out or use \"nftables\"")
-        default: throw root.error("ipMasqBackend", "is not one of auto, nftables, iptables")
-        }
     }
 }

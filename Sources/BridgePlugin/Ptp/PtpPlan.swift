@@ -62,6 +62,7 @@ extension PtpPlugin {
             .route(PlannedRoute(.host, link: end, route: Route(destination: IPPrefix(host: $0.address.address))))
         }
         if let masquerade = configuration.masquerade {
+            plan.backend = masquerade.backend
             plan.owned += ips.map { .masquerade(masquerade.resource($0.address)) }
         }
         return plan

@@ -111,9 +111,11 @@ public struct PtpPlugin: PlannedPlugin {
     }
 
     public func readiness(
-        _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+        _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
-        if try configuration.root.bool("ipMasq") { try requireTable(.inet, records, &kernel) }
+        if try request.configuration.root.bool("ipMasq") {
+            try requireRules(request.backend("ipMasqBackend"), records, &kernel)
+        }
         for family in AddressFamily.allCases {
             let needs = records.contains { record in
                 record[name]?.notes["addresses"]?.array?.contains { IPPrefix($0.string ?? "")?.family == family }
@@ -123,7 +125,7 @@ public struct PtpPlugin: PlannedPlugin {
             if needs, try answering({ () throws(KernelError) in try kernel.sysctl(setting.path, .host) }) != "1" {
                 throw CNIError(
                     .limitedConnectivity,
-                    "\(setting.path) is off: containers of \(configuration.name) reach nothing beyond this host",
+                    "\(setting.path) is off: containers of \(request.configuration.name) reach nothing beyond this host",
                     details: "sysctl -w \(setting.path)=1, or berth repair")
             }
         }

@@ -12,13 +12,26 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netfilter/x_tables.h>
+#include <linux/netfilter/xt_MARK.h>
+#include <linux/netfilter/xt_addrtype.h>
+#include <linux/netfilter/xt_conntrack.h>
+#include <linux/netfilter/xt_mark.h>
+#include <linux/netfilter/xt_multiport.h>
+#include <linux/netfilter/xt_sctp.h>
+#include <linux/netfilter/xt_tcpudp.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/veth.h>
+#include <sys/inotify.h>
 #include <sys/types.h>
 #include <stdint.h>
 
@@ -46,3 +59,4 @@ int berth_ipv4_route_localnet(void);
 int berth_ipv6_accept_ra(void);
 int berth_gettid(void);
 int berth_legacy_forward_drops(void); // 1: the legacy IPv4 filter table exists and its FORWARD policy is DROP
+void berth_die_with_parent(void);     // SIGKILL when the parent ends (man 2 prctl, PR_SET_PDEATHSIG)

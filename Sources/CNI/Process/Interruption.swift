@@ -1,4 +1,5 @@
 import Glibc
+import NetCore
 
 /// SIGTERM and SIGINT wait while this lives, so that a plugin's work is never cut in the middle (P-21). When it goes,
 /// what waited is taken away and the thread's mask is as before.
@@ -29,4 +30,8 @@ struct Interruption: ~Copyable {
         var mask = before
         pthread_sigmask(SIG_SETMASK, &mask, nil)
     }
+}
+
+extension PendingSignal {
+    static let error = CNIError(.internal, "interrupted", details: "a signal asked this process to end")
 }

@@ -12,6 +12,7 @@ extension ListPlan {
             return [
                 "type": .string(member.type), "known": true, "shared": list(plan.shared), "owned": list(plan.owned),
                 "nft": .array(plan.netfilter.isEmpty ? [] : plan.netfilter.commands.map { .string($0) }),
+                "iptables": .array(plan.iptables.flatMap(\.shellCommands).map { .string($0) }),
             ]
         }
         var object: JSONObject = [

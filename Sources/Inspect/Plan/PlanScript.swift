@@ -23,6 +23,10 @@ extension ListPlan {
                 let commands = resources.flatMap { $0.commands(shell) }
                 if !commands.isEmpty { lines += ["", "# \(member.type): \(title)"] + commands }
             }
+            for changes in plan.iptables {
+                lines += ["", "# \(member.type): \(changes.family == .v4 ? "iptables" : "ip6tables")"]
+                lines += changes.shellCommands
+            }
             let rules = plan.netfilter.shellCommands
             guard !rules.isEmpty else { continue }
             for family in plan.netfilter.families where !tables.contains(family) {

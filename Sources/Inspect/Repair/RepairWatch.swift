@@ -1,5 +1,6 @@
 import Glibc
 public import NetCore
+import NetPlan
 
 /// Repairs within a second of whatever was taken away, woken by the kernel's notifications and by nothing else.
 public struct RepairWatch: ~Copyable {
@@ -12,7 +13,7 @@ public struct RepairWatch: ~Copyable {
     /// From now on nothing is missed. Throws E-PRIVILEGE for one who may not listen.
     public init(of state: StateDirectory, network: String? = nil) throws(InspectError) {
         do throws(KernelError) {
-            changes = try ChangeWatch()
+            changes = try ChangeWatch(lockFile: IptablesVariant.lockFile)
         } catch {
             throw InspectError(error)
         }

@@ -48,22 +48,21 @@ public struct RuleList: Sendable {
             })
     }
 
-    /// What `iptables -t nat -n -L` would print if iptables had made what stands.
-    public func iptables(_ family: AddressFamily) -> String { nat(family).listed }
+    /// What `iptables -t nat -n -L` prints of what stands, whether iptables made it or not.
+    public func iptables(_ family: AddressFamily) -> String { image(family).listed(.nat) }
 
     /// The same as `iptables-restore` reads it.
-    public func iptablesCommands(_ family: AddressFamily) -> String { nat(family).commands }
+    public func iptablesCommands(_ family: AddressFamily) -> String { image(family).commands(.nat) }
 
-    private func nat(_ family: AddressFamily) -> IptablesNAT {
-        var owned: [(owner: Owner, resources: [Resource])] = []
+    private func image(_ family: AddressFamily) -> IptablesImage {
+        var plans: [Plan] = []
         for rule in rules where rule.isStanding {
-            if owned.last?.owner == rule.owner {
-                owned[owned.count - 1].resources.append(rule.resource)
-            } else {
-                owned.append((rule.owner, [rule.resource]))
-            }
+            if plans.last?.owner != rule.owner { plans.append(Plan(owner: rule.owner, namespace: nil)) }
+            plans[plans.count - 1].owned.append(rule.resource)
         }
-        return IptablesNAT(family, owned)
+        return plans.reduce(into: IptablesImage(family)) { image, plan in
+            image.apply(image.standing.edits(toMake: plan.iptables(family)))
+        }
     }
 
     /// For programs; its keys are a promise (docs/cli.md).

@@ -2,7 +2,7 @@ public import CNI
 import IPAM
 import NATPlugin
 public import NetCore
-import NetPlan
+public import NetPlan
 
 /// Whether this host's networks can take containers, and what stands in the way (`berth status`).
 public struct HostStatus: Sendable {
@@ -18,6 +18,8 @@ public struct HostStatus: Sendable {
 
     /// By their files' names, as engines find them.
     public let networks: [NetworkStatus]
+    /// Which tables the host's `iptables` speaks to, and how that is known.
+    public let iptables: IptablesVariant.Choice
     /// Files that no engine can use, a sentence each.
     public let warnings: [String]
     public let table: Table
@@ -61,6 +63,7 @@ public struct HostStatus: Sendable {
                     environment: environment))
         }
         self.networks = networks
+        iptables = IptablesVariant.ofHost()
         warnings = network == nil ? configured.warnings : []
         table = try HostStatus.table(.inet, &kernel)
         bridgeTable = try HostStatus.table(.bridge, &kernel)

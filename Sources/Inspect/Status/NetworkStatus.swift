@@ -3,6 +3,8 @@ import Glibc
 public import IPAM
 import JSON
 import NetCore
+public import NetPlan
+import PluginKit
 
 /// Could a network take a container now, and what does it have (`berth status`).
 public struct NetworkStatus: Hashable, Sendable {
@@ -24,6 +26,7 @@ public struct NetworkStatus: Hashable, Sendable {
 
     public enum Backend: Hashable, Sendable {
         case nftables
+        case iptables(IptablesVariant)
         /// Nothing in the list filters or translates.
         case none
         /// That is the business of plugins that are not berth's.
@@ -33,7 +36,8 @@ public struct NetworkStatus: Hashable, Sendable {
     public let name: String
     public let file: String
     public let plugins: [Plugin]
-    public let backend: Backend
+    /// What makes its NAT and filtering; more than one where the list's plugins differ.
+    public private(set) var backends: [Backend] = []
     /// How many attachments stand.
     public let attachments: Int
     public let pools: [PoolUsage]
@@ -66,11 +70,10 @@ public struct NetworkStatus: Hashable, Sendable {
                 || (Owner.cablePlugins.contains(plugin.type)
                     && (object["ipMasq"]?.bool == true || object["macspoofchk"]?.bool == true))
         }
-        if filtering.contains(where: { $0.1.isOwn }) {
-            backend = .nftables
-        } else {
-            backend = plugins.allSatisfy(\.isOwn) ? .none : .unknown
-        }
+        // Plugins of one list may choose apart: "backend" of one, "ipMasqBackend" of the other.
+        let own = filtering.filter { $0.1.isOwn }.map { survey.backend($0.0) }
+        backends = own.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+        if own.isEmpty { backends = [plugins.allSatisfy(\.isOwn) ? .none : .unknown] }
     }
 }
 
@@ -136,6 +139,24 @@ private struct PluginSurvey {
         let inProcess = ipam.isEmpty || OwnPlugins.plugin(ipam) != nil
         try runner(path: inProcess ? [] : path).status(object, of: try NetworkConfigurationList(json))
         return .ready
+    }
+
+    /// As the plugin itself would choose.
+    func backend(_ object: JSONObject) -> NetworkStatus.Backend {
+        let key = Owner.cablePlugins.contains(object["type"]?.string ?? "") ? "ipMasqBackend" : "backend"
+        do throws(CNIError) {
+            var json = object
+            json["name"] = .string(list.name)
+            json["cniVersion"] = .string(list.version.rawValue)
+            let request = Request(
+                command: .status, containerID: "", configuration: try NetworkConfiguration(json),
+                environment: environment)
+            let chosen = try request.backend(key, demanding: BackendChoice.demanding(object), others: ["firewalld"])
+            guard case .iptables = chosen else { return .nftables }
+            return .iptables(IptablesVariant.ofHost().variant)
+        } catch {
+            return .unknown
+        }
     }
 
     private func runner(path: [String]) -> ChainRunner {

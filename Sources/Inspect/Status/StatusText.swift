@@ -13,7 +13,8 @@ extension HostStatus {
                 networks.map { network in
                     [
                         network.name, network.isReady ? "yes" : "no",
-                        network.plugins.map(\.type).joined(separator: ","), network.backend.word,
+                        network.plugins.map(\.type).joined(separator: ","),
+                        network.backends.map(\.word).joined(separator: ","),
                         "\(network.attachments)", network.pools.map(\.freeOfTotal).joined(separator: ","),
                     ]
                 })
@@ -40,6 +41,7 @@ extension HostStatus {
         let families = AddressFamily.allCases.map { family in
             "IPv\(family.rawValue) \(forwarding[family].map { $0 ? "on" : "off" } ?? "not in this kernel")"
         }
+        text += "\niptables is \(iptables.variant.rawValue): \(iptables.reason)"
         text += "\nnftables table inet berth: \(table.sentence)\n"
         // Few lists ask for it.
         if case .absent = bridgeTable {} else { text += "nftables table bridge berth: \(bridgeTable.sentence)\n" }
@@ -54,6 +56,7 @@ extension HostStatus {
         let flags = AddressFamily.allCases.map { ("ipv\($0.rawValue)", forwarding[$0].map { JSON.bool($0) } ?? .null) }
         return [
             "ready": .bool(isReady), "networks": .array(networks.map(\.json)),
+            "iptables": ["variant": .string(iptables.variant.rawValue), "reason": .string(iptables.reason)],
             "warnings": .array(warnings.map { .string($0) }),
             "table": .object(table.json), "bridgeTable": .object(bridgeTable.json),
             "forwarding": .object(JSONObject(flags)),
@@ -66,7 +69,7 @@ extension NetworkStatus {
     fileprivate var json: JSON {
         [
             "network": .string(name), "file": .string(file), "ready": .bool(isReady),
-            "backend": backend == .none ? .null : .string(backend.word),
+            "backend": backends == [.none] ? .null : .string(backends.map(\.word).joined(separator: ",")),
             "attachments": .integer(Int64(attachments)),
             "ranges": .array(pools.map { .object($0.object()) }),
             "plugins": .array(
@@ -92,6 +95,7 @@ extension NetworkStatus.Backend {
     fileprivate var word: String {
         switch self {
         case .nftables: "nftables"
+        case .iptables(let variant): "iptables-\(variant.rawValue)"
         case .none: "-"
         case .unknown: "unknown"
         }

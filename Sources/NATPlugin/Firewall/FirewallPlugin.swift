@@ -9,12 +9,13 @@ public struct FirewallConfiguration: Sendable {
     public let policy: Isolation.Policy
     public let adminChain: String
     public let publishedAcrossNetworks: Bool
+    public let backend: Plan.Backend
 
     /// Throws code 7 for a mistake and 2 for what cannot be done, with key and value.
     public init(_ request: Request) throws(CNIError) {
         let root = request.configuration.root
         try request.arguments.requireKnown(["IP", "GATEWAY", "MAC"])
-        try refuseForeignBackend(root)
+        backend = try request.backend("backend", others: ["firewalld"])
         // The reference puts containers into this zone; its default asks for nothing that nftables does not do.
         if let zone = try root.string("firewalldZone"), zone != "trusted" {
             throw root.unsupported("firewalldZone", "needs the firewalld backend, which is not supported yet")
@@ -110,6 +111,7 @@ public struct FirewallPlugin: PlannedPlugin {
         _ observations: FirewallObservations
     ) throws(CNIError) -> Plan {
         var plan = Plan(owner: Owner(plugin: name, attachment: request.attachment), namespace: request.netns)
+        plan.backend = configuration.backend
         let bridge = observations.bridge ?? assumedBridge(request, lease)
         plan.shared.append(.adminChain(AdminChain(name: configuration.adminChain)))
         if let bridge, configuration.policy == .open {
@@ -172,8 +174,8 @@ public struct FirewallPlugin: PlannedPlugin {
     }
 
     public func readiness(
-        _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+        _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
-        try requireTable(.inet, records, &kernel)
+        try requireRules(FirewallConfiguration(request).backend, records, &kernel)
     }
 }

@@ -2,6 +2,7 @@ import CNI
 import JSON
 import NetCore
 import NetPlan
+import PluginKit
 
 /// A port mapping as a runtime asks for it.
 public struct PortMapping: Hashable, Sendable {
@@ -28,6 +29,18 @@ public struct PortmapConfiguration: Sendable {
     /// Sockets of host programs at a port that is to be published: a warning, or a refusal.
     public let refusesHostSockets: Bool
 
+    /// How iptables knows packets whose source is to be rewritten.
+    public let marking: Hairpin.Marking
+    /// What packets of a family must fulfil besides.
+    public let conditions: [Conditions]
+    public let backend: Plan.Backend
+
+    /// The words of conditionsV4 or conditionsV6.
+    public struct Conditions: Hashable, Sendable {
+        public let family: AddressFamily
+        public let rule: IptablesRule
+    }
+
     /// Throws code 7 for a mistake and 2 for what cannot be done, with key and value.
     public init(_ request: Request) throws(CNIError) {
         let root = request.configuration.root
@@ -35,21 +48,17 @@ public struct PortmapConfiguration: Sendable {
         translatesSource = try root.bool("snat", default: true)
         everySource = try root.bool("masqAll")
         let bit = try root.integer("markMasqBit", in: 0...31)
-        if let chain = try root.string("externalSetMarkChain") {
-            if bit != nil {
-                throw root.error("markMasqBit", "cannot be combined with \"externalSetMarkChain\": \"\(chain)\"")
-            }
-            throw root.unsupported("externalSetMarkChain", "needs the iptables backend, which is not supported yet")
+        let chain = try root.string("externalSetMarkChain")
+        if let chain, bit != nil {
+            throw root.error("markMasqBit", "cannot be combined with \"externalSetMarkChain\": \"\(chain)\"")
         }
-        for key in ["conditionsV4", "conditionsV6"] {
-            if let conditions = try root.strings(key), !conditions.isEmpty {
-                throw root.unsupported(
-                    key,
-                    "asks for further conditions, which are not supported yet; \"hostIP\" of a mapping limits where it answers"
-                )
-            }
+        if let chain, chain.isEmpty || chain.utf8.count > 28 || chain.utf8.contains(0x20) {
+            throw root.error(
+                "externalSetMarkChain", "is no name of a chain: at most 28 characters, none of them a space")
         }
-        try refuseForeignBackend(root)
+        marking = chain.map { .chain($0) } ?? .bit(bit ?? IptablesNames.defaultMarkBit)
+        conditions = try PortmapConfiguration.conditions(root)
+        backend = try request.backend("backend", demanding: BackendChoice.demanding(request.configuration.json))
         if try root.bool("localhostRelay") {
             throw root.unsupported("localhostRelay", "asks for a relay for ::1, which is not supported yet")
         }
@@ -100,14 +109,29 @@ public struct PortmapConfiguration: Sendable {
     }
 }
 
-/// Throws code 2 for a backend that is not built yet, 7 for one that does not exist.
-func refuseForeignBackend(_ root: ConfigurationObject) throws(CNIError) {
-    switch try root.string("backend") {
-    case nil, "auto", "nftables": return
-    case "iptables", "firewalld":
-        throw root.unsupported(
-            "backend", "asks for a backend that is not supported yet; leave the key out or use \"nftables\"")
-    default: throw root.error("backend", "is not one of auto, nftables, iptables, firewalld")
+extension PortmapConfiguration {
+    /// iptables' words, of which berth knows those that IptablesRule has; nftables' words nobody can put into a map.
+    private static func conditions(_ root: ConfigurationObject) throws(CNIError) -> [Conditions] {
+        var found: [Conditions] = []
+        for (key, family) in [("conditionsV4", AddressFamily.v4), ("conditionsV6", .v6)] {
+            guard let words = try root.strings(key), let first = words.first else { continue }
+            guard first.hasPrefix("-") || first == "!" else {
+                throw root.unsupported(
+                    key,
+                    "asks for conditions in nftables' words, which a map of ports has no place for; say it in iptables' words "
+                        + "with \"backend\": \"iptables\", or limit by a mapping's \"hostIP\"")
+            }
+            do throws(IptablesRule.Mistake) {
+                let rule = try IptablesRule.conditions(reading: words, family)
+                guard rule.proto == nil, rule.comment == nil else {
+                    throw IptablesRule.Mistake("a port map says its own protocol and comment")
+                }
+                found.append(Conditions(family: family, rule: rule))
+            } catch {
+                throw root.unsupported(key, "cannot be honoured: \(error)")
+            }
+        }
+        return found
     }
 }
 

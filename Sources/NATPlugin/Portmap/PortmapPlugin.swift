@@ -74,20 +74,22 @@ public struct PortmapPlugin: PlannedPlugin {
     ) throws(CNIError) -> Plan {
         var plan = Plan(owner: Owner(plugin: name, attachment: request.attachment), namespace: request.netns)
         guard !configuration.mappings.isEmpty else { return plan }
+        plan.backend = configuration.backend
         let targets = targets(request, lease)
         for target in targets {
             let forwards = configuration.mappings.filter { $0.family == nil || $0.family == target.family }
             guard !forwards.isEmpty else { continue }
             if configuration.everySource {
-                plan.owned.append(.hairpin(Hairpin(target: target, everySource: true)))
+                plan.owned.append(.hairpin(Hairpin(target: target, everySource: true, marking: configuration.marking)))
             } else if configuration.translatesSource {
-                plan.owned.append(.hairpin(Hairpin(target: target)))
+                plan.owned.append(.hairpin(Hairpin(target: target, marking: configuration.marking)))
             }
+            let conditions = configuration.conditions.first { $0.family == target.family }?.rule
             plan.owned += forwards.map {
                 .portForward(
                     PortForward(
                         hostAddress: $0.hostAddress, proto: $0.proto, hostPorts: $0.hostPorts, target: target.address,
-                        targetPort: $0.containerPort))
+                        targetPort: $0.containerPort, conditions: conditions))
             }
         }
         // Only where an IPv4 port is published: IPv6 knows no such parameter (N-5).
@@ -156,9 +158,9 @@ public struct PortmapPlugin: PlannedPlugin {
     }
 
     public func readiness(
-        _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+        _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
-        try requireTable(.inet, records, &kernel)
+        try requireRules(PortmapConfiguration(request).backend, records, &kernel)
     }
 }
 

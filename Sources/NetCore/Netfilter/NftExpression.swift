@@ -5,6 +5,8 @@ import Glibc
 enum NftRegister {
     static let verdict = UInt32(NFT_REG_VERDICT.rawValue)
     static func word(_ index: Int) -> UInt32 { UInt32(NFT_REG32_00.rawValue) + UInt32(index) }
+    /// The first of the four of sixteen bytes, by which iptables knows its rules.
+    static let first = UInt32(NFT_REG_1.rawValue)
 }
 
 /// The kernel's expressions (linux/netfilter/nf_tables.h), each put as one list element of a rule.
@@ -40,10 +42,11 @@ enum NftExpression {
     }
 
     static func address(
-        _ writer: inout AttributeWriter, _ side: NftClause.Side, _ family: AddressFamily, _ register: UInt32
+        _ writer: inout AttributeWriter, _ side: NftClause.Side, _ family: AddressFamily, _ register: UInt32,
+        length: Int? = nil
     ) {
         let offset = family == .v4 ? (side == .source ? 12 : 16) : (side == .source ? 8 : 24)
-        payload(&writer, NFT_PAYLOAD_NETWORK_HEADER, offset, family.bits / 8, register)
+        payload(&writer, NFT_PAYLOAD_NETWORK_HEADER, offset, length ?? family.bits / 8, register)
     }
 
     static func destinationPort(_ writer: inout AttributeWriter, _ register: UInt32) {
@@ -75,6 +78,42 @@ enum NftExpression {
             $0.nest(Int(NFTA_BITWISE_XOR.rawValue)) {
                 $0.put(Int(NFTA_DATA_VALUE.rawValue), bytes: [UInt8](repeating: 0, count: mask.count))
             }
+        }
+    }
+
+    /// The register lies between both, as bytes in network order.
+    static func range(_ writer: inout AttributeWriter, _ register: UInt32, _ first: [UInt8], _ last: [UInt8]) {
+        expression(&writer, "range") {
+            $0.put(Int(NFTA_RANGE_SREG.rawValue), bigEndian: register)
+            $0.put(Int(NFTA_RANGE_OP.rawValue), bigEndian: UInt32(NFT_RANGE_EQ.rawValue))
+            $0.nest(Int(NFTA_RANGE_FROM_DATA.rawValue)) { $0.put(Int(NFTA_DATA_VALUE.rawValue), bytes: first) }
+            $0.nest(Int(NFTA_RANGE_TO_DATA.rawValue)) { $0.put(Int(NFTA_DATA_VALUE.rawValue), bytes: last) }
+        }
+    }
+
+    /// Counts the packets that come by it.
+    static func counter(_ writer: inout AttributeWriter) {
+        expression(&writer, "counter") {
+            $0.put(Int(NFTA_COUNTER_BYTES.rawValue), bigEndian: UInt64(0))
+            $0.put(Int(NFTA_COUNTER_PACKETS.rawValue), bigEndian: UInt64(0))
+        }
+    }
+
+    /// A match of x_tables (linux/netfilter/nf_tables_compat.h).
+    static func match(_ writer: inout AttributeWriter, _ match: IptablesExtension) {
+        expression(&writer, "match") {
+            $0.put(Int(NFTA_MATCH_NAME.rawValue), match.name)
+            $0.put(Int(NFTA_MATCH_REV.rawValue), bigEndian: UInt32(match.revision))
+            $0.put(Int(NFTA_MATCH_INFO.rawValue), bytes: match.data)
+        }
+    }
+
+    /// A target of x_tables.
+    static func target(_ writer: inout AttributeWriter, _ target: IptablesExtension) {
+        expression(&writer, "target") {
+            $0.put(Int(NFTA_TARGET_NAME.rawValue), target.name)
+            $0.put(Int(NFTA_TARGET_REV.rawValue), bigEndian: UInt32(target.revision))
+            $0.put(Int(NFTA_TARGET_INFO.rawValue), bytes: target.data)
         }
     }
 

@@ -7,18 +7,24 @@ public struct NftRuleFound: Hashable, Sendable {
 
     private struct Expression: Hashable, Sendable {
         let name: String
-        /// Attribute type → bytes, registers left out: the kernel numbers them in its own way.
+        /// Attribute type → bytes, registers left out: the kernel numbers them in its own way; and counts.
         let attributes: [Int: [UInt8]]
     }
 
     /// Does the rule say what `rule` says? The kernel may tell more of an expression than was sent, never less.
     public func matches(_ rule: NftRule) -> Bool {
-        guard comment == rule.comment, let wanted = NftRuleFound.sent(rule), wanted.count == expressions.count else {
-            return false
-        }
-        return zip(expressions, wanted).allSatisfy { found, wanted in
-            found.name == wanted.name && wanted.attributes.allSatisfy { found.attributes[$0.key] == $0.value }
-        }
+        guard comment == rule.comment, let wanted = NftRuleFound.sent(rule) else { return false }
+        return matches(wanted)
+    }
+
+    /// As above, of a rule's own message.
+    func matches(_ request: NetlinkRequest) -> Bool { matches(NftRuleFound.sent(request)) }
+
+    private func matches(_ wanted: [Expression]) -> Bool {
+        wanted.count == expressions.count
+            && zip(expressions, wanted).allSatisfy { found, wanted in
+                found.name == wanted.name && wanted.attributes.allSatisfy { found.attributes[$0.key] == $0.value }
+            }
     }
 
     init(_ attributes: [Attribute]) {
@@ -33,11 +39,14 @@ public struct NftRuleFound: Hashable, Sendable {
     /// What a rule's own message says; nil when it cannot be made.
     private static func sent(_ rule: NftRule) -> [Expression]? {
         do throws(KernelError) {
-            let message = try rule.message(table: "", chain: "")
-            return NetlinkReply.list(message.bytes[...]).first.map { expressions($0.attributes(after: 4)) }
+            return sent(try rule.message(table: "", chain: ""))
         } catch {
             return nil
         }
+    }
+
+    private static func sent(_ message: NetlinkRequest) -> [Expression] {
+        NetlinkReply.list(message.bytes[...]).first.map { expressions($0.attributes(after: 4)) } ?? []
     }
 
     private static func expressions(_ attributes: [Attribute]) -> [Expression] {
@@ -69,5 +78,8 @@ public struct NftRuleFound: Hashable, Sendable {
         "ct": [Int(NFTA_CT_DREG.rawValue)],
         "nat": [Int(NFTA_NAT_REG_ADDR_MIN.rawValue), Int(NFTA_NAT_REG_PROTO_MIN.rawValue)],
         "immediate": [Int(NFTA_IMMEDIATE_DREG.rawValue)],
+        "range": [Int(NFTA_RANGE_SREG.rawValue)],
+        // What it has counted is nothing that the rule says.
+        "counter": [Int(NFTA_COUNTER_BYTES.rawValue), Int(NFTA_COUNTER_PACKETS.rawValue)],
     ]
 }

@@ -100,6 +100,13 @@ public struct NftTransaction: Sendable {
             })
     }
 
+    /// A change of another table than this one's, in the same transaction.
+    mutating func add(_ request: NetlinkRequest, deletes: Bool = false) throws(KernelError) {
+        try flush()
+        requests.append(request)
+        if deletes { self.deletes = true }
+    }
+
     private mutating func flush() throws(KernelError) {
         guard let first = pendingElements.first else { return }
         let (elements, table) = (pendingElements, table)

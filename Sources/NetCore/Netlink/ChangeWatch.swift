@@ -7,19 +7,26 @@ import Glibc
 public struct ChangeWatch: ~Copyable {
     private var routes: NetlinkSocket
     private var netfilter: NetlinkSocket
+    private let lock: LockWatch
 
-    /// From now on nothing is missed. Throws what the kernel said.
-    public init() throws(KernelError) {
+    /// From now on nothing is missed. The tables of iptables-legacy have no notifications: whoever changes them lets go of
+    /// `lockFile`, which wakes too. Throws what the kernel said.
+    public init(lockFile: String) throws(KernelError) {
         let routes = try ChangeWatch.listening(
             NETLINK_ROUTE,
             [
                 RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
                 RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF,
             ].map { Int32($0.rawValue) })
-        self.init(routes, try ChangeWatch.listening(NETLINK_NETFILTER, [Int32(NFNLGRP_NFTABLES.rawValue)]))
+        let netfilter = try ChangeWatch.listening(NETLINK_NETFILTER, [Int32(NFNLGRP_NFTABLES.rawValue)])
+        let lock = try LockWatch(lockFile)
+        self.init(routes, netfilter, lock)
     }
 
-    private init(_ routes: consuming NetlinkSocket, _ netfilter: consuming NetlinkSocket) {
+    private init(
+        _ routes: consuming NetlinkSocket, _ netfilter: consuming NetlinkSocket, _ lock: consuming LockWatch
+    ) {
+        self.lock = lock
         self.routes = routes
         self.netfilter = netfilter
     }
@@ -43,9 +50,11 @@ public struct ChangeWatch: ~Copyable {
     /// True once something was taken away, false after that many milliseconds (negative: waits without end) or a signal.
     /// Notifications that were lost count as something.
     public mutating func wait(milliseconds: Int32) throws(KernelError) -> Bool {
-        var events = [routes.descriptor, netfilter.descriptor].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        guard poll(&events, 2, milliseconds) > 0 else { return false }
-        var isWanted = false
+        var events = [routes.descriptor, netfilter.descriptor, lock.descriptor].map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        guard poll(&events, 3, milliseconds) > 0 else { return false }
+        var isWanted = lock.drain()
         if try ChangeWatch.drain(routes, where: ChangeWatch.takesAway) { isWanted = true }
         if try ChangeWatch.drain(netfilter, where: ChangeWatch.deletes) { isWanted = true }
         return isWanted

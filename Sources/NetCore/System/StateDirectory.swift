@@ -11,10 +11,15 @@ public struct StateDirectory: Hashable, Sendable {
 
     /// Runs `body` under the lock that every process of this host takes for "look, then change our nftables table".
     public func withNetfilterLock<R>(_ body: () throws(KernelError) -> R) throws(KernelError) -> R {
+        try withInheritedNetfilterLock({ (_) throws(KernelError) in try body() })
+    }
+
+    /// As above; `body` gets the lock's descriptor, for a child that must hold it too.
+    public func withInheritedNetfilterLock<R>(_ body: (Int32) throws(KernelError) -> R) throws(KernelError) -> R {
         let lock = try lock("netfilter", .exclusive)
         let result: R
         do throws(KernelError) {
-            result = try body()
+            result = try body(lock.descriptor)
         } catch {
             lock.release()
             throw error

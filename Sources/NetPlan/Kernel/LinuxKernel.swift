@@ -15,6 +15,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
     let detaches: Bool
     /// Whether a port that the attachment with this tag publishes may stay there: the container's own, on another network.
     public var yieldsPorts: (String) -> Bool = { _ in false }
+    /// What the attachment with this tag publishes; nil where nobody knows.
+    public var portsOf: (String) -> [IptablesChanges.Claim]? = { _ in nil }
     /// Tables whose constant half was seen to be whole a moment ago: looking at it again for each of a thousand attachments
     /// takes a second.
     public var trustedTables: [NftFamily] = []
@@ -104,7 +106,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
                 throw ApplyFailure(.kernel(error))
             }
             yielded = []
+            if plan.backend == .nftables { try requireNoIptablesHolder(plan) }
             try commit(netfilter, owner: plan.owner)
+            if plan.backend != .nftables { try commitIptables(plan, over: netfilter) }
         } catch {
             waiting = []
             // A veth pair that could not be made because its name stands is not ours to remove.
@@ -201,7 +205,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
     public mutating func findings(_ plan: Plan) throws(KernelError) -> [Finding] {
         var found: [Finding] = []
         for resource in plan.resources { found += try findings(resource) }
-        return found + (try netfilterFindings(plan.netfilter, owner: plan.owner))
+        found += try netfilterFindings(plan.netfilter, owner: plan.owner)
+        return found + (plan.backend == .nftables ? [] : try iptablesFindings(plan))
     }
 
     /// Of one resource; what netfilter holds is looked at with the whole plan.

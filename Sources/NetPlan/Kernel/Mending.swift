@@ -21,6 +21,7 @@ extension LinuxKernel {
         }
         do throws(ApplyFailure) {
             found += try mendNetfilter(plan.netfilter, owner: plan.owner)
+            found += try mendIptables(plan)
         } catch {
             failures.append(error)
         }

@@ -28,6 +28,12 @@ extension LinuxKernel {
                 }
             }
         }
+        for comment in try iptablesOwners() {
+            guard let tag = Owner.tag(inComment: comment) else { continue }
+            let parts = comment.split(separator: " ", maxSplits: 2).map(String.init)
+            owners["\(parts[0]) \(tag)", default: StandingOwner(plugin: parts[0], tag: tag, words: parts[2])]
+                .elements += 1
+        }
         for link in try host.links() {
             guard let alias = link.alias, let owner = StandingOwner(alias: alias) else { continue }
             owners["\(owner.plugin) \(owner.tag)", default: owner].link = link.name
@@ -40,6 +46,12 @@ extension LinuxKernel {
         try removeElements(of: plugin) { comment in
             comment.hasPrefix("\(plugin) ") && Owner.tag(inComment: comment).map(tags.contains) == true
         }
+        var removal = IptablesRemoval()
+        removal.prefixes = tags.sorted().map { "\(plugin) \($0) " }
+        removal.isCollection = true
+        let places = IptablesNames.tables(of: plugin).map { IptablesChain($0, "") }
+        guard !places.isEmpty else { return }
+        for variant in try iptablesVariantsInUse() { try remove(removal, places, isWhole: true, variant) }
     }
 }
 

@@ -9,8 +9,18 @@ extension LinuxKernel {
 
     /// As `sweep(_:keys:)`; in the same transaction the ports go to `heirs`: the container's attachments to other networks
     /// that had yielded them.
-    public mutating func sweep(_ owner: Owner, keys: [NftElementKey]?, heirs: [Plan]) throws(Failures) {
+    /// `iptables`: in which variants' tables rules of the owner may stand besides; `foreign` are the reference plugins' of
+    /// the same attachment.
+    public mutating func sweep(
+        _ owner: Owner, keys: [NftElementKey]?, heirs: [Plan], iptables: [IptablesVariant] = [],
+        foreign: IptablesRemoval? = nil
+    ) throws(Failures) {
         var failures: [KernelError] = []
+        do throws(KernelError) {
+            try removeIptables(owner, iptables, foreign)
+        } catch {
+            failures.append(error)
+        }
         do throws(KernelError) {
             try removeElements(of: owner, keys: keys, heirs: heirs.flatMap(\.netfilter.owned))
         } catch {
@@ -35,6 +45,7 @@ extension LinuxKernel {
         } catch {
             failures.append(error)
         }
+        failures += removeIptables(of: plugin, network: network, except: valid)
         if Owner.cablePlugins.contains(plugin) {
             failures += removeLinks(of: plugin, network: network, except: valid)
         }
@@ -69,7 +80,7 @@ extension LinuxKernel {
 
     // MARK: elements
 
-    private mutating func removeElements(of owner: Owner, keys: [NftElementKey]?, heirs: [NftElement])
+    mutating func removeElements(of owner: Owner, keys: [NftElementKey]?, heirs: [NftElement])
         throws(KernelError)
     {
         guard let keys else {

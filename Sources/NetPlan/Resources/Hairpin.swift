@@ -7,8 +7,20 @@ public struct Hairpin: Hashable, Sendable {
     public let target: IPPrefix
     /// Every source is rewritten (portmap's masqAll).
     public let everySource: Bool
+    /// How iptables knows such packets once they are to leave; nftables needs no mark.
+    public let marking: Marking
 
-    public init(target: IPPrefix, everySource: Bool = false) {
+    public enum Marking: Hashable, Sendable {
+        /// A bit of the packet's mark (portmap's markMasqBit).
+        case bit(Int)
+        /// Somebody's chain that sets a mark and masquerades by it (portmap's externalSetMarkChain).
+        case chain(String)
+    }
+
+    public init(
+        target: IPPrefix, everySource: Bool = false, marking: Marking = .bit(IptablesNames.defaultMarkBit)
+    ) {
+        self.marking = marking
         self.target = target
         self.everySource = everySource
     }

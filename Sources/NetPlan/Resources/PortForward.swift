@@ -10,11 +10,14 @@ public struct PortForward: Hashable, Sendable {
     public let target: IPAddress
     /// Where the first host port leads; the others follow.
     public let targetPort: UInt16
+    /// What a packet must fulfil besides (portmap's conditionsV4 and conditionsV6); only iptables knows them.
+    public var conditions: IptablesRule?
 
     public init(
         hostAddress: IPAddress?, proto: TransportProtocol, hostPorts: ClosedRange<UInt16>, target: IPAddress,
-        targetPort: UInt16
+        targetPort: UInt16, conditions: IptablesRule? = nil
     ) {
+        self.conditions = conditions
         self.hostAddress = hostAddress
         self.proto = proto
         self.hostPorts = hostPorts
@@ -39,6 +42,7 @@ public struct PortForward: Hashable, Sendable {
         let last = Int(targetPort) + hostPorts.count - 1
         let host = family == .v4 ? "\(target)" : "[\(target)]"
         return "\(published) leads to \(host):\(targetPort)" + (hostPorts.count > 1 ? "-\(last)" : "")
+            + (conditions.map { " for packets of \($0.words.dropLast(2).joined(by: " "))" } ?? "")
     }
 
     func netfilter(_ owner: Owner) -> NetfilterChanges {

@@ -1,9 +1,9 @@
 import Glibc
 
-/// A SIGTERM or SIGINT that waits because an `Interruption` stands.
-enum PendingSignal {
+/// A SIGTERM or SIGINT that this thread holds back.
+public enum PendingSignal {
     /// Takes one off; false when none waits, or when the signals are not held back and so speak for themselves.
-    static func take() -> Bool {
+    public static func take() -> Bool {
         var set = sigset_t()
         sigpending(&set)
         guard sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGINT) == 1 else { return false }
@@ -13,6 +13,4 @@ enum PendingSignal {
         var now = timespec()
         return sigtimedwait(&set, nil, &now) > 0
     }
-
-    static let error = CNIError(.internal, "interrupted", details: "a signal asked this process to end")
 }

@@ -1,72 +1,30 @@
-import NetCore
-
-/// A rule in the words of iptables (man 8 iptables, man 8 iptables-extensions), for both of its tongues: the one that
-/// `iptables-restore` reads and the one that `iptables -n -L` prints.
-public struct IptablesRule: Hashable, Sendable {
-    public var proto: TransportProtocol?
-    public var source: IPPrefix?
-    public var destination: IPPrefix?
-    /// `! -d`
-    public var isNotTo = false
-    public var matches: [Match] = []
-    public var target: Target
-
-    public init(_ target: Target, _ matches: Match...) {
-        self.target = target
-        self.matches = matches
-    }
-
-    public enum Match: Hashable, Sendable {
-        case comment(String)
-        /// `-m addrtype --dst-type LOCAL`
-        case toThisHost
-        /// `-m tcp --dport`: needs the rule's protocol.
-        case port(ClosedRange<UInt16>)
-        /// `-m multiport --dports`, at most 15 numbers, of which a range counts as two.
-        case ports([ClosedRange<UInt16>])
-        case mark(UInt32)
-    }
-
-    public enum Target: Hashable, Sendable {
-        case accept
-        case jump(String)
-        case masquerade(fullyRandom: Bool)
-        case translateSource(IPAddress)
-        /// Without a port the packet's own stays.
-        case translateDestination(IPAddress, port: UInt16?)
-        case setMark(UInt32)
-
-        var name: String {
-            switch self {
-            case .accept: "ACCEPT"
-            case .jump(let chain): chain
-            case .masquerade: "MASQUERADE"
-            case .translateSource: "SNAT"
-            case .translateDestination: "DNAT"
-            case .setMark: "MARK"
-            }
-        }
-    }
-
-    // MARK: as iptables-restore reads it
+extension IptablesRule {
+    // MARK: as iptables-save writes it and iptables-restore reads it
 
     /// "-A CHAIN …"
-    public func command(chain: String) -> String {
-        var words = ["-A", chain]
-        if let source { words += ["-s", "\(source)"] }
-        if let destination { words += (isNotTo ? ["!"] : []) + ["-d", "\(destination)"] }
+    public func command(chain: String) -> String { "-A \(chain) " + words.joined(by: " ") }
+
+    /// Its conditions and its target, each word quoted where it must be.
+    public var words: [String] {
+        var words: [String] = []
+        let condition = { (flag: String, text: String, not: Bool) in (not ? ["!"] : []) + [flag, text] }
+        if let source { words += condition("-s", "\(source.value)", source.not) }
+        if let destination { words += condition("-d", "\(destination.value)", destination.not) }
+        if let incoming { words += condition("-i", IptablesRule.word(incoming.value), incoming.not) }
+        if let outgoing { words += condition("-o", IptablesRule.word(outgoing.value), outgoing.not) }
         if let proto { words += ["-p", proto.rawValue] }
         for match in matches { words += argument(match) }
         words += ["-j", target.name]
         switch target {
-        case .accept, .jump: break
+        case .accept, .drop, .comeBack, .jump: break
         case .masquerade(let fullyRandom): if fullyRandom { words.append("--random-fully") }
         case .translateSource(let address): words += ["--to-source", "\(address)"]
         case .translateDestination(let address, let port):
             words += ["--to-destination", IptablesRule.endpoint(address, port)]
-        case .setMark(let mark): words += ["--or-mark", IptablesRule.hexadecimal(mark)]
+        case .setMark(let mark):
+            words += ["--set-xmark", "\(IptablesRule.hexadecimal(mark))/\(IptablesRule.hexadecimal(mark))"]
         }
-        return words.joined(by: " ")
+        return words
     }
 
     private func argument(_ match: Match) -> [String] {
@@ -75,12 +33,15 @@ public struct IptablesRule: Hashable, Sendable {
         case .toThisHost: ["-m", "addrtype", "--dst-type", "LOCAL"]
         case .port(let range): ["-m", proto?.rawValue ?? "tcp", "--dport", IptablesRule.text(range)]
         case .ports(let ranges): ["-m", "multiport", "--dports", ranges.map(IptablesRule.text).joined(by: ",")]
-        case .mark(let mark):
-            ["-m", "mark", "--mark", "\(IptablesRule.hexadecimal(mark))/\(IptablesRule.hexadecimal(mark))"]
+        case .mark(let mark, let mask, let not):
+            ["-m", "mark"] + (not ? ["!"] : []) + [
+                "--mark", "\(IptablesRule.hexadecimal(mark))/\(IptablesRule.hexadecimal(mask))",
+            ]
+        case .states(let states, let not):
+            ["-m", "conntrack"] + (not ? ["!"] : []) + ["--ctstate", states.map(\.rawValue).joined(by: ",")]
         }
     }
 
-    /// As iptables-save writes it: only a text with spaces or quotes needs any.
     private static func quoted(_ text: String) -> String {
         var escaped = ""
         for character in text {
@@ -90,18 +51,23 @@ public struct IptablesRule: Hashable, Sendable {
         return "\"\(escaped)\""
     }
 
+    /// A link's name may hold what a shell or restore would take apart.
+    private static func word(_ text: String) -> String {
+        text.utf8.contains { $0 == 0x22 || $0 == 0x5c || $0 == 0x27 } ? quoted(text) : text
+    }
+
     // MARK: as iptables -n -L prints it
 
     /// One line of a chain's list, for addresses of the family.
     public func listed(_ family: AddressFamily) -> String {
         let everywhere = family == .v4 ? "0.0.0.0/0" : "::/0"
-        let from = source.map(IptablesRule.listed) ?? everywhere
-        let to = destination.map(IptablesRule.listed) ?? everywhere
-        var line = padded(target.name, 9) + "  " + padded(proto?.rawValue ?? "all", 5) + "--  "
-        line += padded(from, 19) + " " + (isNotTo ? "!" : " ") + padded(to, 19) + " "
+        let from = source.map { ($0.not ? "!" : " ", IptablesRule.listed($0.value)) } ?? (" ", everywhere)
+        let to = destination.map { ($0.not ? "!" : " ", IptablesRule.listed($0.value)) } ?? (" ", everywhere)
+        var line = padded(target.name, 9) + "  " + padded(proto?.rawValue ?? "all", 5) + "-- \(from.0)"
+        line += padded(from.1, 19) + " " + to.0 + padded(to.1, 19) + " "
         for match in matches { line += " " + listed(match) }
         switch target {
-        case .accept, .jump: break
+        case .accept, .drop, .comeBack, .jump: break
         case .masquerade(let fullyRandom): if fullyRandom { line += " random-fully" }
         case .translateSource(let address): line += " to:\(address)"
         case .translateDestination(let address, let port): line += " to:\(IptablesRule.endpoint(address, port))"
@@ -118,14 +84,17 @@ public struct IptablesRule: Hashable, Sendable {
             let word = range.count == 1 ? "dpt" : "dpts"
             return "\(proto?.rawValue ?? "tcp") \(word):\(IptablesRule.text(range))"
         case .ports(let ranges): return "multiport dports \(ranges.map(IptablesRule.text).joined(by: ","))"
-        case .mark(let mark):
-            return "mark match \(IptablesRule.hexadecimal(mark))/\(IptablesRule.hexadecimal(mark))"
+        case .mark(let mark, let mask, let not):
+            return
+                "mark match \(not ? "! " : "")\(IptablesRule.hexadecimal(mark))/\(IptablesRule.hexadecimal(mask))"
+        case .states(let states, let not):
+            return "\(not ? "! " : "")ctstate \(states.map(\.rawValue).joined(by: ","))"
         }
     }
 
     // MARK: words of both
 
-    private static func text(_ range: ClosedRange<UInt16>) -> String {
+    static func text(_ range: ClosedRange<UInt16>) -> String {
         range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound):\(range.upperBound)"
     }
 

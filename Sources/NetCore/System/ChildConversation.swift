@@ -1,5 +1,4 @@
 import Glibc
-import NetCore
 
 /// The talk with a started child, up to its end.
 struct Conversation: ~Copyable {

@@ -1,39 +1,53 @@
 import CKernel
 import Glibc
-import NetCore
 
 /// A program run to its end in a process group of its own: its standard input written whole, its output collected,
 /// its standard error passed on. One thread, poll(2) over the three pipes.
-struct ChildProcess {
-    let path: String
+public struct ChildProcess: Sendable {
+    public let path: String
     let arguments: [String]
     /// `NAME=value`, nothing else is inherited.
     let environment: [String]
     let input: [UInt8]
+    /// Descriptors that it keeps besides: locks that must hold for as long as it works.
+    let inherited: [Int32]
     /// How long it may run, then how long it has to go after SIGTERM before SIGKILL.
-    var seconds = 60
-    var graceSeconds = 5
+    public var seconds: Int
+    var graceSeconds: Int
     /// More output than this ends the child: no plugin's answer is that long.
     var outputLimit = 8 << 20
 
-    struct Outcome {
-        /// All of its standard output, up to the limit.
-        let output: [UInt8]
-        /// The last 4 KiB of its standard error.
-        let errors: [UInt8]
-        /// As waitpid(2) gives it; nil when even SIGKILL did not end it in time.
-        let waitStatus: Int32?
-        let timedOut: Bool
-        /// A signal asked this process to end, and the child was ended for it.
-        let interrupted: Bool
-        let tooMuchOutput: Bool
+    public init(
+        path: String, arguments: [String], environment: [String], input: [UInt8], inherited: [Int32] = [],
+        seconds: Int = 60, graceSeconds: Int = 5
+    ) {
+        self.path = path
+        self.arguments = arguments
+        self.environment = environment
+        self.input = input
+        self.inherited = inherited
+        self.seconds = seconds
+        self.graceSeconds = graceSeconds
+    }
 
-        var exitStatus: Int32? { waitStatus.flatMap { $0 & 0x7f == 0 ? ($0 >> 8) & 0xff : nil } }
-        var signal: Int32? { waitStatus.flatMap { $0 & 0x7f == 0 ? nil : $0 & 0x7f } }
+    public struct Outcome: Sendable {
+        /// All of its standard output, up to the limit.
+        public let output: [UInt8]
+        /// The last 4 KiB of its standard error.
+        public let errors: [UInt8]
+        /// As waitpid(2) gives it; nil when even SIGKILL did not end it in time.
+        public let waitStatus: Int32?
+        public let timedOut: Bool
+        /// A signal asked this process to end, and the child was ended for it.
+        public let interrupted: Bool
+        public let tooMuchOutput: Bool
+
+        public var exitStatus: Int32? { waitStatus.flatMap { $0 & 0x7f == 0 ? ($0 >> 8) & 0xff : nil } }
+        public var signal: Int32? { waitStatus.flatMap { $0 & 0x7f == 0 ? nil : $0 & 0x7f } }
     }
 
     /// Throws what posix_spawn(3) said (ENOENT, EACCES, ETXTBSY, …); everything after the start is in the outcome.
-    func run() throws(KernelError) -> Outcome {
+    public func run() throws(KernelError) -> Outcome {
         // A plugin that ends without reading its input must not kill us: SIGPIPE waits, and is taken off at the end.
         let pipeSignal = BlockedSignal(SIGPIPE)
         defer { pipeSignal.end() }
@@ -55,6 +69,8 @@ struct ChildProcess {
         posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO)
+        // Onto itself: that takes close-on-exec away in the child.
+        for descriptor in inherited { posix_spawn_file_actions_adddup2(&actions, descriptor, descriptor) }
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -1,0 +1,154 @@
+import CIptables
+import Glibc
+import NetCore
+import NetPlan
+
+/// A table of iptables-legacy, read as a whole and written back as a whole (libiptc).
+struct LegacyTable: ~Copyable {
+    let table: IptablesTable
+    let family: AddressFamily
+    private let handle: OpaquePointer
+
+    /// Reads it; the kernel makes it if it must. Throws what the kernel said.
+    init(_ table: IptablesTable, _ family: AddressFamily) throws(KernelError) {
+        let name = table.rawValue
+        guard let handle = family == .v4 ? iptc_init(name) : ip6tc_init(name) else {
+            throw KernelError(
+                "read table \(name) of \(family == .v4 ? "iptables" : "ip6tables")-legacy", Errno.current,
+                "the kernel needs CONFIG_IP_NF_IPTABLES and CONFIG_IP6_NF_IPTABLES (modules ip_tables, ip6_tables, iptable_\(name))"
+            )
+        }
+        self.table = table
+        self.family = family
+        self.handle = handle
+    }
+
+    deinit { if family == .v4 { iptc_free(handle) } else { ip6tc_free(handle) } }
+
+    // MARK: looking
+
+    func has(_ chain: String) -> Bool {
+        (family == .v4 ? iptc_is_chain(chain, handle) : ip6tc_is_chain(chain, handle)) != 0
+    }
+
+    var chains: [String] {
+        var names: [String] = []
+        var next = family == .v4 ? iptc_first_chain(handle) : ip6tc_first_chain(handle)
+        while let name = next {
+            names.append(String(cString: name))
+            next = family == .v4 ? iptc_next_chain(handle) : ip6tc_next_chain(handle)
+        }
+        return names
+    }
+
+    /// A chain's rules, in order.
+    func rules(of chain: String) -> [LegacyRule] {
+        var rules: [LegacyRule] = []
+        if family == .v4 {
+            var next = iptc_first_rule(chain, handle)
+            while let entry = next {
+                let target = iptc_get_target(entry, handle).map { String(cString: $0) } ?? ""
+                rules.append(LegacyRule(UnsafeRawPointer(entry), Int(entry.pointee.next_offset), family, target))
+                next = iptc_next_rule(entry, handle)
+            }
+        } else {
+            var next = ip6tc_first_rule(chain, handle)
+            while let entry = next {
+                let target = ip6tc_get_target(entry, handle).map { String(cString: $0) } ?? ""
+                rules.append(LegacyRule(UnsafeRawPointer(entry), Int(entry.pointee.next_offset), family, target))
+                next = ip6tc_next_rule(entry, handle)
+            }
+        }
+        return rules
+    }
+
+    // MARK: changing
+
+    /// The edits of this table are made in memory; `commit` makes them so.
+    func apply(_ edits: IptablesEdits) throws(KernelError) {
+        for chain in edits.newChains where chain.table == table && !chain.isBuiltIn {
+            try done("make chain \(chain.name)") { () -> Int32 in
+                family == .v4 ? iptc_create_chain(chain.name, handle) : ip6tc_create_chain(chain.name, handle)
+            }
+        }
+        for (chain, slots) in edits.chains where chain.table == table { try apply(slots, chain.name) }
+        let gone = edits.goneChains.filter { $0.table == table }
+        for chain in gone {
+            try done("empty chain \(chain.name)") { () -> Int32 in
+                family == .v4 ? iptc_flush_entries(chain.name, handle) : ip6tc_flush_entries(chain.name, handle)
+            }
+        }
+        for chain in gone {
+            try done("delete chain \(chain.name)") { () -> Int32 in
+                family == .v4 ? iptc_delete_chain(chain.name, handle) : ip6tc_delete_chain(chain.name, handle)
+            }
+        }
+    }
+
+    private func apply(_ slots: [IptablesEdits.Slot], _ chain: String) throws(KernelError) {
+        var kept = Set<Int>()
+        for case .standing(let index) in slots { kept.insert(index) }
+        let count = rules(of: chain).count
+        for index in (0..<count).reversed() where !kept.contains(index) {
+            try done("delete rule \(index + 1) of chain \(chain)") { () -> Int32 in
+                family == .v4
+                    ? iptc_delete_num_entry(chain, UInt32(index), handle)
+                    : ip6tc_delete_num_entry(chain, UInt32(index), handle)
+            }
+        }
+        for (place, slot) in slots.enumerated() {
+            guard case .new(let rule) = slot else { continue }
+            let bytes = IptablesEntry(rule, family).bytes(family)
+            try done("add to chain \(chain): \(rule.words.joined(separator: " "))") { () -> Int32 in
+                // The kernel's structures begin at a multiple of eight.
+                withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 8) { room -> Int32 in
+                    room.copyBytes(from: bytes)
+                    let start = UnsafeRawPointer(room.baseAddress!)
+                    return family == .v4
+                        ? iptc_insert_entry(chain, start.assumingMemoryBound(to: ipt_entry.self), UInt32(place), handle)
+                        : ip6tc_insert_entry(
+                            chain, start.assumingMemoryBound(to: ip6t_entry.self), UInt32(place), handle)
+                }
+            }
+        }
+    }
+
+    /// The table is in the kernel as it is here. Throws EAGAIN when somebody has changed it since it was read.
+    func commit() throws(KernelError) {
+        try done("commit") { () -> Int32 in family == .v4 ? iptc_commit(handle) : ip6tc_commit(handle) }
+    }
+
+    /// libiptc's functions return 1 when they have done it.
+    private func done(_ what: String, _ body: () -> Int32) throws(KernelError) {
+        errno = 0
+        guard body() == 0 else { return }
+        let code = Errno.current
+        let sentence = family == .v4 ? iptc_strerror(code.rawValue) : ip6tc_strerror(code.rawValue)
+        throw KernelError(
+            "\(what) of table \(table.rawValue) of \(family == .v4 ? "iptables" : "ip6tables")-legacy", code,
+            sentence.map { String(cString: $0) })
+    }
+}
+
+/// A rule that stands in a legacy table.
+struct LegacyRule: IptablesStandingRule {
+    private let entry: IptablesEntry?
+    private let target: String
+    let comment: String?
+
+    init(_ start: UnsafeRawPointer, _ count: Int, _ family: AddressFamily, _ target: String) {
+        let bytes = Array(UnsafeRawBufferPointer(start: start, count: count))
+        entry = IptablesEntry(bytes, family, target: target)
+        comment = entry?.comment
+        self.target = target
+    }
+
+    var jump: String? { ["ACCEPT", "DROP", "RETURN", "QUEUE"].contains(target) ? nil : target }
+    var ports: [ClosedRange<UInt16>]? {
+        entry?.matches.first { $0.name == "multiport" }.flatMap { IptablesExtension.ports(in: $0.data[...]) }
+    }
+    func says(_ rule: IptablesRule, _ family: AddressFamily) -> Bool {
+        guard comment == rule.comment else { return false }
+        return entry == IptablesEntry(rule, family)
+    }
+}

@@ -1,0 +1,165 @@
+import Glibc
+import NetCore
+import NetPlan
+
+/// What is asked for, done with the legacy tables, under the lock that iptables itself takes (man 8 iptables, "-w").
+enum LegacyTables {
+    /// The lines of the answer. Throws what the kernel said, after what was made of the changes before is taken back.
+    static func answer(_ request: IptablesRequest) throws(KernelError) -> [String] {
+        // The kernel tells a table whole: a look needs no lock.
+        switch request.verb {
+        case .check: return try check(request.changes)
+        case .comments: return try comments(request.tables)
+        case .make, .remove: break
+        }
+        let lock = try FileLock(IptablesVariant.lockFile, .exclusive, seconds: 30)
+        defer { withExtendedLifetime(lock.descriptor) {} }
+        guard request.verb == .remove else { return try make(request) }
+        for (table, family) in standing(request.tables) { try remove(request.removal, table, family) }
+        return []
+    }
+
+    // MARK: make
+
+    private static func make(_ request: IptablesRequest) throws(KernelError) -> [String] {
+        var holders: [String] = []
+        for changes in request.changes where !changes.claims.isEmpty {
+            let table = try LegacyTable(.nat, changes.family)
+            holders += standing(of: changes, in: table).holders(of: changes.claims, except: request.accepted)
+        }
+        guard holders.isEmpty else { return holders.map { "holder \($0)" } }
+        var done: [(changes: IptablesChanges, table: IptablesTable)] = []
+        do throws(KernelError) {
+            for changes in request.changes {
+                // What protects stands before what opens.
+                for table in [IptablesTable.raw, .filter, .nat] where tables(of: changes).contains(table) {
+                    try make(changes, table)
+                    done.append((changes, table))
+                }
+            }
+        } catch {
+            for (changes, table) in done {
+                var removal = IptablesRemoval()
+                removal.prefixes = [changes.ownerPrefix]
+                removal.chains = changes.ownChains.filter { $0.table == table }
+                try remove(removal, table, changes.family)
+            }
+            throw error
+        }
+        return []
+    }
+
+    private static func make(_ changes: IptablesChanges, _ table: IptablesTable) throws(KernelError) {
+        try again { () throws(KernelError) in
+            let handle = try LegacyTable(table, changes.family)
+            for chain in changes.required where chain.table == table && !handle.has(chain.name) {
+                throw KernelError(
+                    "lead to chain \(chain.name) of table \(table.rawValue)", .noSuchFile,
+                    "the configuration names this chain (externalSetMarkChain), and iptables has none of that name: make it first"
+                )
+            }
+            let edits = standing(of: changes, in: handle).edits(toMake: changes.only(table))
+            guard !edits.isEmpty else { return }
+            try handle.apply(edits)
+            try handle.commit()
+        }
+    }
+
+    // MARK: check, remove, list
+
+    private static func check(_ changes: [IptablesChanges]) throws(KernelError) -> [String] {
+        var lines: [String] = []
+        for part in changes {
+            for table in tables(of: part) {
+                let findings: [Finding]
+                if IptablesVariant.legacyTables(part.family).contains(table.rawValue) {
+                    let handle = try LegacyTable(table, part.family)
+                    findings = IptablesFindings.list(
+                        part.only(table), standing(of: part, in: handle), "iptables-legacy")
+                } else {
+                    // A look makes no table.
+                    findings = [
+                        Finding("table \(table.rawValue) (iptables-legacy)", expected: "exists", found: "no such table")
+                    ]
+                }
+                lines += findings.map { "finding\t\($0.object)\t\($0.expected)\t\($0.found)" }
+            }
+        }
+        return lines
+    }
+
+    private static func remove(_ removal: IptablesRemoval, _ table: IptablesTable, _ family: AddressFamily)
+        throws(KernelError)
+    {
+        try again { () throws(KernelError) in
+            let handle = try LegacyTable(table, family)
+            var standing = IptablesStanding<LegacyRule>(family)
+            for name in handle.chains { standing.chains[IptablesChain(table, name)] = handle.rules(of: name) }
+            let edits = standing.edits(toRemove: removal)
+            guard !edits.isEmpty else { return }
+            try handle.apply(edits)
+            try handle.commit()
+        }
+    }
+
+    private static func comments(_ tables: [IptablesTable]) throws(KernelError) -> [String] {
+        var lines: [String] = []
+        for (table, family) in standing(tables) {
+            let handle = try LegacyTable(table, family)
+            for chain in handle.chains {
+                lines += handle.rules(of: chain).compactMap { $0.comment.map { "comment \($0)" } }
+            }
+        }
+        return lines
+    }
+
+    // MARK: parts
+
+    /// Of these tables those that exist.
+    private static func standing(_ tables: [IptablesTable]) -> [(IptablesTable, AddressFamily)] {
+        AddressFamily.allCases.flatMap { family in
+            let present = IptablesVariant.legacyTables(family)
+            return tables.filter { present.contains($0.rawValue) }.map { ($0, family) }
+        }
+    }
+
+    private static func tables(of changes: IptablesChanges) -> [IptablesTable] {
+        let named = Set((changes.chains + changes.absent.map(\.chain)).map(\.table))
+        return IptablesTable.allCases.filter(named.contains)
+    }
+
+    private static func standing(of changes: IptablesChanges, in handle: borrowing LegacyTable)
+        -> IptablesStanding<LegacyRule>
+    {
+        var standing = IptablesStanding<LegacyRule>(changes.family)
+        for chain in changes.chains + changes.absent.map(\.chain) + [IptablesNames.destinations]
+        where chain.table == handle.table && standing.chains[chain] == nil && handle.has(chain.name) {
+            standing.chains[chain] = handle.rules(of: chain.name)
+        }
+        return standing
+    }
+
+    /// Somebody who does not take the lock may have changed the table between our reading and our writing.
+    private static func again(_ body: () throws(KernelError) -> Void) throws(KernelError) {
+        for _ in 0..<4 {
+            do throws(KernelError) {
+                return try body()
+            } catch  where error.errno == .tryAgain {
+                continue
+            }
+        }
+        try body()
+    }
+}
+
+extension IptablesChanges {
+    /// What of them is about one table.
+    fileprivate func only(_ table: IptablesTable) -> IptablesChanges {
+        var part = self
+        part.shared.removeAll { $0.chain.table != table }
+        part.absent.removeAll { $0.chain.table != table }
+        part.owned.removeAll { $0.chain.table != table }
+        part.ownChains.removeAll { $0.table != table }
+        return part
+    }
+}

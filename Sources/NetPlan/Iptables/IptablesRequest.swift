@@ -1,0 +1,144 @@
+import NetCore
+
+/// What berth-iptables is asked to do with the legacy tables: text, a line a thing, so that a person can read it.
+public struct IptablesRequest: Hashable, Sendable {
+    public enum Verb: String, Sendable {
+        /// The changes are made so.
+        case make
+        /// In what the tables differ from the changes.
+        case check
+        /// The removal's rules are gone.
+        case remove
+        /// The comments of all rules.
+        case comments
+    }
+    public var verb: Verb
+    public var changes: [IptablesChanges] = []
+    public var removal = IptablesRemoval()
+    public var tables: [IptablesTable] = []
+    /// Owners (with what their comments begin) whose rules may publish a port of the changes.
+    public var accepted: [String] = []
+
+    public init(_ verb: Verb) { self.verb = verb }
+
+    // MARK: writing
+
+    public var text: String {
+        var lines = [verb.rawValue]
+        lines += tables.map { "table \($0.rawValue)" }
+        lines += accepted.map { "accept \($0)" }
+        lines += removal.prefixes.map { "prefix \(IptablesRequest.escaped($0))" }
+        lines += removal.kept.map { "keep \(IptablesRequest.escaped($0))" }
+        lines += removal.chains.map { "gone \($0)" }
+        if removal.isCollection { lines.append("collect") }
+        for placement in removal.rules {
+            let family = (placement.rule.source ?? placement.rule.destination)?.value.family ?? .v4
+            lines += ["family \(family.rawValue)", IptablesRequest.line("rule", placement)]
+        }
+        for part in changes {
+            lines.append("family \(part.family.rawValue)")
+            lines.append("owner \(part.ownerPrefix)")
+            lines += part.required.map { "need \($0)" }
+            lines += part.ownChains.map { "chain \($0)" }
+            lines += part.claims.map {
+                "claim \($0.proto) \($0.ports.lowerBound) \($0.ports.upperBound) \($0.address.map(\.description) ?? "*")"
+            }
+            lines += part.shared.map { IptablesRequest.line("share", $0) }
+            lines += part.absent.map { IptablesRequest.line("absent", $0) }
+            lines += part.owned.map { IptablesRequest.line("own", $0) }
+        }
+        return lines.map { $0 + "\n" }.joined()
+    }
+
+    private static func line(_ kind: String, _ placement: IptablesChanges.Placement) -> String {
+        "\(kind) \(placement.isFirst ? "first" : "last") \(placement.chain) "
+            + placement.rule.words.joined(by: " ")
+    }
+
+    /// A line feed at the end says that the comment ends there.
+    private static func escaped(_ text: String) -> String {
+        text.hasSuffix("\n") ? text.dropLast() + "$" : "\(text)^"
+    }
+    private static func unescaped(_ text: Substring) -> String {
+        text.hasSuffix("$") ? text.dropLast() + "\n" : String(text.dropLast())
+    }
+
+    // MARK: reading
+
+    /// Throws for a line that is none of these.
+    public init(reading text: String) throws(IptablesRule.Mistake) {
+        let lines = text.split(separator: "\n")
+        guard let first = lines.first, let verb = Verb(rawValue: String(first)) else {
+            throw IptablesRule.Mistake("a request begins with one of make, check, remove, comments")
+        }
+        self.init(verb)
+        for line in lines.dropFirst() {
+            let parts = line.split(separator: " ", maxSplits: 1)
+            try read(String(parts[0]), parts.count > 1 ? parts[1] : "", String(line))
+        }
+    }
+
+    private var family: AddressFamily = .v4
+
+    private mutating func read(_ kind: String, _ rest: Substring, _ line: String) throws(IptablesRule.Mistake) {
+        let mistake = IptablesRule.Mistake("this is no line of a request: \(line)")
+        switch kind {
+        case "table":
+            guard let table = IptablesTable(rawValue: String(rest)) else { throw mistake }
+            tables.append(table)
+        case "accept": accepted.append(String(rest))
+        case "prefix": removal.prefixes.append(IptablesRequest.unescaped(rest))
+        case "keep": removal.kept.append(IptablesRequest.unescaped(rest))
+        case "collect": removal.isCollection = true
+        case "gone":
+            guard let chain = IptablesRequest.chain(rest) else { throw mistake }
+            removal.chains.append(chain)
+        case "rule": removal.rules.append(try placement(rest, mistake))
+        case "family":
+            guard let family = UInt8(rest).flatMap({ AddressFamily(rawValue: $0) }) else { throw mistake }
+            self.family = family
+            if verb == .make || verb == .check { changes.append(IptablesChanges(family)) }
+        default:
+            guard !changes.isEmpty else { throw mistake }
+            try readChange(kind, rest, mistake)
+        }
+    }
+
+    private mutating func readChange(_ kind: String, _ rest: Substring, _ mistake: IptablesRule.Mistake)
+        throws(IptablesRule.Mistake)
+    {
+        let last = changes.count - 1
+        switch kind {
+        case "owner": changes[last].ownerPrefix = String(rest)
+        case "need", "chain":
+            guard let chain = IptablesRequest.chain(rest) else { throw mistake }
+            if kind == "need" { changes[last].required.append(chain) } else { changes[last].ownChains.append(chain) }
+        case "claim":
+            let words = rest.split(separator: " ")
+            guard words.count == 4, let proto = TransportProtocol(rawValue: String(words[0])),
+                let first = UInt16(words[1]), let end = UInt16(words[2]), first <= end
+            else { throw mistake }
+            changes[last].claims.append(.init(family, proto, first...end, at: IPAddress(String(words[3]))))
+        case "share": changes[last].shared.append(try placement(rest, mistake))
+        case "absent": changes[last].absent.append(try placement(rest, mistake))
+        case "own": changes[last].owned.append(try placement(rest, mistake))
+        default: throw mistake
+        }
+    }
+
+    private func placement(_ text: Substring, _ mistake: IptablesRule.Mistake) throws(IptablesRule.Mistake)
+        -> IptablesChanges.Placement
+    {
+        let words = try IptablesRule.words(of: String(text))
+        guard words.count > 3, let table = IptablesTable(rawValue: words[1]) else { throw mistake }
+        return IptablesChanges.Placement(
+            IptablesChain(table, words[2]), try IptablesRule(reading: Array(words.dropFirst(3)), family),
+            isFirst: words[0] == "first")
+    }
+
+    private static func chain(_ text: Substring) -> IptablesChain? {
+        let words = text.split(separator: " ")
+        guard words.count == 2, let table = IptablesTable(rawValue: String(words[0])) else { return nil }
+        return IptablesChain(table, String(words[1]))
+    }
+}

@@ -1,0 +1,48 @@
+import CNI
+import JSON
+import NetPlan
+
+extension Request {
+    /// What makes a plugin's NAT and filtering (cni.md C-4): what `key` says, else BERTH_BACKEND, else iptables where one of
+    /// `demanding` is asked for, which only iptables can do, else nftables. Throws code 7 for a word that is no backend and for
+    /// a key that the chosen one cannot honour, 2 for one that is not built.
+    public func backend(_ key: String, demanding: [String] = [], others: [String] = []) throws(CNIError) -> Plan.Backend
+    {
+        let root = configuration.root
+        let said = try root.string(key) ?? "auto"
+        let known = ["auto", "nftables", "iptables"] + others
+        guard known.contains(said) else { throw root.error(key, "is not one of \(known.joined(by: ", "))") }
+        if others.contains(said) {
+            throw root.unsupported(key, "asks for a backend that is not supported yet; leave the key out")
+        }
+        var chosen = said
+        if said == "auto" {
+            chosen = demanding.contains(where: root.has) ? "iptables" : environment["BERTH_BACKEND"] ?? "nftables"
+            guard ["nftables", "iptables", ""].contains(chosen) else {
+                throw CNIError(
+                    .invalidEnvironment, "BERTH_BACKEND is \"\(chosen)\"", details: "it takes nftables or iptables")
+            }
+        }
+        guard chosen == "iptables" else {
+            for name in demanding where root.has(name) {
+                throw root.error(name, "cannot be honoured by the nftables backend, which \"\(key)\" asks for")
+            }
+            return .nftables
+        }
+        return .iptables(nil)
+    }
+}
+
+/// Keys that decide between backends.
+public enum BackendChoice {
+    /// Of a plugin's configuration the keys that only iptables can honour.
+    public static func demanding(_ object: JSONObject) -> [String] {
+        var keys: [String] = []
+        if object["externalSetMarkChain"]?.string != nil { keys.append("externalSetMarkChain") }
+        for key in ["conditionsV4", "conditionsV6"] {
+            guard let first = object[key]?.array?.first?.string else { continue }
+            if first.hasPrefix("-") || first == "!" { keys.append(key) }
+        }
+        return keys
+    }
+}
