@@ -77,6 +77,100 @@ struct MessageTests {
             """)
     }
 
+    @Test("a token bucket is told by its rate, its limit and its burst in bytes, without a rate table")
+    func tokenBucket() throws {
+        MessageTests.compare(
+            try TrafficControl.setTokenBucket(
+                TokenBucketFilter(rate: 1_000_000, burst: 20_000), on: 5, named: "v0", replacing: false),
+            """
+            60 00 00 00 # length 96
+            24 00 01 06 # RTM_NEWQDISC; REQUEST, EXCL, CREATE
+            00 00 00 00 00 00 00 00
+            00 00 00 00 # family
+            05 00 00 00 # index
+            00 00 00 be # handle be00:
+            ff ff ff ff # TC_H_ROOT
+            00 00 00 00
+            08 00 01 00 74 62 66 00 # TCA_KIND tbf
+            34 00 02 80 # TCA_OPTIONS, nested
+            28 00 01 00 # TCA_TBF_PARMS
+            00 01 00 00 00 00 00 00 40 42 0f 00 # the rate: linklayer Ethernet, 1,000,000 bytes a second
+            00 00 00 00 00 00 00 00 00 00 00 00 # no peak rate
+            c8 af 00 00 # limit: 25,000 bytes wait for 25 ms, and the burst
+            00 00 00 00 00 00 00 00 # buffer and mtu
+            08 00 06 00 20 4e 00 00 # TCA_TBF_BURST 20,000
+            """)
+        let wide = try TrafficControl.setTokenBucket(
+            TokenBucketFilter(rate: 1 << 33, burst: 1), on: 5, named: "v0", replacing: true)
+        let options = Attribute.list(wide.bytes[36...])[type: 2]?.nested ?? []
+        #expect(options[type: 4]?.payload == [0, 0, 0, 0, 2, 0, 0, 0], "TCA_TBF_RATE64")
+        #expect(
+            options[type: 1].map { Array($0.payload[($0.payload.startIndex + 8)...].prefix(4)) } == [
+                255, 255, 255, 255,
+            ])
+        #expect(wide.bytes[6...7] == [0x01, 0x05], "REQUEST, REPLACE, CREATE")
+    }
+
+    @Test("a token bucket's limit and duration stay within their numbers, whatever rate and burst are")
+    func extremes() {
+        #expect(TokenBucketFilter(rate: .max, burst: .max).limit == .max)
+        #expect(TokenBucketFilter(rate: 1, burst: .max).limit == .max)
+        #expect(TokenBucketFilter(rate: 40, burst: 1).limit == 2)
+        let slow = TokenBucketFilter(rate: 1, burst: .max)
+        #expect(slow.isTold(by: slow) && !slow.isTold(by: TokenBucketFilter(rate: 2, burst: .max)))
+        #expect(!TokenBucketFilter(rate: 1000, burst: 5000).isTold(by: TokenBucketFilter(rate: 1000, burst: 5001)))
+    }
+
+    @Test("all that comes in is redirected by a u32 filter whose one key matches every packet")
+    func redirect() throws {
+        MessageTests.compare(
+            try TrafficControl.addRedirect(from: 5, named: "v0", to: 9, named: "bwp0"),
+            """
+            8c 00 00 00 # length 140
+            2c 00 01 06 # RTM_NEWTFILTER; REQUEST, EXCL, CREATE
+            00 00 00 00 00 00 00 00
+            00 00 00 00 # family
+            05 00 00 00 # index
+            00 00 00 00 # handle
+            00 00 ff ff # parent ffff:
+            00 03 00 be # ETH_P_ALL, pref 48640
+            08 00 01 00 75 33 32 00 # TCA_KIND u32
+            60 00 02 80 # TCA_OPTIONS
+            24 00 05 00 # TCA_U32_SEL
+            01 00 01 00 # terminal, no shift, one key
+            00 00 00 00 00 00 00 00 00 00 00 00
+            00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 # mask, value, offset, offset's mask
+            38 00 07 80 # TCA_U32_ACT
+            34 00 01 80 # the first action
+            0b 00 01 00 6d 69 72 72 65 64 00 00 # TCA_ACT_KIND mirred
+            24 00 02 80 # TCA_ACT_OPTIONS
+            20 00 02 00 # TCA_MIRRED_PARMS
+            00 00 00 00 00 00 00 00 # index, capabilities
+            04 00 00 00 # TC_ACT_STOLEN
+            00 00 00 00 00 00 00 00 # references, bindings
+            01 00 00 00 # TCA_EGRESS_REDIR
+            09 00 00 00 # by link 9
+            """)
+    }
+
+    @Test("an ifb is made with one queue a side")
+    func functionalBlock() throws {
+        MessageTests.compare(
+            try LinkRequest.addFunctionalBlock(LinkName("bwp0")!, mtu: 1400),
+            """
+            50 00 00 00 # length 80
+            10 00 01 06 # RTM_NEWLINK; REQUEST, EXCL, CREATE
+            00 00 00 00 00 00 00 00
+            00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+            09 00 03 00 62 77 70 30 00 00 00 00 # IFLA_IFNAME bwp0
+            08 00 04 00 78 05 00 00 # IFLA_MTU 1400
+            08 00 1f 00 01 00 00 00 # IFLA_NUM_TX_QUEUES 1
+            08 00 20 00 01 00 00 00 # IFLA_NUM_RX_QUEUES 1
+            0c 00 12 80 # IFLA_LINKINFO
+            08 00 01 00 69 66 62 00 # IFLA_INFO_KIND ifb
+            """)
+    }
+
     @Test("a change of a link says only what changes")
     func changes() throws {
         var changes = LinkRequest.Changes()

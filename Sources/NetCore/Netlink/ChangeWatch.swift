@@ -16,7 +16,7 @@ public struct ChangeWatch: ~Copyable {
             NETLINK_ROUTE,
             [
                 RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-                RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF,
+                RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_TC,
             ].map { Int32($0.rawValue) })
         let netfilter = try ChangeWatch.listening(NETLINK_NETFILTER, [Int32(NFNLGRP_NFTABLES.rawValue)])
         let lock = try LockWatch(lockFile)
@@ -86,6 +86,8 @@ public struct ChangeWatch: ~Copyable {
     private static func takesAway(_ reply: NetlinkReply) -> Bool {
         switch Int32(reply.type) {
         case Int32(RTM_DELLINK), Int32(RTM_DELADDR), Int32(RTM_DELROUTE), Int32(RTM_NEWNETCONF): true
+        // Not the new ones: one that is only looked up is told of, too.
+        case Int32(RTM_DELQDISC), Int32(RTM_DELTFILTER): true
         // Any change of a link: down, another master, another MTU.
         case Int32(RTM_NEWLINK): true
         default: false

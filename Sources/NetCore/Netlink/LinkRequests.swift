@@ -15,6 +15,18 @@ public enum LinkRequest {
         }
     }
 
+    /// `ip link add NAME numtxqueues 1 numrxqueues 1 type ifb`, down. Throws EMSGSIZE only.
+    public static func addFunctionalBlock(_ name: LinkName, mtu: Int?) throws(KernelError) -> NetlinkRequest {
+        try NetlinkRequest("add ifb \(name)", type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, header: ifinfomsg())
+        {
+            $0.put(IFLA_IFNAME, name.description)
+            if let mtu { $0.put(IFLA_MTU, UInt32(mtu)) }
+            $0.put(IFLA_NUM_TX_QUEUES, UInt32(1))
+            $0.put(IFLA_NUM_RX_QUEUES, UInt32(1))
+            $0.nest(IFLA_LINKINFO) { $0.put(IFLA_INFO_KIND, "ifb") }
+        }
+    }
+
     /// `ip link add HOST master BRIDGE up type veth peer name CONTAINER netns …`: one message, and one queue a side,
     /// because a later move or a second queue costs a grace period each (docs/adr/0003-libnl.md).
     public static func addVethPair(
