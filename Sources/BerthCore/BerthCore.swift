@@ -9,11 +9,14 @@ import PluginKit
 
 /// Every CNI plugin of this program. A test holds this list against docs, examples and installed links.
 enum Registry {
-    static let names = ["bridge", "firewall", "host-local", "loopback", "portmap", "ptp", "static", "tuning"]
+    static let names = [
+        "bandwidth", "bridge", "firewall", "host-local", "loopback", "portmap", "ptp", "static", "tuning",
+    ]
 
     /// The plugin of a CNI type; nil for any other.
     static func plugin(_ type: String) -> (any Plugin)? {
         switch type {
+        case "bandwidth": BandwidthPlugin()
         case "bridge": BridgePlugin(builtIn: { Registry.plugin($0) })
         case "firewall": FirewallPlugin()
         case "host-local": HostLocal()

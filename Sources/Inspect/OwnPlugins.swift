@@ -6,11 +6,14 @@ import PluginKit
 
 /// berth's own plugins, for who asks them in this process. A test holds them against the pages of docs/plugins.
 enum OwnPlugins {
-    static let types = ["bridge", "firewall", "host-local", "loopback", "portmap", "ptp", "static", "tuning"]
+    static let types = [
+        "bandwidth", "bridge", "firewall", "host-local", "loopback", "portmap", "ptp", "static", "tuning",
+    ]
 
     /// Those whose ADD is a plan; address management is asked by them.
     static func planned(_ type: String) -> (any PlannedPlugin)? {
         switch type {
+        case "bandwidth": BandwidthPlugin()
         case "bridge": BridgePlugin(builtIn: { OwnPlugins.plugin($0) })
         case "firewall": FirewallPlugin()
         case "loopback": LoopbackPlugin()

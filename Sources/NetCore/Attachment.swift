@@ -23,6 +23,11 @@ public struct Attachment: Sendable, CustomStringConvertible {
     public var hostInterface: LinkName {
         LinkName("veth" + hex(Digest.sha256("\(network)\0\(containerID)\0\(interface)"), digits: 11))!
     }
+    /// The name of the ifb that shapes what the container sends: `bwp` and 12 of the same digits, so that two interfaces of
+    /// a container have one each (cni.md 2.8).
+    public var functionalBlock: LinkName {
+        LinkName("bwp" + hex(Digest.sha256("\(network)\0\(containerID)\0\(interface)"), digits: 12))!
+    }
 }
 
 // The tag follows from the rest.
@@ -51,6 +56,18 @@ public struct Owner: Hashable, Sendable, CustomStringConvertible {
 
     /// The plugins that make a cable, whose host end carries the alias.
     public static let cablePlugins = ["bridge", "ptp"]
+
+    /// The plugins that make a link on the host, which carries the alias.
+    public static let linkPlugins = cablePlugins + ["bandwidth"]
+
+    /// It shapes the host end, which another plugin has made.
+    public var shapes: Bool { plugin == "bandwidth" }
+
+    /// The link of the host that carries the alias; nil for a plugin that makes none there.
+    public var hostLink: LinkName? {
+        if Owner.cablePlugins.contains(plugin) { return attachment.hostInterface }
+        return shapes ? attachment.functionalBlock : nil
+    }
 
     /// A rule's or element's comment: `portmap 0123456789abcdef-fedcba9876543210 net/container/eth0`, at most 127 bytes
     /// (the kernel's limit for user data is 256, nft's for a comment 128 with its end).

@@ -68,6 +68,9 @@ public enum Resource: Hashable, Sendable {
     case route(PlannedRoute)
     case forgottenNeighbour(ForgottenNeighbour)
     case linkSettings(LinkSettings)
+    case functionalBlock(FunctionalBlock)
+    case tokenBucket(TokenBucket)
+    case ingressRedirect(IngressRedirect)
     case senderCheck(SenderCheck)
     case masquerade(Masquerade)
     case portForward(PortForward)
@@ -90,6 +93,9 @@ public enum Resource: Hashable, Sendable {
         case .route(let it): it.words
         case .forgottenNeighbour(let it): it.words
         case .linkSettings(let it): it.words
+        case .functionalBlock(let it): it.words
+        case .tokenBucket(let it): it.words
+        case .ingressRedirect(let it): it.words
         case .senderCheck(let it): it.words
         case .masquerade(let it): it.words
         case .portForward(let it): it.words
@@ -114,6 +120,9 @@ public enum Resource: Hashable, Sendable {
         case .route(let it): it.commands(shell)
         case .forgottenNeighbour(let it): it.commands(shell)
         case .linkSettings(let it): it.commands(shell)
+        case .functionalBlock(let it): it.commands(shell)
+        case .tokenBucket(let it): it.commands(shell)
+        case .ingressRedirect(let it): it.commands(shell)
         case .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: []
         }
     }

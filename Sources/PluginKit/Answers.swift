@@ -37,6 +37,8 @@ extension CNIError {
             self.init(
                 .interfaceExists, "interface \(owner.attachment.interface) exists already in the container's namespace",
                 details: error.description)
+        case .kernel(let error) where error.errno == .alreadyExists && CNIError.isAboutShaping(error):
+            self.init(.interfaceExists, error.description)
         case .kernel(let error) where error.errno == .alreadyExists: self.init(.addressInUse, error.description)
         case .kernel(let error) where error.operation.hasPrefix("use link "):
             self.init(.linkMissing, error.description, details: "remove that link, or name another bridge")
@@ -61,6 +63,10 @@ extension CNIError {
         guard !failure.leftBehind.isEmpty else { return }
         code = CNIErrorCode.rollbackIncomplete.rawValue
         details = "left behind: " + failure.leftBehind.map(\.description).joined(by: "; ")
+    }
+
+    private static func isAboutShaping(_ error: KernelError) -> Bool {
+        ["limit link ", "add an ingress qdisc ", "add ifb "].contains { error.operation.hasPrefix($0) }
     }
 
     /// CHECK's answer: what differs, as JSON (cni.md P-55).

@@ -45,6 +45,8 @@ extension CNIResult {
                         destination: route.destination, gateway: route.gateway, mtu: route.mtu, advmss: route.advmss,
                         priority: route.priority, table: route.table, scope: route.scope))
             case .linkSettings(let settings): change(settings)
+            case .functionalBlock(let block):
+                interfaces.append(Interface(name: block.name.description, mtu: block.mtu))
             default: break
             }
         }

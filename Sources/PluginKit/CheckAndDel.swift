@@ -84,6 +84,7 @@ extension PlannedPlugin {
     private func removals(_ section: AttachmentRecord.Section) -> [String] {
         var words: [String] = []
         if let link = section.notes["hostInterface"]?.string, !isChained { words.append("link \(link) is gone") }
+        if let link = section.notes["functionalBlock"]?.string { words.append("link \(link) is gone") }
         if !section.keys.isEmpty { words.append("\(section.keys.count) elements of inet \(BerthTable.name) are gone") }
         return words
     }

@@ -119,7 +119,9 @@ enum RealHost {
 
     /// A cable's ends get addresses by chance, unless the plan gives them.
     private static func withoutRandomMAC(_ line: String) -> String {
-        guard line.contains("link "), line.contains(" veth"), !line.contains("link/ether c2:11:") else { return line }
+        guard line.contains("link "), line.contains(" veth") || line.contains(" ifb") || line.contains(" macvlan"),
+            !line.contains("link/ether c2:11:")
+        else { return line }
         var words = line.split(separator: " ").map(String.init)
         if let at = words.firstIndex(of: "link/ether") { words.removeSubrange(at...(at + 1)) }
         return words.joined(separator: " ")

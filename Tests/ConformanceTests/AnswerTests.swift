@@ -8,10 +8,12 @@ import Testing
 @Suite("What a plugin answers (P-13 to P-20, P-35, P-60)")
 struct AnswerTests {
     @Test(
-        "P-60 VERSION answers with the version asked with and the seven supported ones, with or without input",
+        "P-60 VERSION answers with the version asked with and the supported ones, with or without input",
         arguments: PluginType.allCases)
     func version(_ plugin: PluginType) throws {
-        let all: JSON = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
+        let every = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
+        // Older results do not tell which links there are (cni.md 2.0).
+        let all = JSON.array(every.dropFirst(plugin == .bandwidth ? 2 : 0).map { .string($0) })
         try PrivateHost.run { host in
             for (input, expected) in [
                 ("", "1.1.0"), (#"{"cniVersion": "0.4.0"}"#, "0.4.0"), (#"{"cniVersion": "1.0.0"}"#, "1.0.0"),

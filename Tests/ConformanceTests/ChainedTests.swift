@@ -41,7 +41,7 @@ struct ChainedTests {
             host.expect(answer.json?["dns"]?["nameservers"], is: ["10.1.1.1"], "dns")
             host.expect(answer.json?["ips"], is: previous["ips"], "ips")
             host.expect(answer.json?["routes"], is: previous["routes"], "routes")
-            let seen = answer.json?["interfaces"]?.array?.last
+            let seen = answer.json?["interfaces"]?.array?.dropFirst(2).first
             for key in ["socketPath", "pciID", "x-own", "name", "mac", "sandbox", "mtu"] {
                 host.expect(seen?[key], is: container[key], "interfaces[2].\(key)")
             }

@@ -9,7 +9,9 @@ import Testing
 struct KillTests {
     static let verbs: [(PluginType, String, JSONObject)] =
         ["ADD", "DEL"].flatMap { verb in
-            [PluginType.bridge, .ptp, .portmap, .firewall, .tuning, .loopback, .hostLocal].map { ($0, verb, [:]) }
+            [PluginType.bridge, .ptp, .portmap, .firewall, .tuning, .bandwidth, .loopback, .hostLocal].map {
+                ($0, verb, [:])
+            }
                 // Without br_netfilter the port itself is isolated: a change of another plugin's link.
                 + [
                     (.firewall, verb, ["ingressPolicy": "isolated"]), (.bridge, verb, ["removeEmptyBridge": true]),
@@ -71,7 +73,7 @@ struct KillSubject {
         }
         switch plugin {
         case .bridge, .ptp, .hostLocal, .fixed, .loopback: break
-        case .portmap, .firewall, .tuning:
+        case .portmap, .firewall, .tuning, .bandwidth:
             let attached = try host.attach(.bridged(), "c1")
             if plugin == .tuning {
                 configuration = ["type": "tuning", "sysctl": ["net.ipv4.conf.IFNAME.arp_filter": "1"], "mtu": 1400]

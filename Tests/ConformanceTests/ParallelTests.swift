@@ -111,6 +111,7 @@ struct ParallelTests {
                 case .loopback: TestNetwork([["type": "loopback"]])
                 // Alone, by the configuration that the bridge plugin would hand it.
                 case .hostLocal, .fixed, .ptp: TestNetwork([plugin.configuration])
+                case .bandwidth: BandwidthTests.both
                 default: TestNetwork.everything
                 }
             let index = network.plugins.firstIndex { $0["type"]?.string == plugin.rawValue } ?? 0

@@ -4,9 +4,9 @@ import NetCore
 import TestSupport
 import Testing
 
-/// The eight plugins, by the CNI type that a configuration names them with.
+/// The nine plugins, by the CNI type that a configuration names them with.
 enum PluginType: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case bridge, ptp, portmap, firewall, loopback, tuning
+    case bridge, ptp, portmap, firewall, loopback, tuning, bandwidth
     case hostLocal = "host-local"
     case fixed = "static"
 
@@ -14,7 +14,7 @@ enum PluginType: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// It only names addresses: an interface plugin calls it.
     var isIPAM: Bool { [.hostLocal, .fixed].contains(self) }
     /// It does nothing of its own accord: something before it in the chain has made the interface.
-    var isChained: Bool { [.portmap, .firewall, .tuning].contains(self) }
+    var isChained: Bool { [.portmap, .firewall, .tuning, .bandwidth].contains(self) }
 
     /// Where the built plugins are: BERTH_TEST_PLUGINS, else build/cni of this repository.
     static let directory: String = {
@@ -42,6 +42,11 @@ enum PluginType: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .portmap: ["type": "portmap", "capabilities": ["portMappings": true]]
         case .firewall: ["type": "firewall"]
         case .loopback: ["type": "loopback"]
+        case .bandwidth:
+            [
+                "type": "bandwidth", "ingressRate": 8_000_000, "ingressBurst": 160_000, "egressRate": 8_000_000,
+                "egressBurst": 160_000,
+            ]
         case .tuning: ["type": "tuning", "sysctl": ["net.ipv4.conf.IFNAME.arp_filter": "1"]]
         }
     }

@@ -14,6 +14,7 @@ import Testing
 @Suite struct AppliedTests {
     private static func plugin(_ type: String) -> (any Plugin)? {
         switch type {
+        case "bandwidth": BandwidthPlugin()
         case "bridge": BridgePlugin(builtIn: { AppliedTests.plugin($0) })
         case "firewall": FirewallPlugin()
         case "host-local": HostLocal()
@@ -32,7 +33,8 @@ import Testing
         let inner = try host.inside("web") { try host.state(folders: folders) }.lines.map { "container: \($0)" }
         return (try host.state(folders: folders).lines + inner).compactMap { line in
             if line.contains("fe80:") { return nil }
-            guard line.contains(": up ") || line.contains(": down "), line.contains("veth"),
+            guard line.contains(": up ") || line.contains(": down "),
+                line.contains("veth") || line.contains(" ifb"),
                 !line.contains("c2:11:22:33:44:55")
             else { return line }
             // A veth end's own address is random.

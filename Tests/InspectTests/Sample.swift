@@ -88,7 +88,9 @@ struct Sample: Sendable, CustomStringConvertible {
                       "ipam": { "type": "host-local", "routes": [{ "dst": "0.0.0.0/0" }, { "dst": "::/0" }],
                                 "ranges": [[{ "subnet": "10.78.0.0/24" }], [{ "subnet": "fd00:78::/64" }]] } },
                     { "type": "portmap", "capabilities": { "portMappings": true } },
-                    { "type": "firewall" }, { "type": "tuning", "sysctl": { "net.ipv4.conf.IFNAME.arp_filter": "1" } } ] }
+                    { "type": "firewall" }, { "type": "tuning", "sysctl": { "net.ipv4.conf.IFNAME.arp_filter": "1" } },
+                    { "type": "bandwidth", "ingressRate": 100000000, "ingressBurst": 1000000,
+                      "egressRate": 10000000, "egressBurst": 500000 } ] }
                 """, ports: ["8080:80"]),
     ]
 

@@ -54,6 +54,7 @@ struct Chain: Sendable, CustomStringConvertible {
         case "loopback": LoopbackPlugin()
         case "tuning": TuningPlugin()
         case "portmap": PortmapPlugin()
+        case "bandwidth": BandwidthPlugin()
         default: FirewallPlugin()
         }
     }
@@ -174,7 +175,32 @@ struct Chain: Sendable, CustomStringConvertible {
             ], addresses: v4 + v6, routes: [["dst": "0.0.0.0/0"], ["dst": "::/0"]]),
     ]
 
-    static let all = bridges + cables + chained + [everything]
+    static let limits: [Chain] = [
+        behind("bandwidth: ingress", ["type": "bandwidth", "ingressRate": 1_000_000, "ingressBurst": 100_000]),
+        behind("bandwidth: egress", ["type": "bandwidth", "egressRate": 1_000_000, "egressBurst": 100_000]),
+        behind(
+            "bandwidth: both, beyond 32 bits",
+            [
+                "type": "bandwidth",
+                "runtimeConfig": [
+                    "bandwidth": [
+                        "ingressRate": 100_000_000_000, "ingressBurst": 30_000_000_000, "egressRate": 8,
+                        "egressBurst": 8,
+                    ]
+                ],
+            ]),
+        Chain(
+            description: "bandwidth: behind ptp",
+            plugins: [
+                cable,
+                [
+                    "type": "bandwidth", "ingressRate": 1_000_000, "ingressBurst": 100_000, "egressRate": 2_000_000,
+                    "egressBurst": 100_000,
+                ],
+            ], addresses: v4), behind("bandwidth: none", ["type": "bandwidth"]),
+    ]
+
+    static let all = bridges + cables + chained + [everything] + limits
 
     /// What changes settings of what stands already: its own way back is the plugin's, not the sweep's.
     static let settings: [Chain] = [

@@ -107,7 +107,13 @@ extension FakeKernel.Object {
 extension Plan {
     /// It makes something that cannot be made twice.
     var isExclusive: Bool {
-        !netfilter.owned.isEmpty || owned.contains { if case .vethPair = $0 { true } else { false } }
+        !netfilter.owned.isEmpty
+            || owned.contains {
+                switch $0 {
+                case .vethPair, .functionalBlock, .tokenBucket, .ingressRedirect: true
+                default: false
+                }
+            }
     }
 }
 

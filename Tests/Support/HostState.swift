@@ -39,6 +39,7 @@ extension PrivateHost {
         lines += try must("bridge fdb show").split(separator: "\n").filter { $0.contains(" sticky") }.map {
             "fdb \($0)"
         }
+        lines += try trafficControl()
         lines += HostState.ruleset(try must("nft list ruleset"))
         lines += try legacyRules()
         // nft does not tell the comments of iptables' rules.
@@ -70,6 +71,23 @@ extension PrivateHost {
                     // ":CHAIN POLICY [packets:bytes]"
                     lines.append("legacy \(family.rawValue) \(table) \(line.split(separator: "[")[0])")
                 }
+            }
+        }
+        return lines
+    }
+
+    /// Queueing disciplines that somebody chose, and the filters of what comes in; without indexes.
+    private func trafficControl() throws -> [String] {
+        var lines: [String] = []
+        for line in try must("tc qdisc show").split(separator: "\n") {
+            let words = line.split(separator: " ").map(String.init)
+            // The kernel's own have the handle 0:.
+            guard words.count > 4, words[2] != "0:" else { continue }
+            lines.append(words.joined(separator: " "))
+            guard words[1] == "ingress" else { continue }
+            let filters = try must("tc filter show dev \(words[4]) ingress").split(separator: "\n")
+            for line in filters where !line.contains("index ") {
+                lines.append("filter of \(words[4]): \(line.split { $0 == " " || $0 == "\t" }.joined(separator: " "))")
             }
         }
         return lines

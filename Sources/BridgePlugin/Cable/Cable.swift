@@ -15,6 +15,18 @@ enum Cable {
         }
     }
 
+    /// The host's end of a container's veth pair; nil for any other link. Our own is found by its name, a foreign plugin's
+    /// by the peer's index among the host's interfaces of the previous result.
+    static func hostEnd(of link: Link, _ request: Request, _ kernel: inout LinuxKernel) throws(KernelError) -> Link? {
+        guard link.kind == "veth" else { return nil }
+        let others = (request.configuration.previousResult?.interfaces ?? []).filter { $0.sandbox?.isEmpty ?? true }
+        for text in [request.attachment.hostInterface.description] + others.map(\.name) {
+            guard let name = LinkName(text), let found = try kernel.link(name, .host) else { continue }
+            if found.kind == "veth", found.index == link.peer { return found }
+        }
+        return nil
+    }
+
     static func forwarding(_ family: AddressFamily) -> SysctlSetting {
         SysctlSetting(.host, family == .v4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding", "1")
     }

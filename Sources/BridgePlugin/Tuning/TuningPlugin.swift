@@ -65,7 +65,7 @@ public struct TuningPlugin: PlannedPlugin {
             if configuration.transmitQueueLength != nil { before.transmitQueueLength = link.transmitQueueLength }
             seen.before = before
             // Both ends of a cable need the MTU, or the larger loses packets on the smaller.
-            if configuration.mtu != nil, link.kind == "veth", let end = try hostEnd(of: link, request, &kernel) {
+            if configuration.mtu != nil, let end = try Cable.hostEnd(of: link, request, &kernel) {
                 seen.hostEnd = LinkName(end.name)
                 seen.hostMTU = end.mtu
             }
@@ -79,24 +79,11 @@ public struct TuningPlugin: PlannedPlugin {
         try answering { () throws(KernelError) in
             var seen = TuningObservations()
             guard configuration.mtu != nil, let link = try kernel.link(request.attachment.interface, .container),
-                link.kind == "veth", let end = try hostEnd(of: link, request, &kernel)
+                let end = try Cable.hostEnd(of: link, request, &kernel)
             else { return seen }
             seen.hostEnd = LinkName(end.name)
             return seen
         }
-    }
-
-    /// Our own by its name, a foreign plugin's by the peer's index among the host's interfaces of the previous result.
-    private func hostEnd(of link: Link, _ request: Request, _ kernel: inout LinuxKernel) throws(KernelError) -> Link? {
-        let names =
-            [request.attachment.hostInterface.description]
-            + (request.configuration.previousResult?.interfaces ?? []).filter { $0.sandbox?.isEmpty ?? true }.map(
-                \.name)
-        for text in names {
-            guard let name = LinkName(text), let found = try kernel.link(name, .host) else { continue }
-            if found.kind == "veth", found.index == link.peer { return found }
-        }
-        return nil
     }
 
     private func settings(_ interface: LinkName, _ configuration: TuningConfiguration) -> LinkSettings {

@@ -7,7 +7,7 @@ struct ChainRules {
     private(set) var findings: [LintFinding] = []
 
     /// Plugins of others that change what one before them made.
-    private static let foreignChained = ["bandwidth", "sbr", "vrf", "route-override"]
+    private static let foreignChained = ["sbr", "vrf", "route-override"]
     /// Plugins of others that make the container's interface.
     private static let foreignMakers = [
         "macvlan", "ipvlan", "vlan", "host-device", "dummy", "tap", "calico", "flannel", "cilium-cni",

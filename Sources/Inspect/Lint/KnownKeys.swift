@@ -6,6 +6,9 @@ enum KnownKeys {
     ]
 
     static let plugins: [String: [String]] = [
+        "bandwidth": [
+            "ingressRate", "ingressBurst", "egressRate", "egressBurst", "shapedSubnets", "unshapedSubnets",
+        ],
         "bridge": [
             "bridge", "isGateway", "isDefaultGateway", "forceAddress", "ipMasq", "ipMasqBackend", "snatTo",
             "fullyRandom", "noMasqTo", "mtu", "hairpinMode", "promiscMode", "enabledad", "removeEmptyBridge", "vlan",
@@ -34,7 +37,8 @@ enum KnownKeys {
 
     /// What each plugin itself does with runtimeConfig.
     static let capabilities: [String: [String]] = [
-        "bridge": ["mac", "dns"], "firewall": [], "loopback": [], "portmap": ["portMappings"],
+        "bandwidth": ["bandwidth"], "bridge": ["mac", "dns"], "firewall": [], "loopback": [],
+        "portmap": ["portMappings"],
         "ptp": ["mac", "dns"], "tuning": ["mac"],
     ]
 

@@ -53,6 +53,12 @@ extension Resource {
         case .route(let it): return [FakeFact(key: it.words, value: "present", on: "\(it.place) \(it.link)")]
         case .linkSettings(let it):
             return [FakeFact(key: "settings \(it.place) \(it.link)", value: it.words, on: "\(it.place) \(it.link)")]
+        case .functionalBlock(let it):
+            return [FakeFact(key: "link host \(it.name)", value: "ifb", tag: it.alias, isNew: true)]
+        case .tokenBucket(let it):
+            return [FakeFact(key: "qdisc of \(it.link)", value: it.words, on: "host \(it.link)", isNew: true)]
+        case .ingressRedirect(let it):
+            return [FakeFact(key: "ingress of \(it.link)", value: it.words, on: "host \(it.link)", isNew: true)]
         case .forgottenNeighbour, .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation,
             .adminChain:
             return []

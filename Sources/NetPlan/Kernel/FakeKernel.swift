@@ -119,7 +119,10 @@ public struct FakeKernel: Kernel {
     public mutating func sweep(_ owner: Owner, keys: [NftElementKey]?) throws(Failures) {
         let known = keys.map { Set($0.map(FakeKernel.key)) }
         removeElements { key, tag in tag.hasPrefix(owner.commentPrefix) && known?.contains(key) != false }
-        let link = "link host \(owner.attachment.hostInterface)"
+        if owner.shapes {
+            for place in ["qdisc", "ingress"] { objects["\(place) of \(owner.attachment.hostInterface)"] = nil }
+        }
+        guard let link = owner.hostLink.map({ "link host \($0)" }) else { return }
         if let found = objects[link], found.tag == owner.alias || found.tag == nil { remove(link) }
     }
 

@@ -111,8 +111,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
             if plan.backend != .nftables { try commitIptables(plan, over: netfilter) }
         } catch {
             waiting = []
-            // A veth pair that could not be made because its name stands is not ours to remove.
-            if case .kernel(let first) = error.cause, first.errno == .alreadyExists, made.last?.isVethPair == true {
+            // What could not be made because something stands in its place is not ours to remove.
+            if case .kernel(let first) = error.cause, first.errno == .alreadyExists, made.last?.isMadeNew == true {
                 made.removeLast()
             }
             throw ApplyFailure(error.cause, leftBehind: error.leftBehind + undo(made))
@@ -185,16 +185,27 @@ public struct LinuxKernel: ~Copyable, Kernel {
         case .route(let it): try it.ensure(&self)
         case .forgottenNeighbour(let it): try it.ensure(&self)
         case .linkSettings(let it): try it.ensure(&self)
+        case .functionalBlock(let it): try it.create(&self)
+        case .tokenBucket(let it): try it.create(&self)
+        case .ingressRedirect(let it): try it.create(&self)
         case .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: break
         }
     }
 
-    /// Only the cable has to be taken back: what stands in the container goes with it, netfilter's part is all or nothing.
+    /// Only links and what shapes them have to be taken back: what stands in the container goes with its cable, netfilter's
+    /// part is all or nothing.
     private mutating func undo(_ made: [Resource]) -> [KernelError] {
         var failures: [KernelError] = []
-        for case .vethPair(let pair) in made {
+        for resource in made.reversed() {
             do throws(KernelError) {
-                if let link = try link(pair.host, .host) { try host.perform([try LinkRequest.delete(link)]) }
+                switch resource {
+                case .vethPair(let pair):
+                    if let link = try link(pair.host, .host) { try host.perform([try LinkRequest.delete(link)]) }
+                case .functionalBlock(let it): try it.remove(&self)
+                case .tokenBucket(let it): try it.remove(&self)
+                case .ingressRedirect(let it): try it.remove(&self)
+                default: break
+                }
             } catch {
                 failures.append(error)
             }
@@ -222,6 +233,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
         case .linkDown(let it): try it.findings(&self)
         case .route(let it): try it.findings(&self)
         case .linkSettings(let it): try it.findings(&self)
+        case .functionalBlock(let it): try it.findings(&self)
+        case .tokenBucket(let it): try it.findings(&self)
+        case .ingressRedirect(let it): try it.findings(&self)
         case .forgottenNeighbour, .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation,
             .adminChain:
             []
@@ -230,8 +244,12 @@ public struct LinuxKernel: ~Copyable, Kernel {
 }
 
 extension Resource {
-    fileprivate var isVethPair: Bool {
-        if case .vethPair = self { true } else { false }
+    /// It is an error when it stands already.
+    fileprivate var isMadeNew: Bool {
+        switch self {
+        case .vethPair, .functionalBlock, .tokenBucket, .ingressRedirect: true
+        default: false
+        }
     }
 }
 

@@ -33,6 +33,9 @@ extension LinuxKernel {
         switch resource {
         case .vethPair(let pair): try pair.mend(&self)
         case .bridge(let bridge): try bridge.mend(&self)
+        case .functionalBlock(let block): try block.mend(&self)
+        case .tokenBucket(let bucket): try bucket.mend(&self)
+        case .ingressRedirect(let redirect): try redirect.mend(&self)
         case .route(let route):
             do throws(KernelError) {
                 try route.ensure(&self)

@@ -27,7 +27,9 @@ extension LinuxKernel {
             failures.append(error)
         }
         do throws(KernelError) {
-            if let link = try link(owner.attachment.hostInterface, .host), isOurs(link, owner) { try remove(link) }
+            // Qdiscs bear no name: those of a host end of our own are found by the end's, others by the record.
+            if owner.shapes { try unshape(owner.attachment.hostInterface) }
+            if let name = owner.hostLink, let link = try link(name, .host), isOurs(link, owner) { try remove(link) }
         } catch {
             failures.append(error)
         }
@@ -46,16 +48,15 @@ extension LinuxKernel {
             failures.append(error)
         }
         failures += removeIptables(of: plugin, network: network, except: valid)
-        if Owner.cablePlugins.contains(plugin) {
-            failures += removeLinks(of: plugin, network: network, except: valid)
-        }
+        failures += removeLinks(of: plugin, network: network, except: valid)
         if let failures = Failures(failures) { throw failures }
     }
 
     private mutating func removeLinks(of plugin: String, network: String, except valid: Set<Attachment>)
         -> [KernelError]
     {
-        let names = Set(valid.map(\.hostInterface.description))
+        guard Owner.linkPlugins.contains(plugin) else { return [] }
+        let names = Set(valid.compactMap { Owner(plugin: plugin, attachment: $0).hostLink?.description })
         var failures: [KernelError] = []
         do throws(KernelError) {
             for link in try host.links() where !names.contains(link.name) {
@@ -73,9 +74,10 @@ extension LinuxKernel {
         return failures
     }
 
-    /// Its name derives from the attachment; the alias confirms it, and a cable whose alias was wiped is still ours.
+    /// Its name derives from the attachment; the alias confirms it, and a link whose alias was wiped is still ours.
     private func isOurs(_ link: Link, _ owner: Owner) -> Bool {
-        link.kind == "veth" && (link.alias == owner.alias || link.alias == nil || link.alias == "")
+        link.kind == (owner.shapes ? "ifb" : "veth")
+            && (link.alias == owner.alias || link.alias == nil || link.alias == "")
     }
 
     // MARK: elements
