@@ -10,7 +10,7 @@ import PluginKit
 /// Every CNI plugin of this program. A test holds this list against docs, examples and installed links.
 enum Registry {
     static let names = [
-        "bandwidth", "bridge", "firewall", "host-local", "loopback", "portmap", "ptp", "static", "tuning",
+        "bandwidth", "bridge", "firewall", "host-local", "loopback", "macvlan", "portmap", "ptp", "static", "tuning",
     ]
 
     /// The plugin of a CNI type; nil for any other.
@@ -21,6 +21,7 @@ enum Registry {
         case "firewall": FirewallPlugin()
         case "host-local": HostLocal()
         case "loopback": LoopbackPlugin()
+        case "macvlan": MacvlanPlugin(builtIn: { Registry.plugin($0) })
         case "portmap": PortmapPlugin()
         case "ptp": PtpPlugin(builtIn: { Registry.plugin($0) })
         case "static": StaticAddresses()

@@ -7,7 +7,7 @@ import PluginKit
 /// berth's own plugins, for who asks them in this process. A test holds them against the pages of docs/plugins.
 enum OwnPlugins {
     static let types = [
-        "bandwidth", "bridge", "firewall", "host-local", "loopback", "portmap", "ptp", "static", "tuning",
+        "bandwidth", "bridge", "firewall", "host-local", "loopback", "macvlan", "portmap", "ptp", "static", "tuning",
     ]
 
     /// Those whose ADD is a plan; address management is asked by them.
@@ -17,6 +17,7 @@ enum OwnPlugins {
         case "bridge": BridgePlugin(builtIn: { OwnPlugins.plugin($0) })
         case "firewall": FirewallPlugin()
         case "loopback": LoopbackPlugin()
+        case "macvlan": MacvlanPlugin(builtIn: { OwnPlugins.plugin($0) })
         case "portmap": PortmapPlugin()
         case "ptp": PtpPlugin(builtIn: { OwnPlugins.plugin($0) })
         case "tuning": TuningPlugin()

@@ -23,6 +23,10 @@ public struct Attachment: Sendable, CustomStringConvertible {
     public var hostInterface: LinkName {
         LinkName("veth" + hex(Digest.sha256("\(network)\0\(containerID)\0\(interface)"), digits: 11))!
     }
+    /// The name that a link of the container has until it gets its own: `mvl` and 12 of the same digits.
+    public var temporaryInterface: LinkName {
+        LinkName("mvl" + hex(Digest.sha256("\(network)\0\(containerID)\0\(interface)"), digits: 12))!
+    }
     /// The name of the ifb that shapes what the container sends: `bwp` and 12 of the same digits, so that two interfaces of
     /// a container have one each (cni.md 2.8).
     public var functionalBlock: LinkName {
@@ -57,11 +61,17 @@ public struct Owner: Hashable, Sendable, CustomStringConvertible {
     /// The plugins that make a cable, whose host end carries the alias.
     public static let cablePlugins = ["bridge", "ptp"]
 
+    /// The plugins that make the container's interface.
+    public static let interfacePlugins = cablePlugins + ["macvlan"]
+
     /// The plugins that make a link on the host, which carries the alias.
     public static let linkPlugins = cablePlugins + ["bandwidth"]
 
     /// It shapes the host end, which another plugin has made.
     public var shapes: Bool { plugin == "bandwidth" }
+
+    /// Its link, which carries the alias, is in the container and not on the host.
+    public var livesInContainer: Bool { plugin == "macvlan" }
 
     /// The link of the host that carries the alias; nil for a plugin that makes none there.
     public var hostLink: LinkName? {

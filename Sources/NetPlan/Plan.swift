@@ -68,6 +68,7 @@ public enum Resource: Hashable, Sendable {
     case route(PlannedRoute)
     case forgottenNeighbour(ForgottenNeighbour)
     case linkSettings(LinkSettings)
+    case macvlan(Macvlan)
     case functionalBlock(FunctionalBlock)
     case tokenBucket(TokenBucket)
     case ingressRedirect(IngressRedirect)
@@ -93,6 +94,7 @@ public enum Resource: Hashable, Sendable {
         case .route(let it): it.words
         case .forgottenNeighbour(let it): it.words
         case .linkSettings(let it): it.words
+        case .macvlan(let it): it.words
         case .functionalBlock(let it): it.words
         case .tokenBucket(let it): it.words
         case .ingressRedirect(let it): it.words
@@ -120,6 +122,7 @@ public enum Resource: Hashable, Sendable {
         case .route(let it): it.commands(shell)
         case .forgottenNeighbour(let it): it.commands(shell)
         case .linkSettings(let it): it.commands(shell)
+        case .macvlan(let it): it.commands(shell)
         case .functionalBlock(let it): it.commands(shell)
         case .tokenBucket(let it): it.commands(shell)
         case .ingressRedirect(let it): it.commands(shell)

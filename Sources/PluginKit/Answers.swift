@@ -33,7 +33,8 @@ extension CNIError {
     /// Why a plan was not applied. Left-overs turn the code into 105, and are listed.
     init(_ failure: ApplyFailure, _ owner: Owner) {
         switch failure.cause {
-        case .kernel(let error) where error.errno == .alreadyExists && error.operation.hasPrefix("add veth"):
+        case .kernel(let error)
+        where error.errno == .alreadyExists && ["add veth", "add macvlan "].contains(where: error.operation.hasPrefix):
             self.init(
                 .interfaceExists, "interface \(owner.attachment.interface) exists already in the container's namespace",
                 details: error.description)

@@ -38,6 +38,10 @@ extension CNIResult {
                     Interface(
                         name: pair.container.description, mac: pair.containerMAC?.description, mtu: pair.mtu,
                         sandbox: netns))
+            case .macvlan(let link):
+                made.append(
+                    Interface(
+                        name: link.name.description, mac: link.mac?.description, mtu: link.mtu, sandbox: netns))
             case .route(let it):
                 let route = it.route
                 routes.append(

@@ -104,14 +104,23 @@ extension PlannedPlugin {
 }
 
 extension Request {
-    /// The request without its namespace when another has the path by now: a stranger's is left alone (P-53).
+    /// The request without its namespace when another has the path by now: a stranger's is left alone (P-53). With the
+    /// record's where the runtime has lost it and it still stands (P-51).
     fileprivate func inNamespace(of record: AttachmentRecord?) -> Request {
-        guard let netns, let known = record?.origin.namespace, NetworkNamespace.Identity(path: netns) != known else {
-            return self
-        }
+        guard let known = record?.origin.namespace, let path = netns ?? record?.origin.netns else { return self }
+        let isSame = NetworkNamespace.Identity(path: path) == known
+        guard isSame != (netns != nil) else { return self }
         return Request(
-            command: command, containerID: containerID, interface: interface, arguments: arguments, path: path,
-            configuration: configuration, environment: environment)
+            command: command, containerID: containerID, netns: isSame ? path : nil, interface: interface,
+            arguments: arguments, path: self.path, configuration: configuration, environment: environment)
+    }
+
+    /// A call about that attachment, in its namespace if that still stands.
+    func about(_ record: AttachmentRecord) -> Request {
+        Request(
+            command: command, containerID: record.attachment.containerID, interface: record.attachment.interface,
+            path: path, configuration: configuration, environment: environment
+        ).inNamespace(of: record)
     }
 }
 

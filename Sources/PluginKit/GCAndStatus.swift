@@ -39,7 +39,7 @@ extension PlannedPlugin {
             // What has no tag in the kernel is taken back as DEL would.
             for record in present where !valid.contains(record.attachment) {
                 do throws(CNIError) {
-                    try restore(request, record[name], &kernel)
+                    try restore(request.about(record), record[name], &kernel)
                 } catch {
                     problems.append("\(record.attachment): \(error)")
                 }

@@ -98,10 +98,12 @@ enum Golden {
 enum RealHost {
     /// What is different on the host and in the container after `change`, without what the kernel chooses by itself.
     static func state(
-        after plans: [Plan], _ change: @escaping @Sendable (PrivateHost) throws -> Void
+        after plans: [Plan], prepared prepare: @escaping @Sendable (PrivateHost) throws -> Void = { _ in },
+        _ change: @escaping @Sendable (PrivateHost) throws -> Void
     ) throws -> [String] {
         try PrivateHost.run { host in
             try host.makeNamespace("blue")
+            try prepare(host)
             for plan in plans { try apply(plan) }
             try change(host)
             let inner = try host.inside("blue") { try host.state(folders: []).lines }
@@ -128,11 +130,14 @@ enum RealHost {
     }
 
     /// The plan by our kernel calls and by its own script, on two hosts; empty when they are equal.
-    static func difference(_ told: Told, after plans: [Plan] = []) throws -> String {
+    static func difference(
+        _ told: Told, after plans: [Plan] = [],
+        _ prepare: @escaping @Sendable (PrivateHost) throws -> Void = { _ in }
+    ) throws -> String {
         let plan = told.plan
         let script = told.script
-        let ours = try state(after: plans) { _ in try apply(plan) }
-        let theirs = try state(after: plans) { host in
+        let ours = try state(after: plans, prepared: prepare) { _ in try apply(plan) }
+        let theirs = try state(after: plans, prepared: prepare) { host in
             let outcome = try host.run(["sh", "-e"], input: Array(script.utf8))
             guard outcome.exitCode == 0 else { throw HostRefused("\(outcome)\n\(script)") }
         }

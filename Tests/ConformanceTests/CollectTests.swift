@@ -145,6 +145,7 @@ struct CollectTests {
     )
     func status(_ plugin: PluginType) throws {
         try PrivateHost.run { host in
+            try host.prepare(for: plugin)
             try host.expectUnchanged("the fresh host") { try host.expectSuccess(Call(plugin, "STATUS")) }
             _ = try host.attach(.everything, "c1", ports: Ports.tcp8080)
             try host.expectUnchanged("the serving host") { try host.expectSuccess(Call(plugin, "STATUS")) }

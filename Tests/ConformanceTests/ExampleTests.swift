@@ -31,6 +31,12 @@ struct Example: Sendable, CustomTestStringConvertible {
         return ["portMappings": [["hostPort": 8080, "containerPort": 80, "protocol": "tcp"]]]
     }
 
+    /// A way out for what stands on one.
+    func prepare(_ host: PrivateHost) throws {
+        let needsUplink = try network().plugins.contains { $0["type"] == "macvlan" }
+        if needsUplink { try host.makeUplink() }
+    }
+
     /// Names in a folder that end so, without that ending, sorted; none when the folder is not there.
     static func names(in folder: String, endingWith ending: String) -> [String] {
         do {
@@ -57,6 +63,7 @@ struct ExampleTests {
         let network = try example.network()
         let runtimeConfig = try example.runtimeConfig()
         try PrivateHost.run { host in
+            try example.prepare(host)
             func attach(_ id: String) throws -> Attached {
                 try host.attach(
                     network, id, runtimeConfig: runtimeConfig, arguments: ExampleTests.arguments)
@@ -79,6 +86,7 @@ struct ExampleTests {
     func runtime(_ example: Example) throws {
         let arguments = JSON.object(try example.runtimeConfig()).text
         try PrivateHost.run { host in
+            try example.prepare(host)
             let namespace = try host.makeNamespace("c1")
             let environment = [
                 "CNI_PATH": PluginType.directory, "CAP_ARGS": arguments, "CNI_ARGS": ExampleTests.arguments,

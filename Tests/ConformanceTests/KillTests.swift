@@ -9,7 +9,7 @@ import Testing
 struct KillTests {
     static let verbs: [(PluginType, String, JSONObject)] =
         ["ADD", "DEL"].flatMap { verb in
-            [PluginType.bridge, .ptp, .portmap, .firewall, .tuning, .bandwidth, .loopback, .hostLocal].map {
+            [PluginType.bridge, .ptp, .macvlan, .portmap, .firewall, .tuning, .bandwidth, .loopback, .hostLocal].map {
                 ($0, verb, [:])
             }
                 // Without br_netfilter the port itself is isolated: a change of another plugin's link.
@@ -23,7 +23,7 @@ struct KillTests {
     func killed(_ plugin: PluginType, _ verb: String, _ keys: JSONObject) throws {
         try PrivateHost.run { host in
             let subject = try KillSubject(host, plugin, keys)
-            let before = try host.settledState()
+            let before = try subject.state(host)
             let calls = try subject.systemCalls(of: verb, host)
             host.expect(calls.count > 20, "strace saw only \(calls.count) system calls")
             // The state is compared once in a while; what is left names its container, so the culprit is known.
@@ -37,7 +37,7 @@ struct KillTests {
                 if call.isInChild { usleepMilliseconds(20) }
                 try host.expectSuccess(subject.call("DEL", id), "after the kill at \(call)")
                 if number % 25 == 24 || number == calls.count - 1 {
-                    let difference = try host.settledState().difference(from: before)
+                    let difference = try subject.state(host).difference(from: before)
                     guard host.expect(difference, is: "", "after the kill at \(call) (number \(number) of \(verb))")
                     else { return }
                 }
@@ -73,6 +73,10 @@ struct KillSubject {
         }
         switch plugin {
         case .bridge, .ptp, .hostLocal, .fixed, .loopback: break
+        case .macvlan:
+            try host.prepare(for: .macvlan)
+            // Without a gateway no address is waited for.
+            configuration["ipam"] = ["type": "host-local", "ranges": [[["subnet": "10.22.0.0/24"]]]]
         case .portmap, .firewall, .tuning, .bandwidth:
             let attached = try host.attach(.bridged(), "c1")
             if plugin == .tuning {
@@ -87,6 +91,13 @@ struct KillSubject {
         try host.expectSuccess(call("ADD", "first"))
         try host.expectSuccess(call("DEL", "first"))
         if plugin.isChained { host.expect(try links().difference(from: before), is: "", "links after a first DEL") }
+    }
+
+    /// The host's, and of what makes its link in the container that one's.
+    func state(_ host: PrivateHost) throws -> HostState {
+        guard plugin == .macvlan else { return try host.settledState() }
+        return HostState(
+            lines: try host.settledState().lines + host.inside("c1") { try host.state(folders: []).lines })
     }
 
     func call(_ command: String, _ id: String) -> Call {

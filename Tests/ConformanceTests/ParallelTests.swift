@@ -110,10 +110,11 @@ struct ParallelTests {
                 switch plugin {
                 case .loopback: TestNetwork([["type": "loopback"]])
                 // Alone, by the configuration that the bridge plugin would hand it.
-                case .hostLocal, .fixed, .ptp: TestNetwork([plugin.configuration])
+                case .hostLocal, .fixed, .ptp, .macvlan: TestNetwork([plugin.configuration])
                 case .bandwidth: BandwidthTests.both
                 default: TestNetwork.everything
                 }
+            try host.prepare(for: plugin)
             let index = network.plugins.firstIndex { $0["type"]?.string == plugin.rawValue } ?? 0
             var attached = Attached(
                 network: network, id: "c1", namespace: "c1", runtimeConfig: ["portMappings": Ports.tcp8080])

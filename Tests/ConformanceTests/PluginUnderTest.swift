@@ -4,9 +4,9 @@ import NetCore
 import TestSupport
 import Testing
 
-/// The nine plugins, by the CNI type that a configuration names them with.
+/// The ten plugins, by the CNI type that a configuration names them with.
 enum PluginType: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case bridge, ptp, portmap, firewall, loopback, tuning, bandwidth
+    case bridge, ptp, macvlan, portmap, firewall, loopback, tuning, bandwidth
     case hostLocal = "host-local"
     case fixed = "static"
 
@@ -29,6 +29,7 @@ enum PluginType: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .bridge:
             ["type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "ipam": PluginType.addressPool]
         case .ptp: ["type": "ptp", "ipMasq": true, "ipam": PluginType.addressPool]
+        case .macvlan: ["type": "macvlan", "master": "wan0", "ipam": PluginType.addressPool]
         case .hostLocal: ["type": "bridge", "ipam": PluginType.addressPool]
         case .fixed:
             [
@@ -150,6 +151,13 @@ struct PluginFailed: Error, CustomStringConvertible {
 }
 
 extension PrivateHost {
+    /// What a plugin's own configuration needs of the host: macvlan a master.
+    func prepare(for plugin: PluginType) throws {
+        guard plugin == .macvlan else { return }
+        try must("ip link add wan0 type bridge")
+        try must("ip link set wan0 up")
+    }
+
     /// Runs one plugin process to its end. Throws when there is no such plugin to run.
     func call(_ call: Call) throws -> Answer {
         try requirePlugins()

@@ -19,6 +19,7 @@ import Testing
         case "firewall": FirewallPlugin()
         case "host-local": HostLocal()
         case "loopback": LoopbackPlugin()
+        case "macvlan": MacvlanPlugin(builtIn: { AppliedTests.plugin($0) })
         case "portmap": PortmapPlugin()
         case "ptp": PtpPlugin(builtIn: { AppliedTests.plugin($0) })
         case "static": StaticAddresses()
@@ -47,6 +48,9 @@ import Testing
     /// As a plan assumes it: frames between ports of a bridge pass without nftables.
     private static func prepare(_ host: PrivateHost) throws {
         try host.makeNamespace("web")
+        // The master of macvlans.
+        try host.must("ip link add wan0 address c2:00:00:00:00:01 type bridge")
+        try host.must("ip link set wan0 up")
         for name in ["iptables", "ip6tables"] {
             let path = "net/bridge/bridge-nf-call-\(name)"
             if Files.exists("/proc/sys/\(path)") { try Sysctl.write(path, "0") }
@@ -71,14 +75,16 @@ import Testing
     func same(_ sample: Sample) throws {
         let (added, commanded) = try AppliedTests.both(sample)
         #expect(commanded == added)
-        #expect(added.contains { $0.hasPrefix("link veth") }, "the cable is in the state")
+        #expect(
+            added.contains { $0.hasPrefix("link veth") || $0.hasSuffix(" macvlan") }, "no interface is in the state")
     }
 
     @Test("the commands of every example make the state that its ADD makes")
     func examples() throws {
         let examples = try Sample.examples()
         #expect(examples.count > 5)
-        for sample in examples {
+        // Whose master is the link of the host's default route, no plan knows.
+        for sample in examples where !sample.list.contains("macvlan") {
             let (added, commanded) = try AppliedTests.both(sample)
             #expect(commanded == added, "\(sample.name)")
         }

@@ -64,7 +64,7 @@ struct LeaseBench {
     /// An attachment that the runtime's cache alone remembers.
     func remember(_ network: String, _ container: String, _ address: String, pendingDelete: String? = nil) throws {
         let list = #"""
-            {"cniVersion": "1.0.0", "name": "\#(network)", "plugins": [{"type": "macvlan",
+            {"cniVersion": "1.0.0", "name": "\#(network)", "plugins": [{"type": "ipvlan",
              "ipam": {"type": "host-local", "dataDir": "\#(dataDirectory)"}}]}
             """#
         let result = #"{"cniVersion": "1.0.0", "ips": [{"address": "\#(address)"}]}"#

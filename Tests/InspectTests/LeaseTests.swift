@@ -135,7 +135,7 @@ import Testing
     func grace() throws {
         let (young, grown, ours) = try PrivateHost.run { host in
             let bench = try LeaseBench(host)
-            try bench.configure("lan", "10.7.0.0/24", type: "macvlan")
+            try bench.configure("lan", "10.7.0.0/24", type: "ipvlan")
             try bench.configure("web", "10.20.0.0/24")
             try bench.lease("lan", "10.7.0.2", "c1\r\neth0", since: time(nil))
             let young = try bench.findings("lan").count

@@ -177,6 +177,11 @@ struct LintCase: Sendable, CustomStringConvertible {
             bad: list(rest: ",\n  { ▶\"type\": \"macvlan\", \"master\": \"eth0\" }"),
             good: #"{ "cniVersion": "1.0.0", "name": "web", "plugins": [{ "type": "macvlan", "master": "eth0" }] }"#),
         LintCase(
+            .pluginOrder, "does not pass the host",
+            bad:
+                #"{ "cniVersion": "1.0.0", "name": "web", "plugins": [{ "type": "macvlan", "master": "eth0" }, { ▶"type": "firewall" }] }"#,
+            good: #"{ "cniVersion": "1.0.0", "name": "web", "plugins": [{ "type": "macvlan", "master": "eth0" }] }"#),
+        LintCase(
             .pluginTwice, "firewall", bad: list(rest: ",\n { \"type\": \"firewall\" },\n  { ▶\"type\": \"firewall\" }"),
             good: list(rest: ",\n { \"type\": \"firewall\" }")),
 

@@ -46,7 +46,7 @@ import Testing
         let all: Set = [
             "bridge", "vethPair", "bridgePort", "sysctl", "address", "linkUp", "linkDown", "knownAddress",
             "senderCheck", "route", "forgottenNeighbour",
-            "linkSettings", "functionalBlock", "tokenBucket", "ingressRedirect",
+            "linkSettings", "macvlan", "functionalBlock", "tokenBucket", "ingressRedirect",
             "masquerade", "portForward", "hairpin", "firewallMember", "isolation", "adminChain",
         ]
         #expect(kinds == all)

@@ -92,6 +92,15 @@ struct Sample: Sendable, CustomStringConvertible {
                     { "type": "bandwidth", "ingressRate": 100000000, "ingressBurst": 1000000,
                       "egressRate": 10000000, "egressBurst": 500000 } ] }
                 """, ports: ["8080:80"]),
+        Sample(
+            name: "outward",
+            list: """
+                { "cniVersion": "1.1.0", "name": "outward", "plugins": [
+                    { "type": "macvlan", "master": "wan0", "mode": "private", "mtu": 1400, "mac": "c2:11:22:33:44:55",
+                      "bcqueuelen": 500,
+                      "ipam": { "type": "host-local", "routes": [{ "dst": "0.0.0.0/0" }],
+                                "ranges": [[{ "subnet": "192.0.2.0/24", "rangeStart": "192.0.2.100" }]] } } ] }
+                """),
     ]
 
     /// The lists of examples/, with a published port where they publish.
@@ -108,7 +117,7 @@ struct Sample: Sendable, CustomStringConvertible {
         name: "foreign",
         list: """
             { "cniVersion": "1.0.0", "name": "mixed", "plugins": [
-                { "type": "macvlan", "master": "eth0", "ipam": { "type": "dhcp" } },
+                { "type": "ipvlan", "master": "eth0", "ipam": { "type": "dhcp" } },
                 { "type": "portmap", "capabilities": { "portMappings": true } },
                 { "type": "sbr" } ] }
             """, ports: ["8080:80"], addresses: ["192.168.1.5/24"])

@@ -171,6 +171,30 @@ struct MessageTests {
             """)
     }
 
+    @Test("a macvlan is made in its namespace, on its master")
+    func macvlan() throws {
+        MessageTests.compare(
+            try LinkRequest.addMacvlan(
+                LinkName("mvl0")!, for: LinkName("eth0")!, master: 3, mode: 4, mac: MACAddress("02:00:00:00:00:02"),
+                mtu: 1400, broadcastQueueLength: 500, namespace: 9),
+            """
+            74 00 00 00 # length 116
+            10 00 01 06 # RTM_NEWLINK; REQUEST, EXCL, CREATE
+            00 00 00 00 00 00 00 00
+            00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+            09 00 03 00 6d 76 6c 30 00 00 00 00 # IFLA_IFNAME mvl0
+            08 00 05 00 03 00 00 00 # IFLA_LINK 3
+            08 00 1c 00 09 00 00 00 # IFLA_NET_NS_FD 9
+            0a 00 01 00 02 00 00 00 00 02 00 00 # IFLA_ADDRESS
+            08 00 04 00 78 05 00 00 # IFLA_MTU 1400
+            24 00 12 80 # IFLA_LINKINFO
+            0c 00 01 00 6d 61 63 76 6c 61 6e 00 # IFLA_INFO_KIND macvlan
+            14 00 02 80 # IFLA_INFO_DATA
+            08 00 01 00 04 00 00 00 # IFLA_MACVLAN_MODE bridge
+            08 00 07 00 f4 01 00 00 # IFLA_MACVLAN_BC_QUEUE_LEN 500
+            """)
+    }
+
     @Test("a change of a link says only what changes")
     func changes() throws {
         var changes = LinkRequest.Changes()

@@ -34,7 +34,7 @@ struct Chain: Sendable, CustomStringConvertible {
             var json: JSONObject = ["cniVersion": "1.1.0", "name": .string(network)]
             json.merge(plugin)
             if let result { json["prevResult"] = try result.json(version: .latest) }
-            if ["bridge", "ptp"].contains(json["type"]?.string), !lease.ips.isEmpty {
+            if ["bridge", "ptp", "macvlan"].contains(json["type"]?.string), !lease.ips.isEmpty {
                 json["ipam"] = ["type": "host-local"]
             }
             let request = Request(
@@ -51,6 +51,7 @@ struct Chain: Sendable, CustomStringConvertible {
         switch type {
         case "bridge": BridgePlugin()
         case "ptp": PtpPlugin()
+        case "macvlan": MacvlanPlugin()
         case "loopback": LoopbackPlugin()
         case "tuning": TuningPlugin()
         case "portmap": PortmapPlugin()
@@ -200,7 +201,29 @@ struct Chain: Sendable, CustomStringConvertible {
             ], addresses: v4), behind("bandwidth: none", ["type": "bandwidth"]),
     ]
 
-    static let all = bridges + cables + chained + [everything] + limits
+    static let outward: [Chain] = [
+        Chain(
+            description: "macvlan: without addresses", plugins: [["type": "macvlan", "master": "wan0"]], addresses: []),
+        Chain(
+            description: "macvlan: dual stack, every key",
+            plugins: [
+                [
+                    "type": "macvlan", "master": "wan0", "mode": "vepa", "mtu": 1400, "bcqueuelen": 500,
+                    "mac": "c2:11:22:33:44:55",
+                ]
+            ], addresses: v4 + v6, routes: [["dst": "0.0.0.0/0"], ["dst": "::/0"]]),
+        Chain(
+            description: "macvlan: passthru", plugins: [["type": "macvlan", "master": "wan0", "mode": "passthru"]],
+            addresses: v4),
+        Chain(
+            description: "macvlan: a master in the container",
+            plugins: [["type": "macvlan", "master": "wan1", "linkInContainer": true]], addresses: v4),
+    ]
+
+    /// Only who reaches into the container can take it away.
+    var livesInContainer: Bool { plugins.last?["type"] == "macvlan" }
+
+    static let all = bridges + cables + chained + [everything] + limits + outward
 
     /// What changes settings of what stands already: its own way back is the plugin's, not the sweep's.
     static let settings: [Chain] = [

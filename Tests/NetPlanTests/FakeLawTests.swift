@@ -110,7 +110,7 @@ extension Plan {
         !netfilter.owned.isEmpty
             || owned.contains {
                 switch $0 {
-                case .vethPair, .functionalBlock, .tokenBucket, .ingressRedirect: true
+                case .vethPair, .macvlan, .functionalBlock, .tokenBucket, .ingressRedirect: true
                 default: false
                 }
             }

@@ -38,6 +38,9 @@ struct KernelLawTests {
         let before = plans
         try PrivateHost.run { host in
             try host.makeNamespace("blue")
+            if chain.livesInContainer {
+                try host.cable("wan0", [], to: "blue", "wan1", [])
+            }
             var kernel = try KernelLawTests.kernel()
             for plan in before { try kernel.apply(plan) }
             try body(host, last)
@@ -88,7 +91,9 @@ struct KernelLawTests {
             for keys in [nil, plan.netfilter.owned.map(\.identity)] {
                 var again = try KernelLawTests.kernel()
                 try again.apply(plan)
-                var sweeper = try LinuxKernel(state: KernelLawTests.state)
+                var sweeper =
+                    chain.livesInContainer
+                    ? try KernelLawTests.kernel() : try LinuxKernel(state: KernelLawTests.state)
                 try sweeper.sweep(plan.owner, keys: keys)
                 let after = try KernelLawTests.state(host)
                 host.expect(

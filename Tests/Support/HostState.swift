@@ -6,6 +6,8 @@ import NetCore
 public struct HostState: Hashable, Sendable {
     public let lines: [String]
 
+    public init(lines: [String]) { self.lines = lines }
+
     /// Lines that are here and not there, and the reverse, as a readable text; empty when equal.
     public func difference(from before: HostState) -> String {
         func count(_ lines: [String]) -> [String: Int] { lines.reduce(into: [:]) { $0[$1, default: 0] += 1 } }

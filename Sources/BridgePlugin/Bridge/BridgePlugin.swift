@@ -85,7 +85,7 @@ public struct BridgePlugin: PlannedPlugin {
     ) throws(CNIError) -> CNIResult {
         let attachment = request.attachment
         var links = try waitForPort(attachment.hostInterface, of: configuration, &kernel)
-        try waitForAddresses(attachment.interface, lease, configuration, &kernel)
+        if configuration.detectsDuplicates { try Cable.waitForAddresses(attachment.interface, lease, &kernel) }
         Cable.warnOfAdvertisements(name, plan, &kernel)
         links.append(
             try answering { () throws(KernelError) in
@@ -106,7 +106,7 @@ public struct BridgePlugin: PlannedPlugin {
             return ip
         }
         result.routes = routes(lease, lease.ips, configuration)
-        configuration.cable.direct(&result.dns)
+        configuration.cable.names.direct(&result.dns)
         return result
     }
 
@@ -130,26 +130,6 @@ public struct BridgePlugin: PlannedPlugin {
         throw CNIError(
             .internal, "bridge port in error state: \(port) does not forward",
             details: "is spanning tree on, or the port disabled?")
-    }
-
-    /// IPv6 addresses that are being checked for duplicates: at most five seconds.
-    private func waitForAddresses(
-        _ interface: LinkName, _ lease: CNIResult, _ configuration: BridgeConfiguration, _ kernel: inout LinuxKernel
-    ) throws(CNIError) {
-        guard configuration.detectsDuplicates,
-            lease.ips.contains(where: { $0.address.family == .v6 && $0.gateway != nil })
-        else { return }
-        for _ in 0..<100 {
-            let addresses = try answering { () throws(KernelError) in
-                guard let link = try kernel.link(interface, .container), link.isUp else { return [LinkAddress]() }
-                return try kernel.addresses(of: link.index, .container)
-            }
-            if let twin = addresses.first(where: \.isDuplicate) {
-                throw CNIError(.addressInUse, "address \(twin.prefix) is in use by another host of the network")
-            }
-            if !addresses.contains(where: \.isTentative) { return }
-            usleep(50_000)
-        }
     }
 
     public func planToCheck(_ request: Request, _ plan: Plan, _ record: AttachmentRecord?) -> Plan {

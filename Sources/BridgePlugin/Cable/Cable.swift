@@ -1,4 +1,5 @@
 import CNI
+import Glibc
 import JSON
 import NetCore
 import NetPlan
@@ -93,6 +94,25 @@ enum Cable {
             )
         } catch {
             // A warning that cannot be given is no failure.
+        }
+    }
+
+    /// IPv6 addresses that are being checked for duplicates: at most five seconds, and only
+    /// where there is a gateway to be reached. Throws code 101 for one that another host has.
+    static func waitForAddresses(_ interface: LinkName, _ lease: CNIResult, _ kernel: inout LinuxKernel)
+        throws(CNIError)
+    {
+        guard lease.ips.contains(where: { $0.address.family == .v6 && $0.gateway != nil }) else { return }
+        for _ in 0..<100 {
+            let addresses = try answering { () throws(KernelError) in
+                guard let link = try kernel.link(interface, .container), link.isUp else { return [LinkAddress]() }
+                return try kernel.addresses(of: link.index, .container)
+            }
+            if let twin = addresses.first(where: \.isDuplicate) {
+                throw CNIError(.addressInUse, "address \(twin.prefix) is in use by another host of the network")
+            }
+            if !addresses.contains(where: \.isTentative) { return }
+            usleep(50_000)
         }
     }
 

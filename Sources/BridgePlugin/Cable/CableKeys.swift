@@ -10,10 +10,7 @@ public struct CableKeys: Sendable {
     public let mtu: Int?
     /// The container's, where somebody names one.
     public let mac: MACAddress?
-    /// Stands for all that IPAM says.
-    public let dns: CNIResult.DNS?
-    /// The runtime's word (capability `dns`): what it names goes before the configuration's and IPAM's.
-    public let runtimeDNS: CNIResult.DNS
+    public let names: NameServers
     public let ipamType: String?
 
     /// Throws code 7 for a mistake and 2 for what cannot be done, with key and value.
@@ -25,29 +22,11 @@ public struct CableKeys: Sendable {
         if size != 0, size < 68 { throw root.error("mtu", "is too small: IPv4 needs 68 bytes, IPv6 1280") }
         mtu = size == 0 ? nil : size
         mac = try CableKeys.mac(request)
-        let dns = try root.object("dns")
-        self.dns = try dns.map { (object) throws(CNIError) in try CNIResult.DNS(object) }
-        runtimeDNS = try CableKeys.runtimeDNS(request)
+        names = try NameServers(request)
         ipamType = try CableKeys.ipamType(root)
     }
 
-    /// IPAM's name servers, as configuration and runtime will have them.
-    func direct(_ dns: inout CNIResult.DNS) {
-        if let own = self.dns { dns = own }
-        if !runtimeDNS.nameservers.isEmpty { dns.nameservers = runtimeDNS.nameservers }
-        if !runtimeDNS.search.isEmpty { dns.search = runtimeDNS.search }
-        if !runtimeDNS.options.isEmpty { dns.options = runtimeDNS.options }
-    }
-
-    private static func runtimeDNS(_ request: Request) throws(CNIError) -> CNIResult.DNS {
-        let runtime = ConfigurationObject(request.configuration.runtimeConfig, path: "runtimeConfig")
-        guard let dns = try runtime.object("dns") else { return CNIResult.DNS() }
-        return CNIResult.DNS(
-            nameservers: try dns.strings("servers") ?? [], search: try dns.strings("searches") ?? [],
-            options: try dns.strings("options") ?? [])
-    }
-
-    private static func ipamType(_ root: ConfigurationObject) throws(CNIError) -> String? {
+    static func ipamType(_ root: ConfigurationObject) throws(CNIError) -> String? {
         guard let ipam = try root.object("ipam"), !ipam.json.isEmpty else { return nil }
         // As the reference has it: an empty type asks for no addresses.
         if ipam.value("type")?.string == "" { return nil }

@@ -80,7 +80,7 @@ public struct PtpPlugin: PlannedPlugin {
             ip.gateway = Cable.gateway(of: ip)
             return ip
         }
-        configuration.direct(&result.dns)
+        configuration.names.direct(&result.dns)
         return result
     }
 

@@ -172,10 +172,10 @@ private struct LeaseComparison {
         }
     }
 
-    /// berth's bridge or ptp makes the interface: its record comes under the network's lock.
+    /// A plugin of berth makes the interface: its record comes under the network's lock.
     private func hasOwnRecords(_ network: String) -> Bool {
         directories.configured[network]?.list.plugins.contains {
-            Owner.cablePlugins.contains($0["type"]?.string ?? "")
+            Owner.interfacePlugins.contains($0["type"]?.string ?? "")
         } ?? false
     }
 

@@ -66,8 +66,8 @@ public struct AttachmentList: Sendable {
 }
 
 extension AttachmentRecord {
-    /// The section of the plugin that made the cable; nil where none of ours did.
-    var cable: AttachmentRecord.Section? { Owner.cablePlugins.lazy.compactMap { self[$0] }.first }
+    /// The section of the plugin that made the container's interface, a cable mostly; nil where none of ours did.
+    var cable: AttachmentRecord.Section? { Owner.interfacePlugins.lazy.compactMap { self[$0] }.first }
 }
 
 extension AttachmentList.Entry {

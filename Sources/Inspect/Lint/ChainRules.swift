@@ -10,7 +10,7 @@ struct ChainRules {
     private static let foreignChained = ["sbr", "vrf", "route-override"]
     /// Plugins of others that make the container's interface.
     private static let foreignMakers = [
-        "macvlan", "ipvlan", "vlan", "host-device", "dummy", "tap", "calico", "flannel", "cilium-cni",
+        "ipvlan", "vlan", "host-device", "dummy", "tap", "calico", "flannel", "cilium-cni",
     ]
 
     private static func isChained(_ type: String) -> Bool {
@@ -18,8 +18,11 @@ struct ChainRules {
     }
 
     private static func makesInterface(_ type: String) -> Bool {
-        Owner.cablePlugins.contains(type) || foreignMakers.contains(type)
+        Owner.interfacePlugins.contains(type) || foreignMakers.contains(type)
     }
+
+    /// What passes the host, or ends there, these change; a macvlan's traffic does neither.
+    private static let needsHost = ["bandwidth", "firewall", "portmap"]
 
     init(_ network: LintNetwork) {
         let plugins = network.plugins
@@ -38,6 +41,12 @@ struct ChainRules {
                         .pluginTwice,
                         "plugin \(plugin.type) stands in the list a second time: the ADD of the second is refused",
                         fix: "make one of the two, at \(twin.path.isEmpty ? twin.file.path : twin.path)"))
+            } else if ChainRules.needsHost.contains(plugin.type), before.contains(where: { $0.type == "macvlan" }) {
+                findings.append(
+                    plugin.finding(
+                        .pluginOrder,
+                        "plugin \(plugin.type) stands behind macvlan, whose traffic does not pass the host: it has no effect there, or is refused",
+                        fix: "leave it out, or let bridge or ptp make the interface"))
             } else if ChainRules.makesInterface(plugin.type),
                 let maker = before.first(where: { ChainRules.makesInterface($0.type) })
             {

@@ -53,7 +53,7 @@ struct HostRules {
             plugin.finding(
                 .mtuAboveUplink, at: "mtu",
                 "\"mtu\": \(mtu) is more than the \(uplink.mtu) of \(uplink.name), by which packets leave: large ones are dropped or split",
-                fix: Owner.cablePlugins.contains(plugin.type)
+                fix: Owner.interfacePlugins.contains(plugin.type)
                     ? "leave it out: \(plugin.type) then takes the uplink's" : "write at most \(uplink.mtu)"))
     }
 

@@ -18,6 +18,7 @@ enum KnownKeys {
             "ingressPolicy", "publishedAcrossNetworks", "iptablesAdminChainName", "firewalldZone", "backend",
         ],
         "loopback": [],
+        "macvlan": ["master", "mode", "mtu", "mac", "linkInContainer", "bcqueuelen"],
         "portmap": [
             "snat", "masqAll", "hostSockets", "backend", "markMasqBit", "externalSetMarkChain", "conditionsV4",
             "conditionsV6", "localhostRelay",
@@ -38,6 +39,7 @@ enum KnownKeys {
     /// What each plugin itself does with runtimeConfig.
     static let capabilities: [String: [String]] = [
         "bandwidth": ["bandwidth"], "bridge": ["mac", "dns"], "firewall": [], "loopback": [],
+        "macvlan": ["mac", "dns"],
         "portmap": ["portMappings"],
         "ptp": ["mac", "dns"], "tuning": ["mac"],
     ]

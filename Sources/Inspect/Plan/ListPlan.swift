@@ -1,3 +1,4 @@
+import BridgePlugin
 public import CNI
 import IPAM
 import JSON
@@ -109,6 +110,9 @@ private struct ListPlanner {
             for case .vethPair(let pair) in assumed.plan.owned where pair.mtu == nil {
                 assumptions.append(
                     "a host without a default route; with one, the cable has the MTU of its link")
+            }
+            for case .macvlan(let link) in assumed.plan.owned where link.master == MacvlanPlugin.unknownMaster {
+                assumptions.append("\(link.master) stands for the link of the default route")
             }
             for case .bridgePort(let port) in assumed.plan.owned where port.isolated == true && type == "firewall" {
                 assumptions.append(

@@ -51,6 +51,7 @@ extension Resource {
         case .route: "route"
         case .forgottenNeighbour: "forgottenNeighbour"
         case .linkSettings: "linkSettings"
+        case .macvlan: "macvlan"
         case .functionalBlock: "functionalBlock"
         case .tokenBucket: "tokenBucket"
         case .ingressRedirect: "ingressRedirect"

@@ -45,8 +45,9 @@ public struct Repair: Sendable {
     }
 
     /// In the order in which a chain runs: what a later one looks up, an earlier one has made.
-    static let plugins = ["loopback", "bridge", "ptp", "portmap", "firewall", "tuning", "bandwidth"].compactMap(
-        OwnPlugins.planned)
+    static let plugins = ["loopback", "bridge", "ptp", "macvlan", "portmap", "firewall", "tuning", "bandwidth"]
+        .compactMap(
+            OwnPlugins.planned)
 
     /// Looks at every attachment, of one network or of all, and with `changes` mends it. No ADD, DEL or GC of a network
     /// runs while it is looked at (cni.md P-59). Throws E-PRIVILEGE for one who may not, E-MISSING for a network that has no

@@ -65,6 +65,56 @@ public enum LinkRequest {
         }
     }
 
+    /// `ip link add link MASTER name NAME netns … type macvlan mode …`, down. The master is one of the namespace that the
+    /// socket is in, and so is the link without a namespace. `final` is the name that the link will have. Throws EMSGSIZE
+    /// only.
+    public static func addMacvlan(
+        _ name: LinkName, for final: LinkName, master: Int32, mode: UInt32, mac: MACAddress?, mtu: Int?,
+        broadcastQueueLength: UInt32?, namespace descriptor: Int32?
+    ) throws(KernelError) -> NetlinkRequest {
+        try NetlinkRequest(
+            "add macvlan \(final)", type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, header: ifinfomsg()
+        ) {
+            $0.put(IFLA_IFNAME, name.description)
+            $0.put(IFLA_LINK, UInt32(bitPattern: master))
+            if let descriptor { $0.put(IFLA_NET_NS_FD, UInt32(descriptor)) }
+            if let mac { $0.put(IFLA_ADDRESS, bytes: mac.bytes) }
+            if let mtu { $0.put(IFLA_MTU, UInt32(mtu)) }
+            macvlan(mode, broadcastQueueLength, &$0)
+        }
+    }
+
+    /// `ip link set NAME type macvlan mode … bcqueuelen …`
+    public static func changeMacvlan(
+        _ link: Link, mode: UInt32, broadcastQueueLength: UInt32?,
+        _ operation: @escaping @autoclosure @Sendable () -> String
+    ) throws(KernelError) -> NetlinkRequest {
+        var header = ifinfomsg()
+        header.ifi_index = link.index
+        return try NetlinkRequest(operation(), type: RTM_NEWLINK, flags: 0, header: header) {
+            macvlan(mode, broadcastQueueLength, &$0)
+        }
+    }
+
+    private static func macvlan(_ mode: UInt32, _ broadcastQueueLength: UInt32?, _ writer: inout AttributeWriter) {
+        writer.nest(IFLA_LINKINFO) {
+            $0.put(IFLA_INFO_KIND, "macvlan")
+            $0.nest(IFLA_INFO_DATA) {
+                $0.put(Int(IFLA_MACVLAN_MODE), mode)
+                if let broadcastQueueLength { $0.put(Int(IFLA_MACVLAN_BC_QUEUE_LEN), broadcastQueueLength) }
+            }
+        }
+    }
+
+    /// `ip link set dev OLD name NEW`, by index. The link must be down.
+    public static func rename(_ link: Link, to name: LinkName) throws(KernelError) -> NetlinkRequest {
+        var header = ifinfomsg()
+        header.ifi_index = link.index
+        return try NetlinkRequest(
+            "rename link \(link.name) to \(name)", type: RTM_NEWLINK, flags: 0, header: header
+        ) { $0.put(IFLA_IFNAME, name.description) }
+    }
+
     /// What can be changed of a link that exists; nil leaves a thing as it is.
     public struct Changes: Hashable, Sendable {
         public var up: Bool?

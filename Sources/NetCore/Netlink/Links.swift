@@ -15,7 +15,7 @@ public struct Link: Hashable, Sendable {
     public var operationalState: UInt8?
     public var alias: String?
     public var transmitQueueLength: Int
-    /// Index of the other end of a veth pair, in the namespace where that is.
+    /// Index of the other end of a veth pair, or of a macvlan's master, in the namespace where that is.
     public var peer: Int32?
     /// The bridge port's flags when the master is a bridge.
     public var hairpin: Bool?
@@ -23,6 +23,9 @@ public struct Link: Hashable, Sendable {
     public var learning: Bool?
     /// BR_STATE_*: 3 is forwarding.
     public var portState: UInt8?
+    /// MACVLAN_MODE_*, and how many broadcasts may wait, of a macvlan.
+    public var macvlanMode: UInt32?
+    public var broadcastQueueLength: UInt32?
     /// net.ipv4.conf.NAME.route_localnet and net.ipv6.conf.NAME.accept_ra; nil where the kernel does not tell.
     public var routesLocalnet: UInt32?
     public var acceptsAdvertisements: UInt32?
@@ -69,8 +72,20 @@ public struct Link: Hashable, Sendable {
         Attribute.each(in: information) { attribute in
             switch attribute.type {
             case IFLA_INFO_KIND: kind = attribute.text
+            // The kernel tells the kind first.
+            case IFLA_INFO_DATA where kind == "macvlan": readMacvlan(attribute.payload)
             case IFLA_INFO_SLAVE_KIND: isPort = attribute.text == "bridge"
             case IFLA_INFO_SLAVE_DATA where isPort: readPort(attribute.payload)
+            default: break
+            }
+        }
+    }
+
+    private mutating func readMacvlan(_ data: ArraySlice<UInt8>) {
+        Attribute.each(in: data) { attribute in
+            switch attribute.type {
+            case Int(IFLA_MACVLAN_MODE): macvlanMode = attribute.u32
+            case Int(IFLA_MACVLAN_BC_QUEUE_LEN): broadcastQueueLength = attribute.u32
             default: break
             }
         }

@@ -53,6 +53,12 @@ extension Resource {
         case .route(let it): return [FakeFact(key: it.words, value: "present", on: "\(it.place) \(it.link)")]
         case .linkSettings(let it):
             return [FakeFact(key: "settings \(it.place) \(it.link)", value: it.words, on: "\(it.place) \(it.link)")]
+        case .macvlan(let it):
+            return [
+                FakeFact(
+                    key: "link container \(it.name)", value: "macvlan of \(it.master), \(it.mode)", tag: it.owner.alias,
+                    isNew: true)
+            ]
         case .functionalBlock(let it):
             return [FakeFact(key: "link host \(it.name)", value: "ifb", tag: it.alias, isNew: true)]
         case .tokenBucket(let it):

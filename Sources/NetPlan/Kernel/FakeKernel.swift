@@ -122,7 +122,8 @@ public struct FakeKernel: Kernel {
         if owner.shapes {
             for place in ["qdisc", "ingress"] { objects["\(place) of \(owner.attachment.hostInterface)"] = nil }
         }
-        guard let link = owner.hostLink.map({ "link host \($0)" }) else { return }
+        let inner = owner.livesInContainer ? "link container \(owner.attachment.interface)" : nil
+        guard let link = inner ?? owner.hostLink.map({ "link host \($0)" }) else { return }
         if let found = objects[link], found.tag == owner.alias || found.tag == nil { remove(link) }
     }
 

@@ -28,7 +28,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     var indexes: [(name: String, place: Place, index: Int32)] = []
     /// Names that were looked up on the host and stood for nothing.
     var absent: [String] = []
-    private var waiting: [NetlinkRequest] = []
+    var waiting: [NetlinkRequest] = []
 
     /// Opens the host's socket and, with a namespace path, one there. Throws what the kernel said.
     public init(namespace path: String? = nil, state: StateDirectory, detaches: Bool = false) throws(KernelError) {
@@ -134,6 +134,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
                 }
                 try pair.create(&self, as: port)
                 made.append(rest.removeFirst())
+            case .macvlan(let link):
+                isNew = true
+                try link.create(&self)
             case .sysctl(let first) where first.place == .container:
                 var settings = [first]
                 while case .sysctl(let next)? = rest.first, next.place == .container {
@@ -185,6 +188,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
         case .route(let it): try it.ensure(&self)
         case .forgottenNeighbour(let it): try it.ensure(&self)
         case .linkSettings(let it): try it.ensure(&self)
+        case .macvlan(let it): try it.create(&self)
         case .functionalBlock(let it): try it.create(&self)
         case .tokenBucket(let it): try it.create(&self)
         case .ingressRedirect(let it): try it.create(&self)
@@ -201,6 +205,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
                 switch resource {
                 case .vethPair(let pair):
                     if let link = try link(pair.host, .host) { try host.perform([try LinkRequest.delete(link)]) }
+                case .macvlan(let it): try removeMacvlan(of: it.owner, isRecorded: false)
                 case .functionalBlock(let it): try it.remove(&self)
                 case .tokenBucket(let it): try it.remove(&self)
                 case .ingressRedirect(let it): try it.remove(&self)
@@ -233,6 +238,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
         case .linkDown(let it): try it.findings(&self)
         case .route(let it): try it.findings(&self)
         case .linkSettings(let it): try it.findings(&self)
+        case .macvlan(let it): try it.findings(&self)
         case .functionalBlock(let it): try it.findings(&self)
         case .tokenBucket(let it): try it.findings(&self)
         case .ingressRedirect(let it): try it.findings(&self)
@@ -247,7 +253,7 @@ extension Resource {
     /// It is an error when it stands already.
     fileprivate var isMadeNew: Bool {
         switch self {
-        case .vethPair, .functionalBlock, .tokenBucket, .ingressRedirect: true
+        case .vethPair, .macvlan, .functionalBlock, .tokenBucket, .ingressRedirect: true
         default: false
         }
     }

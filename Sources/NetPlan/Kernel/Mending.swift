@@ -33,6 +33,7 @@ extension LinuxKernel {
         switch resource {
         case .vethPair(let pair): try pair.mend(&self)
         case .bridge(let bridge): try bridge.mend(&self)
+        case .macvlan(let link): try link.mend(&self)
         case .functionalBlock(let block): try block.mend(&self)
         case .tokenBucket(let bucket): try bucket.mend(&self)
         case .ingressRedirect(let redirect): try redirect.mend(&self)

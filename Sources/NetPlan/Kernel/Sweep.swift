@@ -27,6 +27,9 @@ extension LinuxKernel {
             failures.append(error)
         }
         do throws(KernelError) {
+            if owner.livesInContainer, sockets.container != nil {
+                try removeMacvlan(of: owner, isRecorded: false)
+            }
             // Qdiscs bear no name: those of a host end of our own are found by the end's, others by the record.
             if owner.shapes { try unshape(owner.attachment.hostInterface) }
             if let name = owner.hostLink, let link = try link(name, .host), isOurs(link, owner) { try remove(link) }
