@@ -153,7 +153,7 @@ struct MacvlanTests {
         }
     }
 
-    /// The kernel looks for the name among the host's, too.
+    /// Older kernels look for the name among the host's, too.
     @Test("a name that the host has is no hindrance, and without a master the default route's link is it")
     func sameName() throws {
         try PrivateHost.run { host in

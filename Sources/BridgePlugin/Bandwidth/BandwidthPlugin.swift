@@ -141,11 +141,13 @@ public struct BandwidthPlugin: PlannedPlugin {
         )
     }
 
-    /// What stands on a link of somebody else's, which only the record knows.
+    /// What stands on a link of somebody else's, which only the record knows; what does on a host end of our own the sweep
+    /// of an attachment finds by itself.
     public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel)
         throws(CNIError)
     {
         guard let link = section?.notes["shapedLink"]?.string.flatMap(LinkName.init) else { return }
+        if request.command != .gc, link == request.attachment.hostInterface { return }
         try answering { () throws(KernelError) in try kernel.unshape(link) }
     }
 

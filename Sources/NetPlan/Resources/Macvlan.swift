@@ -64,7 +64,7 @@ public struct Macvlan: Hashable, Sendable {
         let own = ShellWriter.word(name)
         let there = masterPlace == .host ? " netns \(ShellWriter.word(shell.namespace))" : ""
         let queue = broadcastQueueLength.map { " bcqueuelen \($0)" } ?? ""
-        // A name that the host has, too, would be refused there.
+        // A name that the host has, too, would be refused by older kernels.
         let first = owner.attachment.temporaryInterface
         return [
             shell.ip(
@@ -76,8 +76,8 @@ public struct Macvlan: Hashable, Sendable {
     }
 
     /// It is made in the container, under a name that derives from the attachment: its own may be one of the host's, among
-    /// whose the kernel looks. Then one send tags it and gives it its name. So a kill leaves a link whose name or alias
-    /// says whose it is.
+    /// whose older kernels look (6.18 does not). Then one send tags it and gives it its name. So a kill leaves a link whose
+    /// name or alias says whose it is.
     func create(_ kernel: inout LinuxKernel) throws(KernelError) {
         let operation = "add macvlan \(name)"
         try kernel.flush()
