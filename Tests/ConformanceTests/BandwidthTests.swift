@@ -311,6 +311,9 @@ struct BandwidthTests {
         Sabotage(
             "host end's burst changed", 1, naming: "30000 bytes",
             host: "tc qdisc change dev HOSTEND root handle be00: tbf rate 8mbit burst 30000 limit 45000"),
+        Sabotage(
+            "host end's rate beyond all measure", 1, naming: "18446744073709551615 bit",
+            host: "tc qdisc change dev HOSTEND root handle be00: tbf rate 10000000000gbps burst 20000 limit 45000"),
         Sabotage("ingress qdisc deleted", 1, naming: "redirection", host: "tc qdisc delete dev HOSTEND ingress"),
         Sabotage("filter deleted", 1, naming: "redirection", host: "tc filter delete dev HOSTEND ingress"),
         Sabotage("ifb down", 1, naming: "bwp") { host, attached in

@@ -12,7 +12,9 @@ public struct TokenBucket: Hashable, Sendable {
     }
 
     static func words(_ filter: TokenBucketFilter) -> String {
-        "at most \(filter.rate * 8) bit/s, in bursts of \(filter.burst) bytes"
+        // Somebody else's may be beyond all measure.
+        let (bits, isHuge) = filter.rate.multipliedReportingOverflow(by: 8)
+        return "at most \(isHuge ? .max : bits) bit/s, in bursts of \(filter.burst) bytes"
     }
 
     var words: String { "\(link) sends \(TokenBucket.words(filter))" }
