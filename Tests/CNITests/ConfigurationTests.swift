@@ -131,6 +131,25 @@ import Testing
         #expect(configuration.validAttachments == nil)
     }
 
+    @Test("capability arguments are read by the names that containerd and nerdctl give them", arguments: ["ADD", "DEL"])
+    func capitalKeys(command: String) throws {
+        let written: JSONObject = [
+            "portMappings": [["HostPort": 8080, "ContainerPort": 80, "Protocol": "tcp", "HostIP": "", "hostPort": 8081]],
+            "ipRanges": [[["Subnet": "10.1.0.0/24", "RangeStart": "10.1.0.9"]]],
+            "bandwidth": ["IngressRate": 1, "egressRate": 2], "mac": "C2:11:22:33:44:55", "Ours": ["A"],
+        ]
+        let configuration = try NetworkConfiguration(
+            decoding: Array(configuration("1.1.0", ["runtimeConfig": .object(written)]).utf8),
+            for: Command(rawValue: command))
+        #expect(
+            configuration.runtimeConfig == [
+                "portMappings": [["containerPort": 80, "protocol": "tcp", "hostIP": "", "hostPort": 8081]],
+                "ipRanges": [[["subnet": "10.1.0.0/24", "rangeStart": "10.1.0.9"]]],
+                "bandwidth": ["ingressRate": 1, "egressRate": 2], "mac": "C2:11:22:33:44:55", "Ours": ["A"],
+            ])
+        #expect(configuration.json["runtimeConfig"] == .object(written))
+    }
+
     @Test("null counts as absent for every optional key")
     func nulls() throws {
         let configuration = try decode(

@@ -68,6 +68,21 @@ import Testing
         #expect(read.result == ["ips": []])
     }
 
+    @Test("R-10 where libcni wrote no namespace, the result tells it")
+    func namespaceOfResult() throws {
+        let runtime = Runtime()
+        try runtime.place.write(
+            "cache/results/net-box-eth0",
+            #"{"kind":"cniCacheV1","containerId":"box","config":"e30=","ifName":"eth0","networkName":"net","result":{"interfaces":["#
+                + #"{"name":"br0"},{"name":"eth0"},{"name":"eth1","sandbox":"/run/netns/no"},"#
+                + #"{"name":"eth0","sandbox":"/proc/7/ns/net"}]}}"#)
+        guard case .attachment(let read) = runtime.cache.entry(try cached(runtime).attachment) else {
+            Issue.record("not read")
+            return
+        }
+        #expect(read.parameters.netns == "/proc/7/ns/net")
+    }
+
     @Test("R-10 a bare result, as old libcni wrote it, is read")
     func legacy() throws {
         let runtime = Runtime()

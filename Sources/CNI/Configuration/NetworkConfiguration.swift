@@ -22,7 +22,7 @@ public struct NetworkConfiguration: Hashable, Sendable {
     public let type: String
     /// `prevResult` in 1.1.0 form.
     public var previousResult: CNIResult?
-    /// `runtimeConfig`; empty when absent.
+    /// `runtimeConfig` with the keys of the conventions, whatever the engine calls them; empty when absent.
     public var runtimeConfig: JSONObject
     /// `args.cni`; empty when absent.
     public var cniArgs: JSONObject
@@ -63,10 +63,10 @@ public struct NetworkConfiguration: Hashable, Sendable {
             throw root.error("type", "is a path; it must be a plugin's name")
         }
         if command == .del {
-            runtimeConfig = root.value("runtimeConfig")?.object ?? [:]
+            runtimeConfig = (root.value("runtimeConfig")?.object ?? [:]).conventional
             cniArgs = root.value("args")?["cni"]?.object ?? [:]
         } else {
-            runtimeConfig = try root.object("runtimeConfig")?.json ?? [:]
+            runtimeConfig = try (root.object("runtimeConfig")?.json ?? [:]).conventional
             cniArgs = try root.object("args")?.object("cni")?.json ?? [:]
             validAttachments = try NetworkConfiguration.validAttachments(of: root)
         }

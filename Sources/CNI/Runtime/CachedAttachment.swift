@@ -82,13 +82,23 @@ public struct CachedAttachment: Hashable, Sendable {
             return CNIArguments.Pair(key: key, value: value)
         }
         network = try text("networkName")
+        result = json["result"].flatMap { $0.object == nil ? nil : $0 }
+        // libcni before 1.3 writes no "netns"; there the result tells.
+        let namespaces = [json["netns"]?.string, CachedAttachment.sandbox(of: name, in: result)]
         parameters = try AttachmentParameters(
-            containerID: try text("containerId"), netns: json["netns"]?.string.flatMap { $0.isEmpty ? nil : $0 },
+            containerID: try text("containerId"), netns: namespaces.lazy.compactMap(\.self).first { !$0.isEmpty },
             interface: interface, arguments: CNIArguments(pairs: pairs),
             capabilities: json["capabilityArgs"]?.object ?? [:])
         self.configuration = configuration
-        result = json["result"].flatMap { $0.object == nil ? nil : $0 }
         owner = json["owner"]?.string
         pendingDelete = json["pendingDelete"]?.string
+    }
+
+    /// The namespace in which a result has the container's interface.
+    private static func sandbox(of interface: String, in result: JSON?) -> String? {
+        let interfaces = result?["interfaces"]?.array ?? []
+        return interfaces.lazy.filter { $0["name"]?.string == interface }.compactMap { $0["sandbox"]?.string }.first {
+            !$0.isEmpty
+        }
     }
 }
