@@ -4,7 +4,7 @@
 #   make demo            two containers' network, made and taken down in a private host
 #   make test            the core's tests (FILTER=name for some of them)
 #   make test-cli        the berth program as a process
-#   make test-engines    podman on our plugins (PLUGIN_DIR=folder for others)
+#   make test-engines    podman and containerd on our plugins (PLUGIN_DIR=folder for others), and both beside the reference
 #   make bench           ours beside the distribution's plugins (BENCH=--quick for a smoke run)
 #   make man             the manual and the shells' completions anew, after a change of a command
 #   make lint fuzz clean
@@ -17,6 +17,8 @@ FORCE ?=
 FILTER ?=
 BENCH ?=
 PLUGIN_DIR ?= $(CURDIR)/build/cni
+# The packet filters that test-engines goes through: nftables, iptables-nft, iptables-legacy.
+BACKENDS ?= nftables
 
 # One scratch folder for each set of traits: a change of traits compiles everything again.
 CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --disable-default-traits
@@ -57,7 +59,9 @@ test-cli: all
 
 test-engines: core
 	@scripts/deps engines
-	scripts/as-root Tests/engines/podman --plugins $(PLUGIN_DIR)
+	@failed=0; for backend in $(BACKENDS); do for test in podman containerd differential; do \
+		scripts/as-root Tests/engines/$$test --plugins $(PLUGIN_DIR) --backend $$backend || failed=1; \
+	done; done; exit $$failed
 
 # 10,000 random operations by 16 workers beside a model; soak is the same for an hour. SEED=N repeats their choices.
 test-random: all

@@ -1,23 +1,19 @@
-"""podman in a private host: its configuration, its containers, and who reaches whom."""
+"""podman in a private host: its configuration and its containers."""
 
 import json
 import os
 import resource
-import subprocess
-import tarfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 
+import backends
+import image
 import private_host as host
+import suite
 from private_host import OUTSIDE4, Failed, run
+from reach import expect, write
 
 IMAGE = "localhost/talk"
-TALK = "/run/engine/talk"
-
-
-def expect(condition, text):
-    if not condition:
-        raise Failed(text)
+TOP = "/run/engine"
 
 
 def podman(*arguments, timeout=60, check=True):
@@ -26,15 +22,13 @@ def podman(*arguments, timeout=60, check=True):
 
 def configure(plugins, default_list):
     """podman's whole configuration, storage and state, in folders of this host alone."""
-    top = "/run/engine"
     for folder in ("etc", "net.d", "root", "tmp"):
-        os.makedirs(f"{top}/{folder}", exist_ok=True)
+        os.makedirs(f"{TOP}/{folder}", exist_ok=True)
     if default_list:
-        with open(f"{top}/net.d/87-podman-bridge.conflist", "w") as file:
-            file.write(default_list)
+        write(f"{TOP}/net.d/87-podman-bridge.conflist", json.dumps(backends.keyed(json.loads(default_list))))
     files = min(20000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])  # podman's own default may exceed the hard limit
     tasks = min(30000, resource.getrlimit(resource.RLIMIT_NPROC)[1])
-    write(f"{top}/etc/containers.conf", f"""
+    write(f"{TOP}/etc/containers.conf", f"""
 [containers]
 cgroups = "disabled"
 default_ulimits = ["nofile={files}:{files}", "nproc={tasks}:{tasks}"]
@@ -43,46 +37,38 @@ log_driver = "k8s-file"
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-tmp_dir = "/run/engine/tmp"
+tmp_dir = "{TOP}/tmp"
 [network]
 network_backend = "cni"
 cni_plugin_dirs = ["{plugins}"]
-network_config_dir = "{top}/net.d"
+network_config_dir = "{TOP}/net.d"
 """)
-    write(f"{top}/etc/storage.conf", f"""
+    write(f"{TOP}/etc/storage.conf", f"""
 [storage]
 driver = "vfs"
-graphroot = "{top}/root"
-runroot = "{top}/runroot"
+graphroot = "{TOP}/root"
+runroot = "{TOP}/runroot"
 """)
-    write(f"{top}/etc/registries.conf", "unqualified-search-registries = []\n")
-    write(f"{top}/etc/policy.json", '{"default": [{"type": "insecureAcceptAnything"}]}\n')
+    write(f"{TOP}/etc/registries.conf", "unqualified-search-registries = []\n")
+    write(f"{TOP}/etc/policy.json", '{"default": [{"type": "insecureAcceptAnything"}]}\n')
     os.environ.update(
-        CONTAINERS_CONF=f"{top}/etc/containers.conf", CONTAINERS_STORAGE_CONF=f"{top}/etc/storage.conf",
-        CONTAINERS_REGISTRIES_CONF=f"{top}/etc/registries.conf", TMPDIR=f"{top}/tmp", HOME=f"{top}")
-
-
-def write(path, text):
-    with open(path, "w") as file:
-        file.write(text)
+        CONTAINERS_CONF=f"{TOP}/etc/containers.conf", CONTAINERS_STORAGE_CONF=f"{TOP}/etc/storage.conf",
+        CONTAINERS_REGISTRIES_CONF=f"{TOP}/etc/registries.conf", TMPDIR=f"{TOP}/tmp", HOME=f"{TOP}")
 
 
 def import_image():
-    """An image of busybox and talk, and nothing else."""
-    host.compile_static("talk.c", TALK)
-    path = "/run/engine/image.tar"
-    with tarfile.open(path, "w") as archive:
-        archive.add("/bin/busybox", "bin/busybox")
-        archive.add(TALK, "bin/talk")
-        for name in ("sh", "ping", "ip", "cat", "sleep"):
-            link = tarfile.TarInfo(f"bin/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            archive.addfile(link)
-    podman("import", path, IMAGE)
+    layer = f"{TOP}/layer.tar"
+    image.root_filesystem(layer)
+    podman("import", layer, IMAGE)
 
 
-# What every container that ever ran here was called by the engine and the network: no rule may keep any of it.
-known_names = set()
+def create_network(*arguments):
+    """`podman network create`, the name last; the list that podman writes gets the backend's keys."""
+    podman("network", "create", *arguments)
+    path = f"{TOP}/net.d/{arguments[-1]}.conflist"
+    with open(path) as file:
+        network = json.load(file)
+    write(path, json.dumps(backends.keyed(network)))
 
 
 class Container:
@@ -99,10 +85,10 @@ class Container:
         self.networks = facts["NetworkSettings"]["Networks"] or {}
         first = next(iter(self.networks.values()), {})
         self.ip4, self.ip6 = first.get("IPAddress", ""), first.get("GlobalIPv6Address", "")
-        known_names.update({self.id, self.ip4, self.ip6})
+        suite.known_names.update({self.id, self.ip4, self.ip6})
         for facts in self.networks.values():
-            known_names.update({facts.get("IPAddress", ""), facts.get("GlobalIPv6Address", "")})
-        known_names.discard("")
+            suite.known_names.update({facts.get("IPAddress", ""), facts.get("GlobalIPv6Address", "")})
+        suite.known_names.discard("")
         self.wait_serving()
         return self
 
@@ -129,67 +115,3 @@ class Container:
 
 def remove(*containers):
     podman("rm", "-f", "-t", "1", *[c.name if isinstance(c, Container) else c for c in containers])
-
-
-def ask(where, protocol, address, port, own_port=0):
-    """Asks a port from `where` (a Container, "outside" or "host"); returns the answering name and the client it saw."""
-    words = [TALK, "ask", protocol, address, str(port), str(own_port)]
-    if isinstance(where, Container):
-        answer = where.command(*words, timeout=10)
-    elif where == "outside":
-        answer = run("ip", "netns", "exec", "outside", *words, timeout=10)
-    else:
-        answer = run(*words, timeout=10)
-    return answer.split()
-
-
-def refused(where, protocol, address, port):
-    """True when nothing answers there."""
-    try:
-        ask(where, protocol, address, port)
-    except Failed:
-        return True
-    return False
-
-
-def reaches(target, *ways):
-    """Every way (where, protocol, address, port) leads to the container; all that do not are named."""
-    def one(way):
-        try:
-            answer = ask(*way)
-        except Failed as error:
-            return f"{label(way)}: {str(error).splitlines()[-1].strip(' |')}"
-        return None if answer[0] == target.name else f"{label(way)}: {answer[0]} answered instead"
-    with ThreadPoolExecutor(8) as pool:
-        wrong = [text for text in pool.map(one, ways) if text]
-    expect(not wrong, f"{target.name} is not reached:\n" + "\n".join("  " + text for text in wrong))
-
-
-def label(way):
-    where, protocol, address, port = way
-    return f"from {getattr(where, 'name', where)} by {protocol} {address} port {port}"
-
-
-def bridge_netfilter(on):
-    """Whether bridged packets pass the IP hooks, as on a host with br_netfilter loaded, or not."""
-    for name in ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables"):
-        path = f"/proc/sys/net/bridge/{name}"
-        if os.path.exists(path):
-            write(path, "1" if on else "0")
-
-
-class OutsideServer:
-    """A server on the outside machine that tells who came."""
-
-    def __init__(self, *ports):
-        self.ports = ports
-
-    def __enter__(self):
-        self.process = subprocess.Popen(
-            ["ip", "netns", "exec", "outside", TALK, "serve", "internet", *self.ports], stdout=subprocess.PIPE, text=True)
-        self.process.stdout.readline()
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()

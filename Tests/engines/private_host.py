@@ -7,6 +7,7 @@ refuses to go on unless it finds itself in an empty network namespace.
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import sys
 HOST4, OUTSIDE4 = "192.0.2.1", "192.0.2.2"
 HOST6, OUTSIDE6 = "2001:db8:ff::1", "2001:db8:ff::2"
 INSIDE = "--inside-private-host"
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class Failed(Exception):
@@ -40,8 +42,8 @@ def indented(text):
     return "\n".join("  | " + line for line in text.strip().splitlines())
 
 
-def enter(timeout):
-    """Starts this program again in namespaces of its own and exits with its exit code."""
+def enter(timeout, finish=None):
+    """Starts this program again in namespaces of its own, calls `finish` after it and exits with its exit code."""
     if os.geteuid() != 0:
         sys.exit("network namespaces need root: run this as root (make test-engines does)")
     command = ["unshare", "-n", "-m", "-p", "-f", "--mount-proc", "--kill-child", sys.executable,
@@ -54,6 +56,8 @@ def enter(timeout):
         process.wait()
         print(f"\nthe whole suite did not end within {timeout} s and was killed")
         code = 1
+    if finish:
+        finish()
     sys.exit(code)
 
 
@@ -91,6 +95,13 @@ def compile_static(source, program):
     run(os.environ.get("CC", "gcc"), "-O1", "-static", "-o", program, os.path.join(os.path.dirname(__file__), source))
 
 
+def nothing_left(before, after="after removal"):
+    """Fails unless this host is as it was before."""
+    left = difference(before, state())
+    if left:
+        raise Failed(f"{after}:\n" + "\n".join(left))
+
+
 def links():
     return sorted(link["ifname"] for link in json.loads(run("ip", "-j", "link")))
 
@@ -112,6 +123,15 @@ def without_counters(ruleset):
     return re.sub(r"counter packets \d+ bytes \d+|\[\d+:\d+\]|^#.*$", "", ruleset, flags=re.MULTILINE)
 
 
+def legacy_rules():
+    """What nft does not show: the rules of the iptables that is older than it."""
+    lines = []
+    for program in ("iptables-legacy-save", "ip6tables-legacy-save"):
+        if shutil.which(program):
+            lines += [f"{program[:-12]}: {line}" for line in without_counters(run(program)).splitlines() if line]
+    return lines
+
+
 def state():
     """What a container's network leaves on this host, by kind, as sorted lines."""
     files = [os.path.join(folder, name) for top in ("/var/lib/cni", "/run/berth", "/run/netns")
@@ -123,6 +143,7 @@ def state():
         "links": links(),
         "files": sorted(name for name in files if not ignored.search(name)),
         "nft": without_counters(run("nft", "list", "ruleset")).splitlines(),
+        "iptables-legacy": legacy_rules(),
         "routes": sorted(line.replace(" linkdown", "").strip() for line in routes.splitlines()),
     }
 
