@@ -131,10 +131,13 @@ import Testing
         #expect(configuration.validAttachments == nil)
     }
 
-    @Test("capability arguments are read by the names that containerd and nerdctl give them", arguments: ["ADD", "DEL"])
+    @Test(
+        "capability arguments are read by the names that containerd and nerdctl give them", arguments: ["ADD", "DEL"])
     func capitalKeys(command: String) throws {
         let written: JSONObject = [
-            "portMappings": [["HostPort": 8080, "ContainerPort": 80, "Protocol": "tcp", "HostIP": "", "hostPort": 8081]],
+            "portMappings": [
+                ["HostPort": 8080, "ContainerPort": 80, "Protocol": "tcp", "HostIP": "", "hostPort": 8081]
+            ],
             "ipRanges": [[["Subnet": "10.1.0.0/24", "RangeStart": "10.1.0.9"]]],
             "bandwidth": ["IngressRate": 1, "egressRate": 2], "mac": "C2:11:22:33:44:55", "Ours": ["A"],
         ]
