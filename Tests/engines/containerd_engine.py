@@ -78,10 +78,15 @@ def leases(of):
     return sorted(name for name in os.listdir(folder) if name[0].isdigit() or ":" in name) if os.path.isdir(folder) else []
 
 
+def berth_cni(*arguments, **variables):
+    """The runner, as an administrator calls it beside containerd, whose cache it reads."""
+    run(f"{host.REPOSITORY}/build/bin/berth-cni", *arguments,
+        env={**os.environ, "CNI_PATH": PLUGINS, "NETCONFPATH": NETWORKS, **variables})
+
+
 def collect(name, *arguments):
-    """`berth-cni gc`, as an administrator runs it after an accident."""
-    run(f"{host.REPOSITORY}/build/bin/berth-cni", "gc", name, "--all-owners", *arguments,
-        env={**os.environ, "CNI_PATH": PLUGINS, "NETCONFPATH": NETWORKS})
+    """`berth-cni gc`, after an accident."""
+    berth_cni("gc", name, "--all-owners", *arguments)
 
 
 class Daemon:
@@ -146,16 +151,15 @@ def log_tail():
 class Pod:
     """A pod as a kubelet makes it: a sandbox, and in it a container that serves the pod's name on tcp/80 and udp/90."""
 
-    def __init__(self, name, ports=(), annotations=None, serve=()):
+    def __init__(self, name, ports=(), annotations=None, name_servers=()):
         self.name = name
-        self.id, configuration = daemon.runtime.run_sandbox(name, daemon.cgroup, ports, annotations)
+        self.id, configuration = daemon.runtime.run_sandbox(name, daemon.cgroup, ports, annotations, name_servers)
         facts = daemon.runtime.sandbox(self.id)
         self.pid, self.namespace = facts["pid"], facts["namespace"]
         self.ip4 = next((one for one in facts["addresses"] if "." in one), "")
         self.ip6 = next((one for one in facts["addresses"] if ":" in one), "")
         suite.known_names.update({self.id, self.ip4, self.ip6} - {""})
-        daemon.runtime.start_container(self.id, configuration, image.REFERENCE, "/bin/talk", "serve", name, "tcp/80", "udp/90",
-                                       *serve)
+        daemon.runtime.start_container(self.id, configuration, image.REFERENCE, "/bin/talk", "serve", name, "tcp/80", "udp/90")
         self.wait_serving()
 
     def wait_serving(self):

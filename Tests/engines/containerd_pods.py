@@ -4,7 +4,7 @@ import json
 
 import backends
 import private_host as host
-from containerd_engine import PODS, Pod, daemon, leases, network
+from containerd_engine import PODS, Pod, berth_cni, daemon, leases, network
 from private_host import HOST4, HOST6, OUTSIDE4, OUTSIDE6, Failed, nothing_left, run
 from reach import OutsideServer, ask, bridge_netfilter, expect, reaches, refused
 from suite import case
@@ -86,6 +86,36 @@ def publish_conflict():
         raise Failed("a second pod got the port of the first")
     nothing_left(before, "the refused pod left or took")
     reaches(first, ("outside", "tcp", HOST4, 8080))
+
+
+@case("a pod's name servers and published ports reach the plugins as containerd writes them")
+def capabilities():
+    listed = network(PODS)
+    listed["plugins"][0]["capabilities"] = {"dns": True}
+    daemon.use(listed)
+    pod = Pod("named", [("tcp", 80, 8080)], name_servers=[OUTSIDE4])
+    with open(f"/var/lib/cni/results/{listed['name']}-{pod.id}-eth0") as file:
+        cached = json.load(file)
+    expect(cached["result"]["dns"].get("nameservers") == [OUTSIDE4], f"the result's dns is {cached['result']['dns']}")
+    expect(cached["capabilityArgs"]["portMappings"][0].get("HostPort") == 8080,
+           f"containerd writes {cached['capabilityArgs']}: this case proves nothing any more")
+    reaches(pod, ("outside", "tcp", HOST4, 8080))
+
+
+@case("berth-cni check reads containerd's cache: a pod is whole, and is not when its rules were flushed")
+def check():
+    pod = Pod("server", [("tcp", 80, 8080)])
+
+    def checked():
+        berth_cni("check", network(PODS)["name"], pod.namespace, CNI_CONTAINERID=pod.id)
+    checked()
+    backends.flush()
+    try:
+        checked()
+    except Failed as error:
+        expect('"code": 106' in str(error), f"the host is not told to differ:\n{error}")
+    else:
+        raise Failed("nothing is found missing after a flush")
 
 
 @case("StopPodSandbox takes the network away, can be repeated, and RemovePodSandbox finds nothing more to do")

@@ -29,7 +29,7 @@ def message(*fields):
     for number, value in fields:
         if isinstance(value, int):
             out += varint(number << 3) + varint(value) if value else b""
-        elif value is not None and value != "":
+        elif value:
             data = value.encode() if isinstance(value, str) else value
             out += varint(number << 3 | 2) + varint(len(data)) + data
     return out
@@ -112,10 +112,11 @@ class Runtime:
             time.sleep(0.05)
         raise Failed(f"the runtime is not ready for the network within {seconds} s: {seen}")
 
-    def run_sandbox(self, name, cgroup, ports=(), annotations=None, timeout=60):
+    def run_sandbox(self, name, cgroup, ports=(), annotations=None, name_servers=(), timeout=60):
         """RunPodSandbox; ports are (protocol, container port, host port[, host address]). Returns id and configuration."""
         configuration = message(
             (1, message((1, name), (2, f"uid-{name}"), (3, "default"))), (2, name), (3, "/run/engine/logs"),
+            (4, message(*[(1, one) for one in name_servers])),
             *[(5, message((1, PROTOCOLS[protocol]), (2, inner), (3, outer), (4, address[0] if address else "")))
               for protocol, inner, outer, *address in ports],
             *entries(7, annotations or {}), (8, message((1, cgroup))))
