@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 
 TOP = "/sys/fs/cgroup"
 NAME = "berth-engines-"
@@ -13,12 +14,18 @@ def own_path():
 
 
 def remove_own(path):
-    """Removes these groups and those of tests that no longer run; none that still holds a process can go."""
-    for hierarchy in hierarchies():
-        for name in os.listdir(hierarchy):
-            found = re.fullmatch(NAME + r"(\d+)", name)
-            if found and (f"/{name}" == path or not os.path.exists(f"/proc/{found[1]}")):
-                remove_tree(os.path.join(hierarchy, name))
+    """Removes these groups, within 3 s, and those of tests that no longer run; none that still holds a process can go."""
+    for _ in range(30):
+        left = False
+        for hierarchy in hierarchies():
+            for name in os.listdir(hierarchy):
+                found = re.fullmatch(NAME + r"(\d+)", name)
+                if found and (f"/{name}" == path or not os.path.exists(f"/proc/{found[1]}")):
+                    remove_tree(os.path.join(hierarchy, name))
+                    left = left or os.path.exists(f"{hierarchy}{path}")
+        if not left:
+            return
+        time.sleep(0.1)
 
 
 def hierarchies():
