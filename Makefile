@@ -18,7 +18,7 @@ FILTER ?=
 BENCH ?=
 PLUGIN_DIR ?= $(CURDIR)/build/cni
 # The packet filters that test-engines goes through: nftables, iptables-nft, iptables-legacy.
-BACKENDS ?= nftables
+BACKENDS ?= nftables iptables-nft iptables-legacy
 
 # One scratch folder for each set of traits: a change of traits compiles everything again.
 CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --disable-default-traits
@@ -51,6 +51,10 @@ demo: all
 test: core
 	@scripts/deps test
 	swift build --build-tests --disable-default-traits
+	@# What the plugins do is tested on each backend; the last run has everything, on nftables.
+	@$(if $(FILTER),,failed=0; for backend in iptables-nft iptables-legacy; do echo "== the plugins' tests on $$backend"; \
+	    BERTH_TEST_BACKEND=$$backend scripts/as-root swift test --disable-default-traits --skip-build \
+	        --filter ConformanceTests || failed=1; done; [ $$failed = 0 ])
 	scripts/as-root swift test --disable-default-traits --skip-build $(if $(FILTER),--filter '$(FILTER)')
 
 test-cli: all

@@ -127,7 +127,7 @@ extension LinuxKernel {
     }
 
     /// Stands once a plugin has published a port by iptables: only then are its tables asked by one that uses nftables.
-    private var usesIptables: String { "\(state.path)/uses-iptables" }
+    private var usesIptables: String { "\(state.locks)/uses-iptables" }
 
     /// Somebody's rule publishes one of the ports, perhaps at another address: the holder's record says.
     func judge(_ comment: String, _ claims: [IptablesChanges.Claim], _ owner: Owner) throws(KernelError)
