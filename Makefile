@@ -67,14 +67,19 @@ test-engines: core
 		scripts/as-root Tests/engines/$$test --plugins $(PLUGIN_DIR) --backend $$backend || failed=1; \
 	done; done; exit $$failed
 
-# 10,000 random operations by 16 workers beside a model; soak is the same for an hour. SEED=N repeats their choices.
+# 10,000 random operations by 16 workers beside a model, and 4,000 on each iptables; soak is the same for an hour on
+# BACKEND. SEED=N repeats their choices.
+BACKEND ?= nftables
 test-random: all
 	@scripts/deps cli
-	scripts/as-root Tests/engines/random $(if $(SEED),--seed $(SEED))
+	@for backend in $(BACKENDS); do \
+	    case $$backend in nftables) operations=10000 ;; *) operations=4000 ;; esac; \
+	    scripts/as-root Tests/engines/random --backend $$backend --operations $$operations \
+	        $(if $(SEED),--seed $(SEED)) || exit 1; done
 
 soak: all
 	@scripts/deps cli
-	scripts/as-root Tests/engines/random --operations 100000000 --seconds 3600 $(if $(SEED),--seed $(SEED))
+	scripts/as-root Tests/engines/random --backend $(BACKEND) --operations 100000000 --seconds 3600 $(if $(SEED),--seed $(SEED))
 
 bench: core
 	@scripts/deps bench
