@@ -81,7 +81,7 @@ let package = Package(
                     [
                         "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker", "--gc-sections", "-Xlinker",
                         "-s",
-                        "-Xlinker", "--as-needed", "-Xclang-linker", "-static-libstdc++",
+                        "-Xlinker", "--as-needed",
                     ],
                     .when(configuration: .release))
             ]),

@@ -25,6 +25,9 @@ struct LegacyTable: ~Copyable {
 
     deinit { if family == .v4 { iptc_free(handle) } else { ip6tc_free(handle) } }
 
+    /// Said in a `defer`, it keeps the table, to whose memory its rules point, up to the end of the scope.
+    borrowing func stay() {}
+
     // MARK: looking
 
     func has(_ chain: String) -> Bool {
@@ -47,14 +50,14 @@ struct LegacyTable: ~Copyable {
         if family == .v4 {
             var next = iptc_first_rule(chain, handle)
             while let entry = next {
-                let target = iptc_get_target(entry, handle).map { String(cString: $0) } ?? ""
+                let target = iptc_get_target(entry, handle)
                 rules.append(LegacyRule(UnsafeRawPointer(entry), Int(entry.pointee.next_offset), family, target))
                 next = iptc_next_rule(entry, handle)
             }
         } else {
             var next = ip6tc_first_rule(chain, handle)
             while let entry = next {
-                let target = ip6tc_get_target(entry, handle).map { String(cString: $0) } ?? ""
+                let target = ip6tc_get_target(entry, handle)
                 rules.append(LegacyRule(UnsafeRawPointer(entry), Int(entry.pointee.next_offset), family, target))
                 next = ip6tc_next_rule(entry, handle)
             }
@@ -65,13 +68,16 @@ struct LegacyTable: ~Copyable {
     // MARK: changing
 
     /// The edits of this table are made in memory; `commit` makes them so.
-    func apply(_ edits: IptablesEdits) throws(KernelError) {
+    /// `counts`: how many rules of each chain were looked at; the others stay behind them.
+    func apply(_ edits: IptablesEdits, counts: [IptablesChain: Int]) throws(KernelError) {
         for chain in edits.newChains where chain.table == table && !chain.isBuiltIn {
             try done("make chain \(chain.name)") { () -> Int32 in
                 family == .v4 ? iptc_create_chain(chain.name, handle) : ip6tc_create_chain(chain.name, handle)
             }
         }
-        for (chain, slots) in edits.chains where chain.table == table { try apply(slots, chain.name) }
+        for (chain, slots) in edits.chains where chain.table == table {
+            try apply(slots, chain.name, count: counts[chain] ?? 0)
+        }
         let gone = edits.goneChains.filter { $0.table == table }
         for chain in gone {
             try done("empty chain \(chain.name)") { () -> Int32 in
@@ -85,10 +91,10 @@ struct LegacyTable: ~Copyable {
         }
     }
 
-    private func apply(_ slots: [IptablesEdits.Slot], _ chain: String) throws(KernelError) {
+    private func apply(_ slots: [IptablesEdits.Slot], _ chain: String, count: Int) throws(KernelError) {
         var kept = Set<Int>()
         for case .standing(let index) in slots { kept.insert(index) }
-        let count = rules(of: chain).count
+        let last = slots.lastIndex { if case .standing = $0 { true } else { false } } ?? -1
         for index in (0..<count).reversed() where !kept.contains(index) {
             try done("delete rule \(index + 1) of chain \(chain)") { () -> Int32 in
                 family == .v4
@@ -104,6 +110,8 @@ struct LegacyTable: ~Copyable {
                 withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 8) { room -> Int32 in
                     room.copyBytes(from: bytes)
                     let start = UnsafeRawPointer(room.baseAddress!)
+                    // Behind all that was looked at, and all that was not.
+                    guard place < last else { return append(start, to: chain) }
                     return family == .v4
                         ? iptc_insert_entry(chain, start.assumingMemoryBound(to: ipt_entry.self), UInt32(place), handle)
                         : ip6tc_insert_entry(
@@ -111,6 +119,12 @@ struct LegacyTable: ~Copyable {
                 }
             }
         }
+    }
+
+    private func append(_ entry: UnsafeRawPointer, to chain: String) -> Int32 {
+        family == .v4
+            ? iptc_append_entry(chain, entry.assumingMemoryBound(to: ipt_entry.self), handle)
+            : ip6tc_append_entry(chain, entry.assumingMemoryBound(to: ip6t_entry.self), handle)
     }
 
     /// The table is in the kernel as it is here. Throws EAGAIN when somebody has changed it since it was read.
@@ -130,25 +144,61 @@ struct LegacyTable: ~Copyable {
     }
 }
 
-/// A rule that stands in a legacy table.
-struct LegacyRule: IptablesStandingRule {
-    private let entry: IptablesEntry?
-    private let target: String
-    let comment: String?
+/// A rule that stands in a legacy table, where libiptc keeps it: only until the table is changed. Of thousands few are asked
+/// for more than the beginning of their comment.
+struct LegacyRule: IptablesStandingRule, @unchecked Sendable {
+    private let bytes: UnsafeRawBufferPointer
+    private let family: AddressFamily
+    private let target: UnsafePointer<CChar>?
 
-    init(_ start: UnsafeRawPointer, _ count: Int, _ family: AddressFamily, _ target: String) {
-        let bytes = Array(UnsafeRawBufferPointer(start: start, count: count))
-        entry = IptablesEntry(bytes, family, target: target)
-        comment = entry?.comment
+    init(_ start: UnsafeRawPointer, _ count: Int, _ family: AddressFamily, _ target: UnsafePointer<CChar>?) {
+        bytes = UnsafeRawBufferPointer(start: start, count: count)
+        self.family = family
         self.target = target
     }
 
-    var jump: String? { ["ACCEPT", "DROP", "RETURN", "QUEUE"].contains(target) ? nil : target }
-    var ports: [ClosedRange<UInt16>]? {
-        entry?.matches.first { $0.name == "multiport" }.flatMap { IptablesExtension.ports(in: $0.data[...]) }
+    private var targetName: String { target.map { String(cString: $0) } ?? "" }
+
+    var jump: String? {
+        let name = targetName
+        return ["ACCEPT", "DROP", "RETURN", "QUEUE", ""].contains(name) ? nil : name
     }
+    var comment: String? {
+        match("comment").map { place in
+            String(decoding: bytes[place].prefix { $0 != 0 }, as: UTF8.self)
+        }
+    }
+    var ports: [ClosedRange<UInt16>]? {
+        match("multiport").flatMap { IptablesExtension.ports(in: Array(bytes[$0])[...]) }
+    }
+
+    func isCommented(_ prefix: String) -> Bool {
+        guard let place = match("comment"), place.count >= prefix.utf8.count else { return false }
+        return bytes[place].prefix(prefix.utf8.count).elementsEqual(prefix.utf8)
+    }
+
     func says(_ rule: IptablesRule, _ family: AddressFamily) -> Bool {
-        guard comment == rule.comment else { return false }
-        return entry == IptablesEntry(rule, family)
+        if let wanted = rule.comment, !isCommented(wanted) { return false }
+        return IptablesEntry(Array(bytes), family, target: targetName) == IptablesEntry(rule, family)
+    }
+
+    /// Where the structure of the match with that name stands.
+    private func match(_ name: StaticString) -> Range<Int>? {
+        let fixed = family == .v4 ? MemoryLayout<ipt_entry>.size : MemoryLayout<ip6t_entry>.size
+        guard bytes.count >= fixed else { return nil }
+        // After the header and nfcache: where the target begins.
+        let end = Int(bytes.loadUnaligned(fromByteOffset: family == .v4 ? 88 : 140, as: UInt16.self))
+        var at = fixed
+        let frame = MemoryLayout<xt_entry_match>.size
+        while at + frame <= min(end, bytes.count) {
+            let size = Int(bytes.loadUnaligned(fromByteOffset: at, as: UInt16.self))
+            guard size >= frame, at + size <= bytes.count else { return nil }
+            let count = name.utf8CodeUnitCount
+            if memcmp(bytes.baseAddress! + at + 2, name.utf8Start, count) == 0, bytes[at + 2 + count] == 0 {
+                return (at + frame)..<(at + size)
+            }
+            at += size
+        }
+        return nil
     }
 }

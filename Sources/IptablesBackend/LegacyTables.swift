@@ -25,7 +25,9 @@ enum LegacyTables {
         var holders: [String] = []
         for changes in request.changes where !changes.claims.isEmpty {
             let table = try LegacyTable(.nat, changes.family)
-            holders += standing(of: changes, in: table).holders(of: changes.claims, except: request.accepted)
+            defer { table.stay() }
+            holders += standing(of: changes, in: table, isNew: false).holders(
+                of: changes.claims, except: request.accepted)
         }
         guard holders.isEmpty else { return holders.map { "holder \($0)" } }
         var done: [(changes: IptablesChanges, table: IptablesTable)] = []
@@ -33,7 +35,7 @@ enum LegacyTables {
             for changes in request.changes {
                 // What protects stands before what opens.
                 for table in [IptablesTable.raw, .filter, .nat] where tables(of: changes).contains(table) {
-                    try make(changes, table)
+                    try make(changes, table, isNew: request.isNew)
                     done.append((changes, table))
                 }
             }
@@ -49,18 +51,21 @@ enum LegacyTables {
         return []
     }
 
-    private static func make(_ changes: IptablesChanges, _ table: IptablesTable) throws(KernelError) {
+    /// `isNew`: no rule of the owner stands yet, so that chains to which only its own are appended are not looked at.
+    private static func make(_ changes: IptablesChanges, _ table: IptablesTable, isNew: Bool) throws(KernelError) {
         try again { () throws(KernelError) in
             let handle = try LegacyTable(table, changes.family)
+            defer { handle.stay() }
             for chain in changes.required where chain.table == table && !handle.has(chain.name) {
                 throw KernelError(
                     "lead to chain \(chain.name) of table \(table.rawValue)", .noSuchFile,
                     "the configuration names this chain (externalSetMarkChain), and iptables has none of that name: make it first"
                 )
             }
-            let edits = standing(of: changes, in: handle).edits(toMake: changes.only(table))
+            let standing = standing(of: changes, in: handle, isNew: isNew)
+            let edits = standing.edits(toMake: changes.only(table))
             guard !edits.isEmpty else { return }
-            try handle.apply(edits)
+            try handle.apply(edits, counts: standing.counts)
             try handle.commit()
         }
     }
@@ -74,8 +79,9 @@ enum LegacyTables {
                 let findings: [Finding]
                 if IptablesVariant.legacyTables(part.family).contains(table.rawValue) {
                     let handle = try LegacyTable(table, part.family)
+                    defer { handle.stay() }
                     findings = IptablesFindings.list(
-                        part.only(table), standing(of: part, in: handle), "iptables-legacy")
+                        part.only(table), standing(of: part, in: handle, isNew: false), "iptables-legacy")
                 } else {
                     // A look makes no table.
                     findings = [
@@ -93,11 +99,12 @@ enum LegacyTables {
     {
         try again { () throws(KernelError) in
             let handle = try LegacyTable(table, family)
+            defer { handle.stay() }
             var standing = IptablesStanding<LegacyRule>(family)
             for name in handle.chains { standing.chains[IptablesChain(table, name)] = handle.rules(of: name) }
             let edits = standing.edits(toRemove: removal)
             guard !edits.isEmpty else { return }
-            try handle.apply(edits)
+            try handle.apply(edits, counts: standing.counts)
             try handle.commit()
         }
     }
@@ -106,6 +113,7 @@ enum LegacyTables {
         var lines: [String] = []
         for (table, family) in standing(tables) {
             let handle = try LegacyTable(table, family)
+            defer { handle.stay() }
             for chain in handle.chains {
                 lines += handle.rules(of: chain).compactMap { $0.comment.map { "comment \($0)" } }
             }
@@ -128,13 +136,16 @@ enum LegacyTables {
         return IptablesTable.allCases.filter(named.contains)
     }
 
-    private static func standing(of changes: IptablesChanges, in handle: borrowing LegacyTable)
+    private static func standing(of changes: IptablesChanges, in handle: borrowing LegacyTable, isNew: Bool)
         -> IptablesStanding<LegacyRule>
     {
         var standing = IptablesStanding<LegacyRule>(changes.family)
         for chain in changes.chains + changes.absent.map(\.chain) + [IptablesNames.destinations]
         where chain.table == handle.table && standing.chains[chain] == nil && handle.has(chain.name) {
-            standing.chains[chain] = handle.rules(of: chain.name)
+            let isAppended =
+                isNew && !changes.ownChains.contains(chain) && chain != IptablesNames.destinations
+                && !(changes.shared + changes.absent).contains { $0.chain == chain }
+            standing.chains[chain] = isAppended ? [] : handle.rules(of: chain.name)
         }
         return standing
     }
@@ -150,6 +161,10 @@ enum LegacyTables {
         }
         try body()
     }
+}
+
+extension IptablesStanding {
+    fileprivate var counts: [IptablesChain: Int] { chains.mapValues(\.count) }
 }
 
 extension IptablesChanges {

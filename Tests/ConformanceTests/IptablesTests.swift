@@ -208,7 +208,7 @@ struct IptablesTests {
             let call = Call(.bridge, "ADD", IptablesTests.network().plugins[0])
             try host.makeNamespace("c1")
             // What is shared stands already.
-            _ = try host.baseline(.bridged())
+            _ = try host.baseline(IptablesTests.network(backend: "nftables"))
             try host.expectUnchanged {
                 let answer = try host.call(call)
                 host.expect(answer.code != nil && answer.sentence.contains("berth-iptables"), "\(answer)")

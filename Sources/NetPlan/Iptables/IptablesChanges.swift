@@ -78,6 +78,8 @@ public enum IptablesNames {
     static let masquerading = IptablesChain(.nat, "CNI-HOSTPORT-MASQ")
     static let forward = IptablesChain(.filter, "CNI-FORWARD")
     static let isolation = IptablesChain(.filter, "CNI-ISOLATION-STAGE-1")
+    /// The same rules for published ports that keep to the policies.
+    static let published = IptablesChain(.filter, "CNI-ISOLATION-PUBLISHED")
     static let closed = IptablesChain(.filter, "CNI-ISOLATION-STAGE-2")
     static let strict = IptablesChain(.filter, "CNI-STRICT-INPUT")
     static let prerouting = IptablesChain(.nat, "PREROUTING")

@@ -7,8 +7,14 @@ public protocol IptablesStandingRule: Sendable {
     var jump: String? { get }
     /// The ports of its multiport match; nil without one.
     var ports: [ClosedRange<UInt16>]? { get }
+    /// Does its comment begin so?
+    func isCommented(_ prefix: String) -> Bool
     /// Does it say what `rule` says?
     func says(_ rule: IptablesRule, _ family: AddressFamily) -> Bool
+}
+
+extension IptablesStandingRule {
+    public func isCommented(_ prefix: String) -> Bool { comment?.hasPrefix(prefix) ?? false }
 }
 
 extension IptablesRuleFound: IptablesStandingRule {}
@@ -76,19 +82,19 @@ extension IptablesStanding {
                     guard case .standing(let index) = slot else { return false }
                     let rule = rules[index]
                     if unwanted.contains(where: { rule.says($0, family) }) { return true }
-                    guard !changes.ownerPrefix.isEmpty, rule.comment?.hasPrefix(changes.ownerPrefix) == true else {
-                        return false
-                    }
+                    guard !changes.ownerPrefix.isEmpty, rule.isCommented(changes.ownerPrefix) else { return false }
                     return !owned.contains { rule.says($0.rule, family) }
                 }
             }
-            place(changes.shared.filter { $0.chain == chain } + owned, among: rules, &slots)
+            // An attachment's own exception is asked before what all share.
+            let shared = changes.shared.filter { $0.chain == chain }
+            place(owned.filter(\.isFirst) + shared + owned.filter { !$0.isFirst }, among: rules, &slots)
             if slots != rules.indices.map({ .standing($0) }) { edits.chains.append((chain, slots)) }
         }
         return edits
     }
 
-    /// Those that go first stand in their order, before all that is new; the others at the end.
+    /// Those that go first stand in their order before all that is new, the others at the end.
     private func place(
         _ placements: [IptablesChanges.Placement], among rules: [Rule], _ slots: inout [IptablesEdits.Slot]
     ) {
@@ -142,8 +148,9 @@ extension IptablesStanding {
         guard !claims.isEmpty else { return [] }
         var holders: [String] = []
         for rule in chains[IptablesNames.destinations] ?? [] {
-            guard let ports = rule.ports, let comment = rule.comment, !known.contains(where: comment.hasPrefix),
-                claims.contains(where: { claim in ports.contains { $0.overlaps(claim.ports) } })
+            guard let ports = rule.ports,
+                claims.contains(where: { claim in ports.contains { $0.overlaps(claim.ports) } }),
+                !known.contains(where: rule.isCommented), let comment = rule.comment
             else { continue }
             if !holders.contains(comment) { holders.append(comment) }
         }
@@ -167,15 +174,17 @@ public struct IptablesRemoval: Hashable, Sendable {
     public init() {}
 
     func takes(_ rule: some IptablesStandingRule, in chain: IptablesChain, _ family: AddressFamily) -> Bool {
-        if let comment = rule.comment {
-            return prefixes.contains { IptablesRemoval.begins(comment, $0) }
-                && !kept.contains { IptablesRemoval.begins(comment, $0) }
+        if prefixes.contains(where: { IptablesRemoval.begins(rule, $0) }) {
+            return !kept.contains { IptablesRemoval.begins(rule, $0) }
         }
-        return rules.contains { $0.chain == chain && rule.says($0.rule, family) }
+        return !rules.isEmpty && rule.comment == nil
+            && rules.contains { $0.chain == chain && rule.says($0.rule, family) }
     }
 
     /// A prefix that ends with a line feed is all of the comment.
-    private static func begins(_ comment: String, _ prefix: String) -> Bool {
-        prefix.hasSuffix("\n") ? comment == prefix.dropLast() : comment.hasPrefix(prefix)
+    private static func begins(_ rule: some IptablesStandingRule, _ prefix: String) -> Bool {
+        guard prefix.utf8.last == UInt8(ascii: "\n") else { return rule.isCommented(prefix) }
+        let whole = String(prefix.dropLast())
+        return rule.isCommented(whole) && rule.comment == whole
     }
 }

@@ -173,8 +173,12 @@ extension IptablesChanges {
             IptablesRule(
                 .jump(IptablesNames.isolation.name), .comment("CNI firewall plugin rules (ingressPolicy)")), first: true
         )
-        // What has begun goes on.
-        share(IptablesNames.isolation, IptablesRule(.comeBack, .states([.related, .established])), first: true)
+        // What has begun goes on, and published ports answer every network.
+        share(
+            IptablesNames.isolation, IptablesRule(.comeBack, .states([.related, .established, .translated])),
+            first: true)
+        share(
+            IptablesNames.published, IptablesRule(.comeBack, .states([.related, .established])), first: true)
     }
 
     fileprivate mutating func add(_ isolation: Isolation) {
@@ -183,6 +187,7 @@ extension IptablesChanges {
         leaving.incoming = .init(name)
         leaving.outgoing = .init(name, not: true)
         share(IptablesNames.isolation, leaving)
+        share(IptablesNames.published, leaving)
         var among = IptablesRule(.drop)
         among.incoming = .init(name)
         among.outgoing = .init(name)
@@ -193,6 +198,7 @@ extension IptablesChanges {
         // The last ADD's policy holds: what an earlier one left of a stricter policy goes.
         let rules: [(IptablesChain, IptablesRule, [Isolation.Policy])] = [
             (IptablesNames.isolation, among, [.isolated]),
+            (IptablesNames.published, among, [.isolated]),
             (IptablesNames.closed, entering, [.sameBridge, .isolated, .strict]),
             (IptablesChain(.filter, "INPUT"), hosts, [.strict]),
         ]
@@ -225,17 +231,18 @@ extension IptablesChanges {
 
     fileprivate mutating func add(_ member: FirewallMember, _ comment: IptablesRule.Match, hasBridge: Bool) {
         let own = IptablesRule.Condition(IPPrefix(host: member.address))
-        var answered = IptablesRule(.accept, comment, .states([.related, .established]))
+        var answered = IptablesRule(
+            .accept, comment,
+            .states([.related, .established] + (member.publishedAcrossNetworks ? [.translated] : [])))
         answered.destination = own
         var sending = IptablesRule(.accept, comment)
         sending.source = own
         self.own(IptablesNames.forward, answered)
         self.own(IptablesNames.forward, sending)
-        if member.publishedAcrossNetworks {
-            var reached = IptablesRule(.accept, comment, .states([.translated]))
+        if !member.publishedAcrossNetworks {
+            // Its published ports keep to the policies of bridges: asked before they are let through.
+            var reached = IptablesRule(.jump(IptablesNames.published.name), comment, .states([.translated]))
             reached.destination = own
-            self.own(IptablesNames.forward, reached)
-            reached.target = .comeBack
             self.own(IptablesNames.isolation, reached, first: true)
         }
         guard !hasBridge else { return }

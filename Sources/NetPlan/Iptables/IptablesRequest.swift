@@ -18,6 +18,8 @@ public struct IptablesRequest: Hashable, Sendable {
     public var tables: [IptablesTable] = []
     /// Owners (with what their comments begin) whose rules may publish a port of the changes.
     public var accepted: [String] = []
+    /// No rule of the changes' owner stands yet.
+    public var isNew = false
 
     public init(_ verb: Verb) { self.verb = verb }
 
@@ -25,6 +27,7 @@ public struct IptablesRequest: Hashable, Sendable {
 
     public var text: String {
         var lines = [verb.rawValue]
+        if isNew { lines.append("new") }
         lines += tables.map { "table \($0.rawValue)" }
         lines += accepted.map { "accept \($0)" }
         lines += removal.prefixes.map { "prefix \(IptablesRequest.escaped($0))" }
@@ -89,6 +92,7 @@ public struct IptablesRequest: Hashable, Sendable {
         case "accept": accepted.append(String(rest))
         case "prefix": removal.prefixes.append(IptablesRequest.unescaped(rest))
         case "keep": removal.kept.append(IptablesRequest.unescaped(rest))
+        case "new": isNew = true
         case "collect": removal.isCollection = true
         case "gone":
             guard let chain = IptablesRequest.chain(rest) else { throw mistake }

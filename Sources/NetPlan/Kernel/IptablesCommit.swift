@@ -13,7 +13,7 @@ extension LinuxKernel {
     /// The plan's rules stand in iptables' tables; or nothing of them does, and nothing of what `netfilter` made before.
     mutating func commitIptables(_ plan: Plan, over netfilter: NetfilterChanges) throws(ApplyFailure) {
         do throws(ApplyFailure) {
-            try commitIptables(plan)
+            try commitIptables(plan, isNew: true)
         } catch {
             var left = error.leftBehind
             do throws(KernelError) {
@@ -25,7 +25,7 @@ extension LinuxKernel {
         }
     }
 
-    private mutating func commitIptables(_ plan: Plan) throws(ApplyFailure) {
+    private mutating func commitIptables(_ plan: Plan, isNew: Bool) throws(ApplyFailure) {
         let changes = plan.iptables
         guard !changes.isEmpty, let variant = iptablesVariant(plan.backend) else { return }
         let refusal: ApplyFailure.Cause?
@@ -37,8 +37,8 @@ extension LinuxKernel {
                 refusal = taken
             } else {
                 switch variant {
-                case .nft: refusal = try commitNft(changes, plan.owner)
-                case .legacy: refusal = try commitLegacy(changes, plan.owner)
+                case .nft: refusal = try commitNft(changes, plan.owner, isNew: isNew)
+                case .legacy: refusal = try commitLegacy(changes, plan.owner, isNew: isNew)
                 }
             }
         } catch {
@@ -120,7 +120,9 @@ extension LinuxKernel {
             return part
         }.filter { !$0.claims.isEmpty }
         for variant in try iptablesVariantsInUse() {
-            let found = try variant == .nft ? commitNft(changes, plan.owner) : commitLegacy(changes, plan.owner)
+            let found =
+                try variant == .nft
+                ? commitNft(changes, plan.owner, isNew: true) : commitLegacy(changes, plan.owner, isNew: true)
             if let found { return found }
         }
         return nil
@@ -212,7 +214,7 @@ extension LinuxKernel {
         } catch {
             throw ApplyFailure(.kernel(error))
         }
-        if !found.isEmpty { try commitIptables(plan) }
+        if !found.isEmpty { try commitIptables(plan, isNew: false) }
         return found
     }
 

@@ -4,10 +4,11 @@ import NetCore
 // The tables of before nf_tables, which libiptc changes in a program of its own: libiptc is GPL, and no other part of berth
 // is (LICENSES.md). One call of it a plugin's call, under the lock that iptables itself takes.
 extension LinuxKernel {
-    mutating func commitLegacy(_ changes: [IptablesChanges], _ owner: Owner) throws(KernelError)
+    mutating func commitLegacy(_ changes: [IptablesChanges], _ owner: Owner, isNew: Bool) throws(KernelError)
         -> ApplyFailure.Cause?
     {
         var request = IptablesRequest(.make)
+        request.isNew = isNew
         request.changes = changes
         request.accepted = [owner.commentPrefix]
         // Who publishes one of the ports is asked about one by one; more than a few are never there.

@@ -4,11 +4,14 @@ import NetCore
 // family and table is not (docs/adr/0010-iptables.md).
 extension LinuxKernel {
     /// The changes hold, or nothing has changed. Says who has a port that is to be published.
-    mutating func commitNft(_ changes: [IptablesChanges], _ owner: Owner) throws(KernelError) -> ApplyFailure.Cause? {
+    /// `isNew`: no rule of the owner stands yet, so that of a long chain only what is shared is looked at.
+    mutating func commitNft(_ changes: [IptablesChanges], _ owner: Owner, isNew: Bool) throws(KernelError)
+        -> ApplyFailure.Cause?
+    {
         try lookingAgain { (kernel) throws(KernelError) in
             var transaction = NftTransaction(table: "")
             for part in changes {
-                let standing = try kernel.nftStanding(of: part)
+                let standing = try kernel.nftStanding(of: part, isNew: isNew)
                 try kernel.requireChains(part, standing.chains.keys.map { $0 })
                 for comment in standing.holders(of: part.claims, except: [owner.commentPrefix]) {
                     if let cause = try kernel.judge(comment, part.claims, owner) { return cause }
@@ -22,7 +25,7 @@ extension LinuxKernel {
     }
 
     mutating func nftFindings(_ changes: IptablesChanges) throws(KernelError) -> [Finding] {
-        let standing = try nftStanding(of: changes)
+        let standing = try nftStanding(of: changes, isNew: false)
         return IptablesFindings.list(changes, standing, "iptables-nft")
     }
 
@@ -47,7 +50,7 @@ extension LinuxKernel {
 
     // MARK: looking
 
-    private mutating func nftStanding(of changes: IptablesChanges) throws(KernelError)
+    private mutating func nftStanding(of changes: IptablesChanges, isNew: Bool) throws(KernelError)
         -> IptablesStanding<IptablesRuleFound>
     {
         var chains = changes.chains + changes.required
@@ -55,7 +58,37 @@ extension LinuxKernel {
             chains.append(IptablesNames.destinations)
         }
         for placement in changes.absent where !chains.contains(placement.chain) { chains.append(placement.chain) }
-        return try nftStanding(chains: chains, changes.family)
+        guard isNew else { return try nftStanding(chains: chains, changes.family) }
+        var standing = IptablesStanding<IptablesRuleFound>(changes.family)
+        let present = try withNetfilter { (socket) throws(KernelError) in
+            try socket.iptablesChains(among: chains, changes.family)
+        }
+        for chain in present { standing.chains[chain] = try rules(of: chain, needed: changes) }
+        return standing
+    }
+
+    /// As many of a chain's rules as an ADD has to know.
+    private mutating func rules(of chain: IptablesChain, needed changes: IptablesChanges) throws(KernelError)
+        -> [IptablesRuleFound]
+    {
+        let family = changes.family
+        let shared = changes.shared.filter { $0.chain == chain }
+        let asksAll =
+            changes.ownChains.contains(chain) || shared.contains { !$0.isFirst }
+            || changes.absent.contains { $0.chain == chain }
+            || (!changes.claims.isEmpty && chain == IptablesNames.destinations)
+        if asksAll {
+            return try withNetfilter { (socket) throws(KernelError) in
+                try socket.iptablesRules(chain.table, chain: chain.name, family)
+            }
+        }
+        // Only the attachment's own, which go to its end.
+        guard !shared.isEmpty else { return [] }
+        var missing = shared.map(\.rule)
+        return try NetlinkSocket.firstIptablesRules(chain, family) { rule in
+            missing.removeAll { rule.says($0, family) }
+            return missing.isEmpty
+        }
     }
 
     private mutating func nftStanding(chains: [IptablesChain], _ family: AddressFamily) throws(KernelError)
