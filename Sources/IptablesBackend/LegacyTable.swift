@@ -12,7 +12,15 @@ struct LegacyTable: ~Copyable {
     /// Reads it; the kernel makes it if it must. Throws what the kernel said.
     init(_ table: IptablesTable, _ family: AddressFamily) throws(KernelError) {
         let name = table.rawValue
-        guard let handle = family == .v4 ? iptc_init(name) : ip6tc_init(name) else {
+        let read = { family == .v4 ? iptc_init(name) : ip6tc_init(name) }
+        var found = read()
+        if found == nil, errno == ENOPROTOOPT {
+            // The kernel loads a table's module when it is asked for, but not the one that all tables need: iptables itself
+            // calls modprobe for it.
+            LegacyTable.loadModule(family == .v4 ? "ip_tables" : "ip6_tables")
+            found = read()
+        }
+        guard let handle = found else {
             throw KernelError(
                 "read table \(name) of \(family == .v4 ? "iptables" : "ip6tables")-legacy", Errno.current,
                 "the kernel needs CONFIG_IP_NF_IPTABLES and CONFIG_IP6_NF_IPTABLES (modules ip_tables, ip6_tables, iptable_\(name))"
@@ -21,6 +29,15 @@ struct LegacyTable: ~Copyable {
         self.table = table
         self.family = family
         self.handle = handle
+    }
+
+    /// As far as it can be: what is missing then, the kernel says.
+    private static func loadModule(_ name: String) {
+        do throws(KernelError) {
+            let named = String(decoding: try Files.read("/proc/sys/kernel/modprobe"), as: UTF8.self)
+            let program = named.split(separator: "\n").first.map(String.init) ?? "/sbin/modprobe"
+            _ = try ChildProcess(path: program, arguments: ["-q", name], environment: [], input: [], seconds: 20).run()
+        } catch {}
     }
 
     deinit { if family == .v4 { iptc_free(handle) } else { ip6tc_free(handle) } }

@@ -52,7 +52,20 @@ extension PlannedPlugin {
             kernel.yieldsPorts = { records.isContainer(owner.attachment.containerID, tag: $0) }
             kernel.portsOf = { records.claims(tag: $0) }
             do throws(ApplyFailure) {
-                try kernel.apply(plan, netfilter)
+                do throws(ApplyFailure) {
+                    try kernel.apply(plan, netfilter)
+                } catch  where request.turnsToIptables(error, plan) {
+                    // Nobody asked for nftables, and this kernel has none.
+                    plan.backend = .iptables(.legacy)
+                    (section.keys, section.iptables) = ([], .legacy)
+                    record[name] = section
+                    do throws(KernelError) {
+                        try records.write(&record)
+                    } catch let failure {
+                        throw ApplyFailure(.kernel(failure))
+                    }
+                    try kernel.apply(plan)
+                }
                 OperationLog.note(plan.resources.map(\.words))
             } catch {
                 throw restored(explained(CNIError(error, owner), request, records), request, section, &kernel)

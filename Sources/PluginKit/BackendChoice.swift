@@ -33,6 +33,22 @@ extension Request {
     }
 }
 
+extension Request {
+    /// Was nftables only what nobody said otherwise?
+    var isBackendFree: Bool {
+        let root = configuration.root
+        let said =
+            ["backend", "ipMasqBackend"].compactMap { root.value($0)?.string } + [environment["BERTH_BACKEND"] ?? ""]
+        return !said.contains("nftables")
+    }
+
+    /// Failed it because this kernel has no nf_tables, and may iptables do it instead? (cni.md C-4, `auto`)
+    func turnsToIptables(_ failure: ApplyFailure, _ plan: Plan) -> Bool {
+        guard plan.backend == .nftables, isBackendFree, case .kernel(let error) = failure.cause else { return false }
+        return LinuxKernel.lacksNftables(error)
+    }
+}
+
 /// Keys that decide between backends.
 public enum BackendChoice {
     /// Of a plugin's configuration the keys that only iptables can honour.

@@ -87,11 +87,17 @@ extension PlannedPlugin {
 
     /// What makes the plugin's rules can be used, and once made they are whole.
     public func requireRules(
-        _ backend: Plan.Backend, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+        _ backend: Plan.Backend, of request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
         guard let variant = kernel.iptablesVariant(backend) else {
-            return try requireTable(.inet, records, &kernel)
+            return try requireTable(.inet, records, isFree: request.isBackendFree, &kernel)
         }
+        try requireIptables(variant, records, &kernel)
+    }
+
+    private func requireIptables(
+        _ variant: IptablesVariant, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+    ) throws(CNIError) {
         let harmed = records.filter { $0[name]?.iptables == variant }
         let isStanding: Bool
         do throws(KernelError) {
@@ -108,12 +114,15 @@ extension PlannedPlugin {
 
     /// nf_tables answers, and our table, once made, is whole. For plugins that keep elements there.
     public func requireTable(
-        _ family: NftFamily, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+        _ family: NftFamily, _ records: [AttachmentRecord], isFree: Bool = false, _ kernel: inout LinuxKernel
     ) throws(CNIError) {
         let table = "\(family) \(BerthTable.name)"
         let findings: [Finding]?
         do throws(KernelError) {
             findings = try kernel.tableFindings(family)
+        } catch  where isFree && LinuxKernel.lacksNftables(error) {
+            // An ADD takes iptables then.
+            return try requireIptables(.legacy, records, &kernel)
         } catch {
             throw CNIError(
                 .notAvailable, "nftables cannot be used: \(error)",

@@ -349,3 +349,27 @@ struct TakeoverTests {
         }
     }
 }
+
+@Suite("iptables: a FORWARD chain with policy DROP is no matter for its own backend")
+struct ForwardDropTests {
+    @Test("the outside is reached, ports answer, and nothing is warned of", arguments: IptablesVariant.allCases)
+    func dropped(_ variant: IptablesVariant) throws {
+        try IptablesTests.run(variant) { host in
+            for program in ["iptables", "ip6tables"] { try host.must("\(program)-\(variant) -P FORWARD DROP") }
+            let network = IptablesTests.network()
+            let attached = try host.attach(network, "c1", ports: Ports.tcp8080)
+            host.expect(try IptablesTests.published(host, "outside", attached), is: Uplink.outside(.v4), "the port")
+            for family in AddressFamily.allCases {
+                let target = Endpoint(Uplink.outside(family), 7000)
+                let seen = try host.converse(.tcp, from: "c1", to: target, at: "outside", listening: target)
+                host.expect(seen != nil, "the outside by IPv\(family.rawValue)")
+            }
+            for index in [1, 2] {
+                try host.expectSuccess(attached.call(index, "DEL", previous: attached.result))
+                let answer = try host.call(attached.call(index, "ADD", previous: attached.result))
+                host.expect(answer.succeeded && !answer.description.contains("FORWARD"), "\(answer)")
+            }
+            try host.detach(attached)
+        }
+    }
+}

@@ -158,7 +158,7 @@ public struct BridgePlugin: PlannedPlugin {
         _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
         let root = request.configuration.root
-        if try root.bool("ipMasq") { try requireRules(request.backend("ipMasqBackend"), records, &kernel) }
+        if try root.bool("ipMasq") { try requireRules(request.backend("ipMasqBackend"), of: request, records, &kernel) }
         if try root.bool("macspoofchk") { try requireTable(.bridge, records, &kernel) }
         guard let bridge = LinkName(try root.string("bridge") ?? "cni0") else { return }
         let link = try answering { () throws(KernelError) in try kernel.link(bridge, .host) }

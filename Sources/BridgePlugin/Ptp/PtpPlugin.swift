@@ -114,7 +114,7 @@ public struct PtpPlugin: PlannedPlugin {
         _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
         if try request.configuration.root.bool("ipMasq") {
-            try requireRules(request.backend("ipMasqBackend"), records, &kernel)
+            try requireRules(request.backend("ipMasqBackend"), of: request, records, &kernel)
         }
         for family in AddressFamily.allCases {
             let needs = records.contains { record in

@@ -169,13 +169,13 @@ public struct FirewallPlugin: PlannedPlugin {
         _ request: Request, _ configuration: FirewallConfiguration, _ plan: Plan, lease: CNIResult,
         _ kernel: inout LinuxKernel
     ) throws(CNIError) -> CNIResult {
-        ForeignFirewall.warn(name, &kernel)
+        ForeignFirewall.warn(name, plan, &kernel)
         return lease
     }
 
     public func readiness(
         _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
-        try requireRules(FirewallConfiguration(request).backend, records, &kernel)
+        try requireRules(FirewallConfiguration(request).backend, of: request, records, &kernel)
     }
 }

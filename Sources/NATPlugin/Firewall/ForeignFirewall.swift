@@ -7,12 +7,16 @@ import PluginKit
 /// Other people's rules that drop forwarded packets (cni.md N-6, N-8): an accept of ours does not end their chains, so
 /// it is said, and never edited.
 public enum ForeignFirewall {
-    /// A sentence for each. Throws what the kernel said, EPERM to one who may not look.
-    public static func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [String] {
+    /// A sentence for each; none of the FORWARD chain of the iptables in which our own accepts stand (`own`). Throws what the
+    /// kernel said, EPERM to one who may not look.
+    public static func findings(_ kernel: inout LinuxKernel, own: IptablesVariant? = nil) throws(KernelError)
+        -> [String]
+    {
         var found: [String] = []
         for chain in try kernel.foreignForwardChains() {
             if chain.drops {
                 let isIPTables = chain.table == "filter" && chain.name == "FORWARD"
+                if isIPTables, own == .nft { continue }
                 let advice = isIPTables ? "; where Docker set it: iptables -I DOCKER-USER -j ACCEPT" : ""
                 found.append(
                     "chain \(chain) has policy drop: forwarded packets need an accept there too, ours does not end its verdict\(advice)"
@@ -24,7 +28,7 @@ public enum ForeignFirewall {
                 )
             }
         }
-        if LegacyTables.forwardDrops() {
+        if own != .legacy, LegacyTables.forwardDrops() {
             found.append(
                 "iptables (legacy) has policy DROP in its FORWARD chain: forwarded packets need an accept there too, iptables-legacy -P FORWARD ACCEPT or a rule for the bridge"
             )
@@ -32,11 +36,13 @@ public enum ForeignFirewall {
         return found
     }
 
-    static func warn(_ plugin: String, _ kernel: inout LinuxKernel) {
+    static func warn(_ plugin: String, _ plan: Plan, _ kernel: inout LinuxKernel) {
         // One plugin of a chain says it.
         guard LinuxKernel.isFirst("foreign firewall") else { return }
         do throws(KernelError) {
-            for sentence in try findings(&kernel) { PluginKit.warn(plugin, sentence) }
+            for sentence in try findings(&kernel, own: kernel.iptablesVariant(plan.backend)) {
+                PluginKit.warn(plugin, sentence)
+            }
         } catch {
             // A warning that cannot be given is no failure.
         }

@@ -133,7 +133,7 @@ public struct PortmapPlugin: PlannedPlugin {
         } catch {
             warn(name, "old UDP flows may still go where they went: \(error)")
         }
-        if !forwards.isEmpty { ForeignFirewall.warn(name, &kernel) }
+        if !forwards.isEmpty { ForeignFirewall.warn(name, plan, &kernel) }
         for mapping in configuration.mappings where !forwards.contains(where: mapping.leads) {
             let family = mapping.family.map { " IPv\($0.rawValue)" } ?? ""
             warn(name, "port \(mapping.text) is published nowhere: the container has no\(family) address")
@@ -160,7 +160,7 @@ public struct PortmapPlugin: PlannedPlugin {
     public func readiness(
         _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
-        try requireRules(PortmapConfiguration(request).backend, records, &kernel)
+        try requireRules(PortmapConfiguration(request).backend, of: request, records, &kernel)
     }
 }
 

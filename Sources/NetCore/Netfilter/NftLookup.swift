@@ -2,6 +2,20 @@ import CKernel
 import Glibc
 
 extension NetlinkSocket {
+    /// Has this kernel nf_tables at all?
+    public var knowsNftables: Bool {
+        mutating get {
+            do throws(KernelError) {
+                _ = try ask(
+                    try NftMessage.make(
+                        "ask for the generation of nftables' rules", NFT_MSG_GETGEN, 0, family: Int32(NFPROTO_UNSPEC)))
+                return true
+            } catch {
+                return false
+            }
+        }
+    }
+
     /// Is there a table of that name and family?
     public mutating func hasTable(_ table: String, _ family: NftFamily = .inet) throws(KernelError) -> Bool {
         try found(try tableRequest(table, family))

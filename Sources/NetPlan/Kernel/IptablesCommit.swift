@@ -83,12 +83,14 @@ extension LinuxKernel {
     /// The variants in whose tables rules of CNI plugins may stand: where nobody remembers which it was.
     public mutating func iptablesVariantsInUse() throws(KernelError) -> [IptablesVariant] {
         var variants: [IptablesVariant] = []
-        for family in AddressFamily.allCases where !variants.contains(.nft) {
-            let chains = [IptablesNames.postrouting, IptablesNames.forward]
-            let found = try withNetfilter { (socket) throws(KernelError) in
-                try socket.iptablesChains(among: chains, family)
+        try whereNftables { (kernel) throws(KernelError) in
+            for family in AddressFamily.allCases where !variants.contains(.nft) {
+                let chains = [IptablesNames.postrouting, IptablesNames.forward]
+                let found = try kernel.withNetfilter { (socket) throws(KernelError) in
+                    try socket.iptablesChains(among: chains, family)
+                }
+                if !found.isEmpty { variants.append(.nft) }
             }
-            if !found.isEmpty { variants.append(.nft) }
         }
         let legacy = AddressFamily.allCases.flatMap(IptablesVariant.legacyTables)
         if legacy.contains("nat") || legacy.contains("filter") { variants.append(.legacy) }
@@ -151,7 +153,10 @@ extension LinuxKernel {
         -> ApplyFailure.Cause?
     {
         let claims = changes.flatMap(\.claims)
-        guard !claims.isEmpty, try hasTable(.inet) else { return nil }
+        guard !claims.isEmpty else { return nil }
+        var hasTable = false
+        try whereNftables { (kernel) throws(KernelError) in hasTable = try kernel.hasTable(.inet) }
+        guard hasTable else { return nil }
         let elements = claims.flatMap { claim in
             PortForward(
                 hostAddress: claim.address, proto: claim.proto, hostPorts: claim.ports,

@@ -68,7 +68,27 @@ public struct LinuxKernel: ~Copyable, Kernel {
                 )
             }
         }
-        return try body(&sockets.netfilter!)
+        do throws(KernelError) {
+            return try body(&sockets.netfilter!)
+        } catch  where error.errno == .invalidArgument || error.errno == .notSupported {
+            // What nfnetlink says for a subsystem that is not there.
+            if sockets.netfilter!.knowsNftables { throw error }
+            throw KernelError(error.operation, .notSupported, LinuxKernel.noNftables)
+        }
+    }
+
+    private static let noNftables = "this kernel has no nf_tables; it must be built with CONFIG_NF_TABLES"
+
+    /// Says the error that the kernel has no nf_tables at all?
+    public static func lacksNftables(_ error: KernelError) -> Bool {
+        error.errno == .notSupported && error.explanation == noNftables
+    }
+
+    /// Runs `body`; on a kernel without nf_tables nothing happens, for there nothing is to be found or removed.
+    mutating func whereNftables(_ body: (inout LinuxKernel) throws(KernelError) -> Void) throws(KernelError) {
+        do throws(KernelError) {
+            try body(&self)
+        } catch  where LinuxKernel.lacksNftables(error) {}
     }
 
     private static let noNamespace = KernelError(
@@ -115,7 +135,10 @@ public struct LinuxKernel: ~Copyable, Kernel {
             if case .kernel(let first) = error.cause, first.errno == .alreadyExists, made.last?.isMadeNew == true {
                 made.removeLast()
             }
-            throw ApplyFailure(error.cause, leftBehind: error.leftBehind + undo(made))
+            let left = undo(made)
+            // What was known of links that have gone.
+            (told, indexes, absent) = ([], [], [])
+            throw ApplyFailure(error.cause, leftBehind: error.leftBehind + left)
         }
     }
 

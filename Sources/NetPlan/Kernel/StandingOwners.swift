@@ -15,16 +15,18 @@ extension LinuxKernel {
     /// Whom the elements of our tables and the aliases of links name, in no order. Time grows with their number.
     public mutating func standingOwners() throws(KernelError) -> [StandingOwner] {
         var owners: [String: StandingOwner] = [:]
-        for plugin in BerthTable.owners {
-            for set in BerthTable.ownedSets(of: plugin) {
-                let elements = try withNetfilter { (socket) throws(KernelError) in
-                    try socket.elements(ofSet: set.name, table: BerthTable.name, set.family)
-                }
-                for comment in elements.compactMap(\.comment) {
-                    guard let tag = Owner.tag(inComment: comment), comment.hasPrefix("\(plugin) ") else { continue }
-                    let words = comment.split(separator: " ", maxSplits: 2).last.map(String.init) ?? ""
-                    owners["\(plugin) \(tag)", default: StandingOwner(plugin: plugin, tag: tag, words: words)]
-                        .elements += 1
+        try whereNftables { (kernel) throws(KernelError) in
+            for plugin in BerthTable.owners {
+                for set in BerthTable.ownedSets(of: plugin) {
+                    let elements = try kernel.withNetfilter { (socket) throws(KernelError) in
+                        try socket.elements(ofSet: set.name, table: BerthTable.name, set.family)
+                    }
+                    for comment in elements.compactMap(\.comment) {
+                        guard let tag = Owner.tag(inComment: comment), comment.hasPrefix("\(plugin) ") else { continue }
+                        let words = comment.split(separator: " ", maxSplits: 2).last.map(String.init) ?? ""
+                        owners["\(plugin) \(tag)", default: StandingOwner(plugin: plugin, tag: tag, words: words)]
+                            .elements += 1
+                    }
                 }
             }
         }
@@ -43,8 +45,10 @@ extension LinuxKernel {
 
     /// Of the plugin's elements none names one of the tags any more.
     public mutating func removeElements(of plugin: String, tags: Set<String>) throws(KernelError) {
-        try removeElements(of: plugin) { comment in
-            comment.hasPrefix("\(plugin) ") && Owner.tag(inComment: comment).map(tags.contains) == true
+        try whereNftables { (kernel) throws(KernelError) in
+            try kernel.removeElements(of: plugin) { comment in
+                comment.hasPrefix("\(plugin) ") && Owner.tag(inComment: comment).map(tags.contains) == true
+            }
         }
         var removal = IptablesRemoval()
         removal.prefixes = tags.sorted().map { "\(plugin) \($0) " }

@@ -44,8 +44,10 @@ extension LinuxKernel {
         let prefix = "\(plugin) \(Attachment.networkTag(network))-"
         let kept = Set(valid.map { Owner(plugin: plugin, attachment: $0).commentPrefix })
         do throws(KernelError) {
-            try removeElements(of: plugin) { comment in
-                comment.hasPrefix(prefix) && !kept.contains { comment.hasPrefix($0) }
+            try whereNftables { (kernel) throws(KernelError) in
+                try kernel.removeElements(of: plugin) { comment in
+                    comment.hasPrefix(prefix) && !kept.contains { comment.hasPrefix($0) }
+                }
             }
         } catch {
             failures.append(error)
@@ -89,7 +91,9 @@ extension LinuxKernel {
         throws(KernelError)
     {
         guard let keys else {
-            return try removeElements(of: owner.plugin) { $0.hasPrefix(owner.commentPrefix) }
+            return try whereNftables { (kernel) throws(KernelError) in
+                try kernel.removeElements(of: owner.plugin) { $0.hasPrefix(owner.commentPrefix) }
+            }
         }
         guard !keys.isEmpty else { return }
         try lookingAgain { (kernel) throws(KernelError) in
