@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import subprocess
+import tempfile
 
 NETWORK, BRIDGE = "bench", "bench0"
 SETTINGS = {
@@ -23,7 +24,7 @@ set -e
 for folder in /run /var/lib/cni /etc/cni; do mkdir -p $folder; mount -t tmpfs tmpfs $folder; done
 mkdir -p /run/netns /run/bench /etc/cni/net.d /var/lib/cni/networks/floor
 for tool in iptables ip6tables; do
-    for action in '' -save -restore; do ln -s "$(command -v $tool-nft$action)" /run/bench/$tool$action; done
+    for action in '' -save -restore; do ln -s "$(command -v $tool-$IPTABLES$action)" /run/bench/$tool$action; done
 done
 printf '%s' "$LIST" > /etc/cni/net.d/bench.conflist
 ip link set lo up
@@ -54,15 +55,18 @@ class Operation:
 class Host:
     """One side: its plugins in a namespace of their own, with the timer inside that runs them on request."""
 
-    def __init__(self, name, tools, plugins, runtime=None, namespaces=1, floor=False):
+    def __init__(self, name, tools, plugins, runtime=None, namespaces=1, floor=False, iptables="nft", environment=None):
+        """`iptables`: which of the two is first in PATH under that name. `environment`: more of it for the plugins."""
         self.name, self.tools, self.plugins, self.runtime = name, tools, plugins, runtime
+        self.iptables, self.environment = iptables, environment or {}
+        self.is_reference = runtime is None
         self.path = "/run/bench:/usr/sbin:/usr/bin:/sbin:/bin"
         configuration = {"cniVersion": CNI_VERSION, "name": NETWORK, "plugins": list(SETTINGS.values())}
         prepare = PREPARE + (PREPARE_FLOOR if floor else "") + 'exec "$TIMER"\n'
         self.process = subprocess.Popen(
             ["unshare", "-n", "-m", "sh", "-c", prepare], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LIST": json.dumps(configuration),
-                 "TIMER": tools["timer"], "FLOOR_NFT": tools["floor.nft"]})
+                 "TIMER": tools["timer"], "FLOOR_NFT": tools["floor.nft"], "IPTABLES": iptables})
         self.results = {}
         self.send(f"namespaces\t{namespaces}")
         self.answers()
@@ -112,7 +116,7 @@ class Host:
             steps.append(self.step(
                 f"{self.plugins}/{kind}", standard_input=json.dumps(settings), flags="p" if command == "ADD" else "-",
                 CNI_COMMAND=command, CNI_CONTAINERID=attachment.container, CNI_NETNS=attachment.namespace,
-                CNI_IFNAME="eth0", CNI_PATH=self.plugins))
+                CNI_IFNAME="eth0", CNI_PATH=self.plugins, **self.environment))
         return steps
 
     def add(self, attachment):
@@ -127,7 +131,7 @@ class Host:
     def runtime_steps(self, command, attachment):
         return [self.step(
             self.runtime, f"{command} {NETWORK} {attachment.namespace}", CNI_PATH=self.plugins, CNI_IFNAME="eth0",
-            NETCONFPATH="/etc/cni/net.d", CAP_ARGS=json.dumps({"portMappings": attachment.mappings}))]
+            NETCONFPATH="/etc/cni/net.d", CAP_ARGS=json.dumps({"portMappings": attachment.mappings}), **self.environment)]
 
     def in_one_process(self, command, attachment):
         return self.expect(self.run(self.runtime_steps(command, attachment))[0][0], f"berth-cni {command}")
@@ -147,6 +151,13 @@ class Host:
     def tool(self, program, arguments):
         return self.run([self.step(program, arguments)])[0][0]
 
+    def script(self, text):
+        """Runs a shell's script of any length in this host; returns what it printed."""
+        with tempfile.NamedTemporaryFile("w", suffix=".sh", dir=os.path.dirname(self.tools["timer"])) as file:
+            file.write("set -e\nexec 2>&1\n" + text)
+            file.flush()
+            return self.expect(self.tool("/bin/sh", file.name), "a script").output
+
     def expect(self, operation, what):
         if operation.code != 0:
             raise SystemExit(f"{self.name}: {what} failed with exit code {operation.code}: {operation.output}")
@@ -156,18 +167,19 @@ class Host:
 class Attachment:
     """The container of one namespace and the ports that it publishes."""
 
-    def __init__(self, index, ports=1):
+    def __init__(self, index, ports=1, mappings=None):
         self.namespace = f"/run/netns/c{index}"
         self.container = hashlib.sha256(f"container {index}".encode()).hexdigest()
         first = 10000 + index * 10
-        self.mappings = [{"hostPort": first + i, "containerPort": 80 + i, "protocol": "tcp"} for i in range(ports)]
+        self.mappings = mappings or [
+            {"hostPort": first + i, "containerPort": 80 + i, "protocol": "tcp"} for i in range(ports)]
 
 
 def compile_tools(source, build):
-    """timer and floor, static, and where floor's tables are described."""
+    """The programs in C, static, and where floor's tables are described."""
     os.makedirs(build, exist_ok=True)
     tools = {"floor.nft": os.path.join(source, "floor.nft")}
-    for name in ("timer", "floor"):
+    for name in ("timer", "floor", "connect"):
         tools[name] = os.path.join(build, name)
         subprocess.run([os.environ.get("CC", "gcc"), "-O2", "-Wall", "-Wextra", "-static", "-o", tools[name],
                         os.path.join(source, f"{name}.c")], check=True, timeout=120)
