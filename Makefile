@@ -5,7 +5,8 @@
 #   make test            the core's tests (FILTER=name for some of them)
 #   make test-cli        the berth program as a process
 #   make test-engines    podman and containerd on our plugins (PLUGIN_DIR=folder for others), and both beside the reference
-#   make bench           ours beside the distribution's plugins (BENCH=--quick for a smoke run)
+#   make bench           ours beside the distribution's plugins (BENCH=--quick for a smoke run, --readme to publish it,
+#                        --only thousand for a part)
 #   make man             the manual and the shells' completions anew, after a change of a command
 #   make lint fuzz clean
 #   make install uninstall   [PREFIX=/usr/local] [CNI_BIN_DIR=/opt/cni/bin] [DESTDIR=] [FORCE=1]

@@ -1,9 +1,9 @@
 """The time of a new connection through the first and the last of many published ports.
 
-The client is another machine (the far end of the uplink), the server the container of one attachment. Ours publishes the
-ports with one real ADD, an element a port. For the reference a real ADD publishes the first and the others are put in as
-so many containers publish them: a chain each, and a rule each in CNI-HOSTPORT-DNAT (reference.py holds these rules against
-what the plugins make).
+The client is another machine (the far end of the uplink), the server the container of one attachment. Ours publishes
+the ports with one real ADD, an element a port. For the reference a real ADD publishes the first and the others are put
+in as so many containers publish them: a chain each, and a rule each in CNI-HOSTPORT-DNAT (reference.py holds these
+rules against what the plugins make).
 """
 
 import os

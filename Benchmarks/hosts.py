@@ -43,7 +43,7 @@ nft -f "$FLOOR_NFT"
 
 
 class Operation:
-    """What one run of a chain took: nanoseconds as a whole and by step, those on a processor, peak kilobytes by step."""
+    """What one run of a chain took: nanoseconds as a whole, by step and on a processor, peak kilobytes by step."""
 
     def __init__(self, line):
         _, code, took, cpu, steps, peaks, self.output = line.rstrip("\n").split("\t", 6)
@@ -55,11 +55,12 @@ class Operation:
 class Host:
     """One side: its plugins in a namespace of their own, with the timer inside that runs them on request."""
 
-    def __init__(self, name, tools, plugins, runtime=None, namespaces=1, floor=False, iptables="nft", environment=None):
+    def __init__(self, name, tools, plugins, runtime=None, namespaces=1, floor=False, iptables="nft", environment=None,
+                 is_reference=False):
         """`iptables`: which of the two is first in PATH under that name. `environment`: more of it for the plugins."""
         self.name, self.tools, self.plugins, self.runtime = name, tools, plugins, runtime
         self.iptables, self.environment = iptables, environment or {}
-        self.is_reference = runtime is None
+        self.is_reference = is_reference
         self.path = "/run/bench:/usr/sbin:/usr/bin:/sbin:/bin"
         configuration = {"cniVersion": CNI_VERSION, "name": NETWORK, "plugins": list(SETTINGS.values())}
         prepare = PREPARE + (PREPARE_FLOOR if floor else "") + 'exec "$TIMER"\n'
@@ -131,7 +132,8 @@ class Host:
     def runtime_steps(self, command, attachment):
         return [self.step(
             self.runtime, f"{command} {NETWORK} {attachment.namespace}", CNI_PATH=self.plugins, CNI_IFNAME="eth0",
-            NETCONFPATH="/etc/cni/net.d", CAP_ARGS=json.dumps({"portMappings": attachment.mappings}), **self.environment)]
+            NETCONFPATH="/etc/cni/net.d", CAP_ARGS=json.dumps({"portMappings": attachment.mappings}),
+            **self.environment)]
 
     def in_one_process(self, command, attachment):
         return self.expect(self.run(self.runtime_steps(command, attachment))[0][0], f"berth-cni {command}")

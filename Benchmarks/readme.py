@@ -8,8 +8,8 @@ BEGIN, END = "<!-- bench:begin", "<!-- bench:end -->"
 
 
 def sentence(source):
-    return ("`make bench` runs both, interleaved, on the same lists and in private hosts, and prints times, memory and ratios. "
-            f"Seen on\n{source} (medians):")
+    return ("`make bench` runs both, interleaved, on the same lists and in private hosts, and prints times, memory and "
+            f"ratios. Seen on\n{source} (medians):")
 
 
 def insert(top, sentence, rows):

@@ -1,8 +1,8 @@
 """What the reference plugins leave behind for one attachment, so that many can be put in place at once.
 
-A thousand real ADDs of theirs take five minutes on each variant of iptables. `fill` makes one attachment with the plugins,
-sets the others up with one script - the same rules by iptables-restore, a link on the bridge and a lease each - and holds
-its own idea of the rules of the real one against what the plugins made: a difference ends the run.
+A thousand real ADDs of theirs take five minutes on each variant of iptables. `fill` makes one attachment with the
+plugins and sets the others up with one script: the same rules by iptables-restore, a link on the bridge and a lease
+each. It holds its own idea of the rules of the real one against what the plugins made: a difference ends the run.
 """
 
 import hashlib
@@ -90,7 +90,7 @@ def link(index, attachment, address):
 
 
 def fill(host, count):
-    """`count` attachments of one published port that stay up: the first made by the plugins, the others put in place."""
+    """`count` attachments of one published port that stay up: the plugins make the first, a script the others."""
     first = Attachment(1)
     host.add(first)
     check_rules(host, first)

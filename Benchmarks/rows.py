@@ -4,7 +4,9 @@
 def duration(value):
     if value is None:
         return "not run"
-    return f"{value / 1e6:,.0f} ms" if value >= 1e8 else f"{value / 1e6:.2f} ms" if value >= 1e6 else f"{value / 1e3:.0f} µs"
+    if value < 1e6:
+        return f"{value / 1e3:.0f} µs"
+    return f"{value / 1e6:.2f} ms" if value < 1e8 else f"{value / 1e6:,.0f} ms"
 
 
 def megabytes(value):
@@ -47,8 +49,8 @@ def aim(line):
 
 def print_table(rows):
     lines = [("", "ours", "against", "ratio", "at most", "", "by minima")]
-    lines += [(r["what"], *r["text"], factor(r["ratio"]), factor(r["limit"]), r["verdict"], factor(r["ratio of minima"]))
-              for r in rows]
+    lines += [(r["what"], *r["text"], factor(r["ratio"]), factor(r["limit"]), r["verdict"],
+               factor(r["ratio of minima"])) for r in rows]
     widths = [max(len(line[i]) for line in lines) for i in range(7)]
     for line in lines:
         print("  ".join(word.ljust(width) if i == 0 else word.rjust(width)

@@ -69,8 +69,8 @@ def measure_at_once(hosts, samples, rounds, count):
 
 
 def read_anew(*programs):
-    """The programs lie in the page cache as after one reading from front to back. Whether they were written, read or only
-    run before makes a quarter of a start's time (the size of the folios), and would be a matter of chance."""
+    """The programs lie in the page cache as after one reading from front to back. Whether they were written, read or
+    only run before makes a quarter of a start's time (the size of the folios), and would be a matter of chance."""
     for path in programs:
         with open(path, "rb", buffering=0) as file:
             os.fsync(file.fileno())
