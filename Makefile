@@ -36,6 +36,7 @@ deps:
 core: deps
 	@# SwiftPM does not know that the linker reads it.
 	@[ ! scripts/link-order.txt -nt .build/release/berth-core ] || rm -f .build/release/berth-core
+	@scripts/static
 	swift build $(CORE_FLAGS) --product berth-core
 	swift build $(CORE_FLAGS) --product berth-iptables
 	@scripts/stage core .build/release/berth-core

@@ -73,15 +73,18 @@ let package = Package(
             name: "BerthCore",
             dependencies: ["PluginKit", "BridgePlugin", "NATPlugin", "IPAM", "CNI", "NetPlan", "CStart"],
             swiftSettings: core, linkerSettings: staticLink),
+        // Executed once a call on hosts of iptables-legacy. libiptc has no static archive; the C++ library is taken from one,
+        // which build/static alone has (scripts/static), and the program has its place in memory: a start in half the time.
         .systemLibrary(name: "CIptables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
         .executableTarget(
-            name: "IptablesBackend", dependencies: ["NetPlan", "CIptables"], swiftSettings: core,
+            name: "IptablesBackend", dependencies: ["NetPlan", "CIptables", "CStart"], swiftSettings: core,
             linkerSettings: [
                 .unsafeFlags(
                     [
                         "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker", "--gc-sections", "-Xlinker",
-                        "-s",
-                        "-Xlinker", "--as-needed",
+                        "-s", "-Xclang-linker", "-no-pie", "-Xclang-linker", "-static-libgcc",
+                        "-L\(Context.packageDirectory)/build/static",
+                        "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath",
                     ],
                     .when(configuration: .release))
             ]),

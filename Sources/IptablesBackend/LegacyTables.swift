@@ -22,37 +22,44 @@ enum LegacyTables {
     // MARK: make
 
     private static func make(_ request: IptablesRequest) throws(KernelError) -> [String] {
-        var holders: [String] = []
-        for changes in request.changes where !changes.claims.isEmpty {
-            let table = try LegacyTable(.nat, changes.family)
-            defer { table.stay() }
-            holders += standing(of: changes, in: table, isNew: false).holders(
-                of: changes.claims, except: request.accepted)
-        }
-        guard holders.isEmpty else { return holders.map { "holder \($0)" } }
         var done: [(changes: IptablesChanges, table: IptablesTable)] = []
+        var holders: [String] = []
         do throws(KernelError) {
             for changes in request.changes {
                 // What protects stands before what opens.
-                for table in [IptablesTable.raw, .filter, .nat] where tables(of: changes).contains(table) {
-                    try make(changes, table, isNew: request.isNew)
-                    done.append((changes, table))
+                for table in [IptablesTable.raw, .filter, .nat] where touches(changes, table) && holders.isEmpty {
+                    holders = try make(changes, table, request)
+                    if holders.isEmpty { done.append((changes, table)) }
                 }
             }
         } catch {
-            for (changes, table) in done {
-                var removal = IptablesRemoval()
-                removal.prefixes = [changes.ownerPrefix]
-                removal.chains = changes.ownChains.filter { $0.table == table }
-                try remove(removal, table, changes.family)
-            }
+            try takeBack(done)
             throw error
         }
-        return []
+        if !holders.isEmpty { try takeBack(done) }
+        return holders.map { "holder \($0)" }
     }
 
-    /// `isNew`: no rule of the owner stands yet, so that chains to which only its own are appended are not looked at.
-    private static func make(_ changes: IptablesChanges, _ table: IptablesTable, isNew: Bool) throws(KernelError) {
+    private static func takeBack(_ done: [(changes: IptablesChanges, table: IptablesTable)]) throws(KernelError) {
+        for (changes, table) in done where !changes.ownerPrefix.isEmpty {
+            var removal = IptablesRemoval()
+            removal.prefixes = [changes.ownerPrefix]
+            removal.chains = changes.ownChains.filter { $0.table == table }
+            try remove(removal, table, changes.family)
+        }
+    }
+
+    private static func touches(_ changes: IptablesChanges, _ table: IptablesTable) -> Bool {
+        // To ask who has a port makes no table.
+        let asks = table == .nat && !changes.claims.isEmpty
+        return tables(of: changes).contains(table)
+            || asks && IptablesVariant.legacyTables(changes.family).contains("nat")
+    }
+
+    /// The changes of one table are made, or nothing is and the holders of the ports are named.
+    private static func make(_ changes: IptablesChanges, _ table: IptablesTable, _ request: IptablesRequest)
+        throws(KernelError) -> [String]
+    {
         try again { () throws(KernelError) in
             let handle = try LegacyTable(table, changes.family)
             defer { handle.stay() }
@@ -62,11 +69,16 @@ enum LegacyTables {
                     "the configuration names this chain (externalSetMarkChain), and iptables has none of that name: make it first"
                 )
             }
-            let standing = standing(of: changes, in: handle, isNew: isNew)
+            let standing = standing(of: changes, in: handle, isNew: request.isNew)
+            if table == .nat {
+                let holders = standing.holders(of: changes.claims, except: request.accepted)
+                guard holders.isEmpty else { return holders }
+            }
             let edits = standing.edits(toMake: changes.only(table))
-            guard !edits.isEmpty else { return }
+            guard !edits.isEmpty else { return [] }
             try handle.apply(edits, counts: standing.counts)
             try handle.commit()
+            return []
         }
     }
 
@@ -151,7 +163,7 @@ enum LegacyTables {
     }
 
     /// Somebody who does not take the lock may have changed the table between our reading and our writing.
-    private static func again(_ body: () throws(KernelError) -> Void) throws(KernelError) {
+    private static func again<Value>(_ body: () throws(KernelError) -> Value) throws(KernelError) -> Value {
         for _ in 0..<4 {
             do throws(KernelError) {
                 return try body()
@@ -159,7 +171,7 @@ enum LegacyTables {
                 continue
             }
         }
-        try body()
+        return try body()
     }
 }
 
