@@ -83,8 +83,10 @@ let package = Package(
                     [
                         "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker", "--gc-sections", "-Xlinker",
                         "-s", "-Xclang-linker", "-no-pie", "-Xclang-linker", "-static-libgcc",
-                        "-L\(Context.packageDirectory)/build/static",
+                        "-Xclang-linker", "--ld-path=\(Context.packageDirectory)/scripts/lld",
                         "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath",
+                        "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link-order.txt",
+                        "-Xlinker", "--no-warn-symbol-ordering",
                     ],
                     .when(configuration: .release))
             ]),

@@ -12,6 +12,12 @@ enum LegacyTables {
         case .comments: return try comments(request.tables)
         case .make, .remove: break
         }
+        // First berth's own, which says that no other plugin looks or changes, then the one of all who use iptables.
+        guard let file = request.lock else {
+            throw KernelError("read the request", .invalidArgument, "it names no lock")
+        }
+        let own = try FileLock(file, .exclusive, seconds: 30)
+        defer { withExtendedLifetime(own.descriptor) {} }
         let lock = try FileLock(IptablesVariant.lockFile, .exclusive, seconds: 30)
         defer { withExtendedLifetime(lock.descriptor) {} }
         guard request.verb == .remove else { return try make(request) }

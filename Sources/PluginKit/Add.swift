@@ -12,6 +12,7 @@ extension PlannedPlugin {
         let namespace = try request.requireNamespace()
         var kernel = try openForWork(namespace, request)
         let owner = owner(request)
+        if request.expectsLegacy(name) { kernel.startLegacy() }
         let records = AttachmentRecords(request.state)
         let lock = try request.networkLock(.shared)
         defer { withExtendedLifetime(lock.descriptor) {} }

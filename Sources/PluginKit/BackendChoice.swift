@@ -1,5 +1,6 @@
 import CNI
 import JSON
+import NetCore
 import NetPlan
 
 extension Request {
@@ -34,6 +35,23 @@ extension Request {
 }
 
 extension Request {
+    /// Will the plugin's ADD want berth-iptables? A guess: where it is wrong, the program was started for nothing.
+    func expectsLegacy(_ plugin: String) -> Bool {
+        guard !IptablesNames.tables(of: plugin).isEmpty else { return false }
+        let isCable = Owner.cablePlugins.contains(plugin)
+        if isCable, configuration.root.value("ipMasq")?.bool != true { return false }
+        if plugin == "portmap", configuration.runtimeConfig["portMappings"]?.array?.isEmpty ?? true { return false }
+        do throws(CNIError) {
+            let demanding = BackendChoice.demanding(configuration.json)
+            guard try backend(isCable ? "ipMasqBackend" : "backend", demanding: demanding) != .nftables else {
+                return false
+            }
+        } catch {
+            return false
+        }
+        return IptablesVariant.ofHost().variant == .legacy
+    }
+
     /// Was nftables only what nobody said otherwise?
     var isBackendFree: Bool {
         let root = configuration.root

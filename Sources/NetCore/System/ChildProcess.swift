@@ -9,8 +9,6 @@ public struct ChildProcess: Sendable {
     /// `NAME=value`, nothing else is inherited.
     let environment: [String]
     let input: [UInt8]
-    /// Descriptors that it keeps besides: locks that must hold for as long as it works.
-    let inherited: [Int32]
     /// How long it may run, then how long it has to go after SIGTERM before SIGKILL.
     public var seconds: Int
     var graceSeconds: Int
@@ -18,14 +16,13 @@ public struct ChildProcess: Sendable {
     var outputLimit = 8 << 20
 
     public init(
-        path: String, arguments: [String], environment: [String], input: [UInt8], inherited: [Int32] = [],
-        seconds: Int = 60, graceSeconds: Int = 5
+        path: String, arguments: [String], environment: [String], input: [UInt8], seconds: Int = 60,
+        graceSeconds: Int = 5
     ) {
         self.path = path
         self.arguments = arguments
         self.environment = environment
         self.input = input
-        self.inherited = inherited
         self.seconds = seconds
         self.graceSeconds = graceSeconds
     }
@@ -47,19 +44,16 @@ public struct ChildProcess: Sendable {
     }
 
     /// Throws what posix_spawn(3) said (ENOENT, EACCES, ETXTBSY, …); everything after the start is in the outcome.
-    public func run() throws(KernelError) -> Outcome {
-        // A plugin that ends without reading its input must not kill us: SIGPIPE waits, and is taken off at the end.
-        let pipeSignal = BlockedSignal(SIGPIPE)
-        defer { pipeSignal.end() }
+    public func run() throws(KernelError) -> Outcome { try start().converse(input) }
+
+    /// The child waits for its input. Throws what posix_spawn(3) said.
+    public func start() throws(KernelError) -> StartedChild {
         let input = try Pipe()
         let output = try Pipe()
         let errors = try Pipe()
         let pid = try spawn(input.reader.number, output.writer.number, errors.writer.number)
-        var conversation = Conversation(
-            pid: pid, input: input.keepWriter(), output: output.keepReader(), errors: errors.keepReader(),
-            text: self.input, outputLimit: outputLimit, deadline: Clock.now + Clock.seconds(seconds),
-            grace: Clock.seconds(graceSeconds))
-        return conversation.run()
+        return StartedChild(
+            self, pid, input: input.keepWriter(), output: output.keepReader(), errors: errors.keepReader())
     }
 
     private func spawn(_ input: Int32, _ output: Int32, _ errors: Int32) throws(KernelError) -> pid_t {
@@ -69,8 +63,6 @@ public struct ChildProcess: Sendable {
         posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO)
-        // Onto itself: that takes close-on-exec away in the child.
-        for descriptor in inherited { posix_spawn_file_actions_adddup2(&actions, descriptor, descriptor) }
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -94,6 +86,51 @@ public struct ChildProcess: Sendable {
         let code = posix_spawn(&pid, path, &actions, &attributes, &argumentPointers, &environmentPointers)
         guard code == 0 else { throw KernelError("execute \(path)", Errno(code)) }
         return pid
+    }
+}
+
+/// A child that was started ahead of its input. One that is never talked to reads none, and is waited for.
+public final class StartedChild {
+    private let process: ChildProcess
+    private let pid: pid_t
+    private var input: OwnedDescriptor?
+    private var output: OwnedDescriptor?
+    private var errors: OwnedDescriptor?
+
+    fileprivate init(
+        _ process: ChildProcess, _ pid: pid_t, input: consuming OwnedDescriptor, output: consuming OwnedDescriptor,
+        errors: consuming OwnedDescriptor
+    ) {
+        self.process = process
+        self.pid = pid
+        self.input = consume input
+        self.output = consume output
+        self.errors = consume errors
+    }
+
+    /// The child's outcome, after it was given `text`; to be called once.
+    public func converse(_ text: [UInt8]) -> ChildProcess.Outcome {
+        // A child that ends without reading its input must not kill us: SIGPIPE waits, and is taken off at the end.
+        let pipeSignal = BlockedSignal(SIGPIPE)
+        defer { pipeSignal.end() }
+        guard let input = input.take(), let output = output.take(), let errors = errors.take() else {
+            preconditionFailure("a child is talked to once")
+        }
+        var conversation = Conversation(
+            pid: pid, input: input, output: output, errors: errors, text: text, outputLimit: process.outputLimit,
+            deadline: Clock.now + Clock.seconds(process.seconds), grace: Clock.seconds(process.graceSeconds))
+        return conversation.run()
+    }
+
+    deinit {
+        guard input.take() != nil else { return }
+        // Its input has ended; a child that does not end with it is ended.
+        var status: Int32 = 0
+        for _ in 0..<200 where waitpid(pid, &status, WNOHANG) == 0 { usleep(1000) }
+        if waitpid(pid, &status, WNOHANG) == 0 {
+            kill(pid, SIGKILL)
+            waitpid(pid, &status, 0)
+        }
     }
 }
 

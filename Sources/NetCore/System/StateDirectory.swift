@@ -11,21 +11,23 @@ public struct StateDirectory: Hashable, Sendable {
 
     /// Runs `body` under the lock that every process of this host takes for "look, then change our nftables table".
     public func withNetfilterLock<R>(_ body: () throws(KernelError) -> R) throws(KernelError) -> R {
-        try withInheritedNetfilterLock({ (_) throws(KernelError) in try body() })
-    }
-
-    /// As above; `body` gets the lock's descriptor, for a child that must hold it too.
-    public func withInheritedNetfilterLock<R>(_ body: (Int32) throws(KernelError) -> R) throws(KernelError) -> R {
         let lock = try lock("netfilter", .exclusive)
         let result: R
         do throws(KernelError) {
-            result = try body(lock.descriptor)
+            result = try body()
         } catch {
             lock.release()
             throw error
         }
         lock.release()
         return result
+    }
+
+    /// That lock's file, for another program that takes it; its folder is there.
+    public func netfilterLockFile() throws(KernelError) -> String {
+        let file = "\(locks)/netfilter"
+        if access(file, F_OK) != 0 { try Files.makeDirectories(locks, mode: 0o700) }
+        return file
     }
 
     /// Shared by ADD and DEL of a network, exclusive for its GC (cni.md P-59). The file also keeps which addresses of the

@@ -18,6 +18,8 @@ public struct IptablesRequest: Hashable, Sendable {
     public var tables: [IptablesTable] = []
     /// Owners (with what their comments begin) whose rules may publish a port of the changes.
     public var accepted: [String] = []
+    /// The file of the lock that all changes of netfilter by berth take.
+    public var lock: String?
     /// No rule of the changes' owner stands yet.
     public var isNew = false
 
@@ -27,6 +29,7 @@ public struct IptablesRequest: Hashable, Sendable {
 
     public var text: String {
         var lines = [verb.rawValue]
+        if let lock { lines.append("lock \(lock)") }
         if isNew { lines.append("new") }
         lines += tables.map { "table \($0.rawValue)" }
         lines += accepted.map { "accept \($0)" }
@@ -92,6 +95,7 @@ public struct IptablesRequest: Hashable, Sendable {
         case "accept": accepted.append(String(rest))
         case "prefix": removal.prefixes.append(IptablesRequest.unescaped(rest))
         case "keep": removal.kept.append(IptablesRequest.unescaped(rest))
+        case "lock": lock = String(rest)
         case "new": isNew = true
         case "collect": removal.isCollection = true
         case "gone":

@@ -25,7 +25,7 @@ extension LinuxKernel {
         throw KernelError("publish ports by iptables-legacy", .busy, "the holders of the ports change all the time")
     }
 
-    func legacyFindings(_ changes: [IptablesChanges]) throws(KernelError) -> [Finding] {
+    mutating func legacyFindings(_ changes: [IptablesChanges]) throws(KernelError) -> [Finding] {
         var request = IptablesRequest(.check)
         request.changes = changes
         return try askLegacy(request).compactMap { line in
@@ -35,7 +35,7 @@ extension LinuxKernel {
         }
     }
 
-    func removeLegacy(_ removal: IptablesRemoval, _ tables: [IptablesTable]) throws(KernelError) {
+    mutating func removeLegacy(_ removal: IptablesRemoval, _ tables: [IptablesTable]) throws(KernelError) {
         // A table that nobody has used is not made for a removal.
         let standing = Set(AddressFamily.allCases.flatMap(IptablesVariant.legacyTables))
         let wanted = tables.filter { standing.contains($0.rawValue) }
@@ -46,29 +46,34 @@ extension LinuxKernel {
         _ = try askLegacy(request)
     }
 
-    func legacyComments() throws(KernelError) -> [String] {
+    mutating func legacyComments() throws(KernelError) -> [String] {
         var request = IptablesRequest(.comments)
         request.tables = [.nat, .filter]
         return try askLegacy(request).compactMap { $0.hasPrefix("comment ") ? String($0.dropFirst(8)) : nil }
     }
 
-    /// The lines of berth-iptables' answer. It inherits the lock of all changes: should this process end first, the next one
-    /// waits for it.
-    private func askLegacy(_ request: IptablesRequest) throws(KernelError) -> [String] {
+    /// berth-iptables is started, before it is known what it is to do: its start takes as long as its work.
+    public mutating func startLegacy() {
+        // Whoever asks it something is told why it could not be started.
+        do throws(KernelError) { legacy = try LegacyProgram.start() } catch {}
+    }
+
+    /// The lines of berth-iptables' answer. It takes the lock of all changes itself and dies with this process: should this
+    /// one end first, the next waits until it has gone.
+    private mutating func askLegacy(_ request: IptablesRequest) throws(KernelError) -> [String] {
         let operation = "change the tables of iptables-legacy"
-        let program = try LegacyProgram.find()
-        return try state.withInheritedNetfilterLock({ (lock) throws(KernelError) in
-            let child = ChildProcess(
-                path: program, arguments: [], environment: LegacyProgram.environment, input: Array(request.text.utf8),
-                inherited: [lock])
-            let outcome = try child.run()
-            let said = String(decoding: outcome.errors, as: UTF8.self).split(separator: "\n").last.map(String.init)
-            if outcome.timedOut {
-                throw KernelError(operation, .timedOut, "\(program) did not end within \(child.seconds) seconds")
-            }
-            guard outcome.exitStatus == 0 else { throw LegacyProgram.refusal(operation, said, outcome) }
-            return String(decoding: outcome.output, as: UTF8.self).split(separator: "\n").map(String.init)
-        })
+        var request = request
+        request.lock = try state.netfilterLockFile()
+        let child: StartedChild
+        if let started = legacy { child = started } else { child = try LegacyProgram.start() }
+        legacy = nil
+        let outcome = child.converse(Array(request.text.utf8))
+        let said = String(decoding: outcome.errors, as: UTF8.self).split(separator: "\n").last.map(String.init)
+        if outcome.timedOut {
+            throw KernelError(operation, .timedOut, "\(LegacyProgram.name) did not end in time")
+        }
+        guard outcome.exitStatus == 0 else { throw LegacyProgram.refusal(operation, said, outcome) }
+        return String(decoding: outcome.output, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 }
 
@@ -93,6 +98,11 @@ public enum LegacyProgram {
             "this host's iptables is the legacy one, which needs the program \(name); it is none of "
                 + places.map { "\($0)/\(name)" }.joined(by: ", ")
                 + ": install it there, or name it in BERTH_IPTABLES_PROGRAM")
+    }
+
+    /// It waits for its request. Throws ENOENT with the places where it is not, or what the start said.
+    static func start() throws(KernelError) -> StartedChild {
+        try ChildProcess(path: find(), arguments: [], environment: environment, input: []).start()
     }
 
     /// Nothing that the program does depends on more.

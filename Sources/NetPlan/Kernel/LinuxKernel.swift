@@ -29,6 +29,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
     /// Names that were looked up on the host and stood for nothing.
     var absent: [String] = []
     var waiting: [NetlinkRequest] = []
+    /// berth-iptables, started ahead.
+    var legacy: StartedChild?
 
     /// Opens the host's socket and, with a namespace path, one there. Throws what the kernel said.
     public init(namespace path: String? = nil, state: StateDirectory, detaches: Bool = false) throws(KernelError) {
