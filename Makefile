@@ -1,6 +1,6 @@
 # berth: builds, tests, measures and installs. Every target does its own set-up.
 #
-#   make                 build/cni/<type> and build/bin/{berth,berth-core,berth-cni,berth-iptables}
+#   make                 build/cni/<type> and build/bin/{berth,berth-core,berth-cni,berth-iptables,berth-firewalld}
 #   make demo            two containers' network, made and taken down in a private host
 #   make test            the core's tests (FILTER=name for some of them)
 #   make test-cli        the berth program as a process
@@ -39,8 +39,10 @@ core: deps
 	@scripts/static
 	swift build $(CORE_FLAGS) --product berth-core
 	swift build $(CORE_FLAGS) --product berth-iptables
+	swift build $(CORE_FLAGS) --product berth-firewalld
 	@scripts/stage core .build/release/berth-core
-	@scripts/stage iptables .build/release/berth-iptables
+	@scripts/stage berth-iptables .build/release/berth-iptables
+	@scripts/stage berth-firewalld .build/release/berth-firewalld
 
 berth: deps
 	swift build $(BERTH_FLAGS)
@@ -98,7 +100,7 @@ man: berth
 	@scripts/man
 
 install:
-	@[ -x build/bin/berth ] && [ -x build/bin/berth-core ] && [ -x build/bin/berth-iptables ] || $(MAKE) --no-print-directory all
+	@[ -x build/bin/berth ] && [ -x build/bin/berth-core ] && [ -x build/bin/berth-iptables ] && [ -x build/bin/berth-firewalld ] || $(MAKE) --no-print-directory all
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' CNI_BIN_DIR='$(CNI_BIN_DIR)' FORCE='$(FORCE)' scripts/install
 
 uninstall:

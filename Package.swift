@@ -33,12 +33,27 @@ let staticLink: [LinkerSetting] = [
         ], .when(configuration: .release))
 ]
 
+// Programs that few calls need, for libraries that have no static archive; the C++ library is taken from one, which
+// build/static alone has (scripts/static), and the program has its place in memory: a start in half the time.
+let besideLink: [LinkerSetting] = [
+    .unsafeFlags(
+        [
+            "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker", "--gc-sections", "-Xlinker",
+            "-s", "-Xclang-linker", "-no-pie", "-Xclang-linker", "-static-libgcc",
+            "-Xclang-linker", "--ld-path=\(Context.packageDirectory)/scripts/lld",
+            "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath",
+            "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link-order.txt",
+            "-Xlinker", "--no-warn-symbol-ordering",
+        ], .when(configuration: .release))
+]
+
 let package = Package(
     name: "berth",
     products: [
         .executable(name: "berth-core", targets: ["BerthCore"]),
         .executable(name: "berth", targets: ["berth"]),
         .executable(name: "berth-iptables", targets: ["IptablesBackend"]),
+        .executable(name: "berth-firewalld", targets: ["FirewalldBackend"]),
         // For Fuzz/, which is a package of its own.
         .library(name: "BerthModules", targets: ["JSON", "CNI", "NetCore"]),
     ],
@@ -73,23 +88,15 @@ let package = Package(
             name: "BerthCore",
             dependencies: ["PluginKit", "BridgePlugin", "NATPlugin", "IPAM", "CNI", "NetPlan", "CStart"],
             swiftSettings: core, linkerSettings: staticLink),
-        // Executed once a call on hosts of iptables-legacy. libiptc has no static archive; the C++ library is taken from one,
-        // which build/static alone has (scripts/static), and the program has its place in memory: a start in half the time.
+        // Executed once a call on hosts of iptables-legacy.
         .systemLibrary(name: "CIptables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
         .executableTarget(
             name: "IptablesBackend", dependencies: ["NetPlan", "CIptables", "CStart"], swiftSettings: core,
-            linkerSettings: [
-                .unsafeFlags(
-                    [
-                        "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker", "--gc-sections", "-Xlinker",
-                        "-s", "-Xclang-linker", "-no-pie", "-Xclang-linker", "-static-libgcc",
-                        "-Xclang-linker", "--ld-path=\(Context.packageDirectory)/scripts/lld",
-                        "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath",
-                        "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link-order.txt",
-                        "-Xlinker", "--no-warn-symbol-ordering",
-                    ],
-                    .when(configuration: .release))
-            ]),
+            linkerSettings: besideLink),
+        .systemLibrary(name: "CDBus", pkgConfig: "dbus-1", providers: [.apt(["libdbus-1-dev"])]),
+        .executableTarget(
+            name: "FirewalldBackend", dependencies: ["NetPlan", "CDBus", "CStart"], swiftSettings: core,
+            linkerSettings: besideLink),
         .executableTarget(
             name: "berth",
             dependencies: [

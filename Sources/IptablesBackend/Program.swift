@@ -4,8 +4,8 @@ import NetCore
 import NetPlan
 
 /// `berth-iptables`: changes the tables of iptables-legacy for berth's plugins. It reads a request (NetPlan's IptablesRequest)
-/// from standard input and writes lines to standard output; a refusal is one line on standard error,
-/// "errno TAB what was attempted TAB explanation". A program of its own because libiptc is GPL (LICENSES.md).
+/// from standard input and writes lines to standard output; a refusal is one line, "errno TAB what was attempted TAB
+/// explanation", and exit code 1. A program of its own because libiptc is GPL (LICENSES.md).
 @main
 struct Program {
     static func main() {
@@ -21,7 +21,7 @@ struct Program {
             let lines = try LegacyTables.answer(request)
             write(lines.map { $0 + "\n" }.joined(), to: STDOUT_FILENO)
         } catch {
-            write("\(error.errno.rawValue)\t\(error.operation)\t\(error.explanation ?? "")\n", to: STDERR_FILENO)
+            write("\(error.errno.rawValue)\t\(error.operation)\t\(error.explanation ?? "")\n", to: STDOUT_FILENO)
             exit(1)
         }
     }

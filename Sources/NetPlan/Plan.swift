@@ -48,6 +48,11 @@ public struct Plan: Hashable, Sendable {
         }
     }
 
+    /// The half that stands in firewalld.
+    public var zoneSources: [ZoneSource] {
+        resources.compactMap { if case .zoneSource(let it) = $0 { it } else { nil } }
+    }
+
     /// The half of iptables' tables, for each family that has something there; empty with nftables.
     public var iptables: [IptablesChanges] {
         guard backend != .nftables else { return [] }
@@ -79,6 +84,7 @@ public enum Resource: Hashable, Sendable {
     case firewallMember(FirewallMember)
     case isolation(Isolation)
     case adminChain(AdminChain)
+    case zoneSource(ZoneSource)
 
     /// One line for people.
     public var words: String {
@@ -105,6 +111,7 @@ public enum Resource: Hashable, Sendable {
         case .firewallMember(let it): it.words
         case .isolation(let it): it.words
         case .adminChain(let it): it.words
+        case .zoneSource(let it): it.words
         }
     }
 
@@ -126,6 +133,7 @@ public enum Resource: Hashable, Sendable {
         case .functionalBlock(let it): it.commands(shell)
         case .tokenBucket(let it): it.commands(shell)
         case .ingressRedirect(let it): it.commands(shell)
+        case .zoneSource(let it): it.commands(shell)
         case .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: []
         }
     }
@@ -136,6 +144,11 @@ public enum Resource: Hashable, Sendable {
         case .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: true
         default: false
         }
+    }
+
+    /// Does it filter or translate, by whatever?
+    public var isRule: Bool {
+        if case .zoneSource = self { true } else { isNetfilter }
     }
 
     /// What the resource needs of our nftables tables.

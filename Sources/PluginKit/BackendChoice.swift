@@ -5,17 +5,15 @@ import NetPlan
 
 extension Request {
     /// What makes a plugin's NAT and filtering (cni.md C-4): what `key` says, else BERTH_BACKEND, else iptables where one of
-    /// `demanding` is asked for, which only iptables can do, else nftables. Throws code 7 for a word that is no backend and for
-    /// a key that the chosen one cannot honour, 2 for one that is not built.
+    /// `demanding` is asked for, which only iptables can do, else nftables. What `others` do stands beside
+    /// berth's own table. Throws code 7 for a word that is no backend and for a key that the chosen one cannot honour.
     public func backend(_ key: String, demanding: [String] = [], others: [String] = []) throws(CNIError) -> Plan.Backend
     {
         let root = configuration.root
         let said = try root.string(key) ?? "auto"
         let known = ["auto", "nftables", "iptables"] + others
         guard known.contains(said) else { throw root.error(key, "is not one of \(known.joined(by: ", "))") }
-        if others.contains(said) {
-            throw root.unsupported(key, "asks for a backend that is not supported yet; leave the key out")
-        }
+        if others.contains(said) { return .nftables }
         var chosen = said
         if said == "auto" {
             chosen = demanding.contains(where: root.has) ? "iptables" : environment["BERTH_BACKEND"] ?? "nftables"

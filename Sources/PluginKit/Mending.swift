@@ -22,11 +22,19 @@ extension PlannedPlugin {
         let owner = Owner(plugin: name, attachment: record.attachment)
         return try withPlan(of: record, state) { (plan, kernel) throws(CNIError) in
             kernel.trustedTables = trusting
+            var found: [Finding] = []
+            var failure: CNIError?
             do throws(ApplyFailure) {
-                return try kernel.mend(plan)
+                found = try kernel.mend(plan)
             } catch {
-                throw CNIError(error, owner)
+                failure = CNIError(error, owner)
             }
+            let added = kernel.addedSources
+            try answering { () throws(KernelError) in
+                try AttachmentRecords(state).adopt(added, name, of: record.attachment)
+            }
+            if let failure { throw failure }
+            return found
         } ?? []
     }
 

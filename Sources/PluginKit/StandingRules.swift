@@ -21,7 +21,7 @@ extension PlannedPlugin {
         try withPlan(of: record, state) { (plan, kernel) throws(CNIError) in
             kernel.trustedTables = NftFamily.allCases
             var rules: [StandingRule] = []
-            for resource in plan.resources where resource.isNetfilter {
+            for resource in plan.resources where resource.isRule {
                 var part = Plan(owner: plan.owner, namespace: plan.namespace, owned: [resource])
                 part.backend = plan.backend
                 let findings = try answering { () throws(KernelError) in try kernel.findings(part) }

@@ -12,7 +12,8 @@ struct InputTests {
         ("bridge", "macspoofchk", "yes"), ("bridge", "portIsolation", 1),
         ("bridge", "disableContainerInterface", "yes"),
         ("portmap", "snat", "yes"), ("portmap", "backend", "ebpf"), ("portmap", "markMasqBit", 32),
-        ("firewall", "backend", "ebpf"), ("firewall", "ingressPolicy", "closed"), ("tuning", "mtu", "many"),
+        ("firewall", "backend", "ebpf"), ("firewall", "ingressPolicy", "closed"),
+        ("firewall", "firewalldZone", "dmz"), ("firewall", "firewalldZone", 1), ("tuning", "mtu", "many"),
         ("tuning", "mac", "not-a-mac"), ("tuning", "sysctl", ["net.ipv4.ip_forward"]), ("tuning", "promisc", "on"),
     ]
 
@@ -22,7 +23,6 @@ struct InputTests {
         ("portmap", "conditionsV4", ["ip", "saddr", "192.0.2.0/24"]),
         ("portmap", "conditionsV6", ["-m", "recent", "--set"]),
         ("portmap", "hostIP", "::1"), ("portmap", "localhostRelay", true),
-        ("firewall", "backend", "firewalld"), ("firewall", "firewalldZone", "dmz"),
     ]
 
     static let commands = ["ADD", "DEL", "CHECK", "GC", "STATUS"]

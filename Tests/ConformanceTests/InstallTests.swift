@@ -22,7 +22,7 @@ struct InstallTests {
             try host.must("cp -r \(Example.repository)/completions \(root)/")
             try host.must("cp \(Example.repository)/scripts/install \(root)/scripts/")
             try host.must(
-                "cp \(Example.repository)/build/bin/berth-core \(Example.repository)/build/bin/berth-iptables \(root)/build/bin/"
+                "cp \(Example.repository)/build/bin/berth-core \(Example.repository)/build/bin/berth-iptables \(Example.repository)/build/bin/berth-firewalld \(root)/build/bin/"
             )
             // The command itself is not run here.
             try host.must("tee \(root)/build/bin/berth", input: "#!/bin/sh\n")
@@ -52,7 +52,8 @@ struct InstallTests {
             guard host.expect(outcome.exitCode == 0, "\(outcome)") else { return }
             host.expect(
                 try Files.names(in: tree.plugins).sorted(),
-                is: (PluginType.allCases.map(\.rawValue) + ["berth-core", "berth-iptables"]).sorted(),
+                is: (PluginType.allCases.map(\.rawValue) + ["berth-core", "berth-iptables", "berth-firewalld"])
+                    .sorted(),
                 "files of the folder of plugins")
             for plugin in PluginType.allCases {
                 let target = try host.must("readlink \(tree.plugins)/\(plugin.rawValue)")

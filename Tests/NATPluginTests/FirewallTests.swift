@@ -22,7 +22,8 @@ struct FirewallTests {
 
     @Test("a configuration's plan, in words and as commands, is as the golden text has it")
     func golden() throws {
-        let text = try FirewallTests.examples.map { "## \(JSON.object($0))\n\(try FirewallTests.told($0).text)" }
+        let told = FirewallTests.examples + [["backend": "firewalld", "firewalldZone": "internal"]]
+        let text = try told.map { "## \(JSON.object($0))\n\(try FirewallTests.told($0).text)" }
         try Golden.expect("firewall.txt", text.joined(separator: "\n"))
     }
 
@@ -37,7 +38,9 @@ struct FirewallTests {
             PortmapTests.Bad(["ingressPolicy": "closed"], 7, "\"ingressPolicy\": \"closed\"", "same-bridge"),
             PortmapTests.Bad(["ingressPolicy": "Open"], 7, "\"ingressPolicy\": \"Open\""),
             PortmapTests.Bad(["ingressPolicy": 1], 7, "\"ingressPolicy\": 1"),
-            PortmapTests.Bad(["backend": "firewalld"], 2, "\"backend\": \"firewalld\""),
+            PortmapTests.Bad(["firewalldZone": "dmz"], 7, "\"firewalldZone\": \"dmz\"", "\"backend\": \"firewalld\""),
+            PortmapTests.Bad(
+                ["backend": "firewalld", "firewalldZone": "a b"], 7, "\"firewalldZone\": \"a b\""),
             PortmapTests.Bad(["backend": "x"], 7, "\"backend\": \"x\""),
             PortmapTests.Bad(["publishedAcrossNetworks": "no"], 7, "\"publishedAcrossNetworks\": \"no\""),
             PortmapTests.Bad(["iptablesAdminChainName": "a b"], 7, "\"iptablesAdminChainName\": \"a b\""),

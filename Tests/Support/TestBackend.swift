@@ -18,13 +18,13 @@ public enum TestBackend: String, Sendable, CaseIterable {
         return backend
     }()
 
-    /// What is done in the test's own process chooses by its environment, too, and finds the program beside the plugins.
+    /// What is done in the test's own process chooses by its environment, too, and finds the programs beside the plugins.
     static let isPrepared: Bool = {
         for (name, value) in current.environment where getenv(name) == nil { setenv(name, value, 1) }
         let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
-        if getenv("BERTH_IPTABLES_PROGRAM") == nil {
-            setenv("BERTH_IPTABLES_PROGRAM", "\(root)/build/bin/berth-iptables", 1)
-        }
+        for (name, program) in [
+            ("BERTH_IPTABLES_PROGRAM", "berth-iptables"), ("BERTH_FIREWALLD_PROGRAM", "berth-firewalld"),
+        ] where getenv(name) == nil { setenv(name, "\(root)/build/bin/\(program)", 1) }
         return true
     }()
 

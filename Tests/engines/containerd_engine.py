@@ -38,10 +38,11 @@ def configure(plugins):
             shutil.copy(target, copy)
         if os.path.basename(copy) != name:
             os.symlink(os.path.basename(copy), f"{PLUGINS}/{name}")
-        # What the plugins run for iptables-legacy stands beside them, as `make install` puts it.
-        helper = f"{os.path.dirname(target)}/berth-iptables"
-        if os.path.exists(helper) and not os.path.exists(f"{PLUGINS}/berth-iptables"):
-            shutil.copy(helper, PLUGINS)
+        # What the plugins run for iptables-legacy and firewalld stands beside them, as `make install` puts it.
+        for helper in ("berth-iptables", "berth-firewalld"):
+            source = f"{os.path.dirname(target)}/{helper}"
+            if os.path.exists(source) and not os.path.exists(f"{PLUGINS}/{helper}"):
+                shutil.copy(source, PLUGINS)
     write(f"{TOP}/containerd.toml", f"""
 version = 2
 root = "{TOP}/root"

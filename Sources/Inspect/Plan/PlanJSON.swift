@@ -62,6 +62,7 @@ extension Resource {
         case .firewallMember: "firewallMember"
         case .isolation: "isolation"
         case .adminChain: "adminChain"
+        case .zoneSource: "zoneSource"
         }
     }
 }

@@ -27,6 +27,8 @@ public struct NetworkStatus: Hashable, Sendable {
     public enum Backend: Hashable, Sendable {
         case nftables
         case iptables(IptablesVariant)
+        /// Zones of firewalld, with berth's nftables table for policies.
+        case firewalld
         /// Nothing in the list filters or translates.
         case none
         /// That is the business of plugins that are not berth's.
@@ -152,7 +154,7 @@ private struct PluginSurvey {
                 command: .status, containerID: "", configuration: try NetworkConfiguration(json),
                 environment: environment)
             let chosen = try request.backend(key, demanding: BackendChoice.demanding(object), others: ["firewalld"])
-            guard case .iptables = chosen else { return .nftables }
+            guard case .iptables = chosen else { return object[key]?.string == "firewalld" ? .firewalld : .nftables }
             return .iptables(IptablesVariant.ofHost().variant)
         } catch {
             return .unknown

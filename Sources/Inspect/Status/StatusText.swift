@@ -96,6 +96,7 @@ extension NetworkStatus.Backend {
         switch self {
         case .nftables: "nftables"
         case .iptables(let variant): "iptables-\(variant.rawValue)"
+        case .firewalld: "firewalld"
         case .none: "-"
         case .unknown: "unknown"
         }

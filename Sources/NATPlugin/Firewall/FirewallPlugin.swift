@@ -9,17 +9,17 @@ public struct FirewallConfiguration: Sendable {
     public let policy: Isolation.Policy
     public let adminChain: String
     public let publishedAcrossNetworks: Bool
+    /// What makes policies and the administrator's chain.
     public let backend: Plan.Backend
+    /// The zone of firewalld that the container's addresses are put into; nil where firewalld is not asked for.
+    public let zone: String?
 
-    /// Throws code 7 for a mistake and 2 for what cannot be done, with key and value.
+    /// Throws code 7 for a mistake, with key and value.
     public init(_ request: Request) throws(CNIError) {
         let root = request.configuration.root
         try request.arguments.requireKnown(["IP", "GATEWAY", "MAC"])
         backend = try request.backend("backend", others: ["firewalld"])
-        // The reference puts containers into this zone; its default asks for nothing that nftables does not do.
-        if let zone = try root.string("firewalldZone"), zone != "trusted" {
-            throw root.unsupported("firewalldZone", "needs the firewalld backend, which is not supported yet")
-        }
+        zone = try FirewallZone.named(by: root)
         let text = try root.string("ingressPolicy") ?? "open"
         guard let policy = Isolation.Policy(rawValue: text) else {
             throw root.error(
@@ -56,6 +56,8 @@ public struct FirewallObservations: Sendable {
     var portIsIsolated = false
     /// Frames between ports of a bridge pass the IP rules too (br_netfilter).
     var filtersFrames = false
+    /// Sources of the zone that stood already, and were none of berth's.
+    var foreignSources: Set<IPAddress> = []
 }
 
 /// `firewall`: who may reach the container (cni.md 2.6, N-8).
@@ -84,8 +86,11 @@ public struct FirewallPlugin: PlannedPlugin {
     ) throws(CNIError) -> FirewallObservations {
         let names = (request.configuration.previousResult?.interfaces ?? []).filter { $0.sandbox?.isEmpty ?? true }.map(
             \.name)
+        var seen = FirewallObservations()
+        if let zone = configuration.zone, request.command == .add {
+            seen.foreignSources = try FirewallZone.foreignSources(request, zone, &kernel)
+        }
         return try answering { () throws(KernelError) in
-            var seen = FirewallObservations()
             if configuration.policy == .isolated {
                 let v4 = try kernel.sysctl("net/bridge/bridge-nf-call-iptables", .host)
                 let v6 = try kernel.sysctl("net/bridge/bridge-nf-call-ip6tables", .host)
@@ -136,6 +141,9 @@ public struct FirewallPlugin: PlannedPlugin {
                 FirewallMember(
                     address: $0.address.address, publishedAcrossNetworks: configuration.publishedAcrossNetworks))
         }
+        if let zone = configuration.zone {
+            plan.owned += lease.ips.map { .zoneSource(ZoneSource(address: $0.address.address, zone: zone)) }
+        }
         return plan
     }
 
@@ -146,19 +154,26 @@ public struct FirewallPlugin: PlannedPlugin {
         return lease.interfaces.first { ($0.sandbox?.isEmpty ?? true) && $0.name != end }.flatMap { LinkName($0.name) }
     }
 
-    /// The port is another plugin's: what it was before stands in the record.
+    /// The port is another plugin's, and sources carry no tag: what was before stands in the record.
     public func notes(_ configuration: FirewallConfiguration, _ plan: Plan, _ observations: FirewallObservations)
         -> JSONObject
     {
+        var notes: JSONObject = [:]
         for case .bridgePort(let port) in plan.owned {
-            return ["port": .string(port.link.description), "isolatedBefore": .bool(observations.portIsIsolated)]
+            notes["port"] = .string(port.link.description)
+            notes["isolatedBefore"] = .bool(observations.portIsIsolated)
         }
-        return [:]
+        let sources = plan.zoneSources.map {
+            NeededSource($0, isForeign: observations.foreignSources.contains($0.address))
+        }
+        if !sources.isEmpty { notes["sources"] = AttachmentRecord.Section.note(sources) }
+        return notes
     }
 
     public func restore(_ request: Request, _ section: AttachmentRecord.Section?, _ kernel: inout LinuxKernel)
         throws(CNIError)
     {
+        try request.releaseSources(section, zone: FirewallZone.stated(in: request.configuration.root), &kernel)
         guard let port = section?.notes["port"]?.string.flatMap(LinkName.init),
             let isolated = section?.notes["isolatedBefore"]?.bool
         else { return }
@@ -176,6 +191,8 @@ public struct FirewallPlugin: PlannedPlugin {
     public func readiness(
         _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
-        try requireRules(FirewallConfiguration(request).backend, of: request, records, &kernel)
+        let configuration = try FirewallConfiguration(request)
+        try requireRules(configuration.backend, of: request, records, &kernel)
+        if let zone = configuration.zone { try FirewallZone.requireReady(zone, records, &kernel) }
     }
 }

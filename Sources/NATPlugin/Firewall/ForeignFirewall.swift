@@ -7,9 +7,11 @@ import PluginKit
 /// Other people's rules that drop forwarded packets (cni.md N-6, N-8): an accept of ours does not end their chains, so
 /// it is said, and never edited.
 public enum ForeignFirewall {
-    /// A sentence for each; none of the FORWARD chain of the iptables in which our own accepts stand (`own`). Throws what the
-    /// kernel said, EPERM to one who may not look.
-    public static func findings(_ kernel: inout LinuxKernel, own: IptablesVariant? = nil) throws(KernelError)
+    /// A sentence for each; none of the FORWARD chain of the iptables in which our own accepts stand (`own`), nor of firewalld
+    /// where containers stand in its zones. Throws what the kernel said, EPERM to one who may not look.
+    public static func findings(
+        _ kernel: inout LinuxKernel, own: IptablesVariant? = nil, exceptFirewalld: Bool = false
+    ) throws(KernelError)
         -> [String]
     {
         var found: [String] = []
@@ -22,9 +24,9 @@ public enum ForeignFirewall {
                     "chain \(chain) has policy drop: forwarded packets need an accept there too, ours does not end its verdict\(advice)"
                 )
             }
-            if chain.family == "inet", chain.table == "firewalld", chain.name == "filter_FORWARD" {
+            if chain.family == "inet", chain.table == "firewalld", chain.name == "filter_FORWARD", !exceptFirewalld {
                 found.append(
-                    "firewalld filters forwarded packets: put the bridge into a zone that accepts, firewall-cmd --zone=trusted --add-interface=BRIDGE"
+                    "firewalld filters forwarded packets: the firewall plugin with \"backend\": \"firewalld\" puts containers into a zone that accepts; or put the bridge there, firewall-cmd --zone=trusted --add-interface=BRIDGE"
                 )
             }
         }
@@ -40,7 +42,9 @@ public enum ForeignFirewall {
         // One plugin of a chain says it.
         guard LinuxKernel.isFirst("foreign firewall") else { return }
         do throws(KernelError) {
-            for sentence in try findings(&kernel, own: kernel.iptablesVariant(plan.backend)) {
+            let own = kernel.iptablesVariant(plan.backend)
+            let isInZone = !plan.zoneSources.isEmpty
+            for sentence in try findings(&kernel, own: own, exceptFirewalld: isInZone) {
                 PluginKit.warn(plugin, sentence)
             }
         } catch {

@@ -3,7 +3,8 @@ import Glibc
 
 /// Wakes when something is taken away from this network namespace, or from one that has a link to it: links, addresses,
 /// routes, parameters and nf_tables objects, as the kernel's notifications tell (man 7 rtnetlink, NETLINK_LISTEN_ALL_NSID).
-/// Any change of a link wakes, too; what else is only added wakes nobody.
+/// Any change of a link wakes, too, and a new nf_tables table, which a starting firewall makes; what else is only added wakes
+/// nobody.
 public struct ChangeWatch: ~Copyable {
     private var routes: NetlinkSocket
     private var netfilter: NetlinkSocket
@@ -56,7 +57,7 @@ public struct ChangeWatch: ~Copyable {
         guard poll(&events, 3, milliseconds) > 0 else { return false }
         var isWanted = lock.drain()
         if try ChangeWatch.drain(routes, where: ChangeWatch.takesAway) { isWanted = true }
-        if try ChangeWatch.drain(netfilter, where: ChangeWatch.deletes) { isWanted = true }
+        if try ChangeWatch.drain(netfilter, where: ChangeWatch.replaces) { isWanted = true }
         return isWanted
     }
 
@@ -94,10 +95,12 @@ public struct ChangeWatch: ~Copyable {
         }
     }
 
-    private static func deletes(_ reply: NetlinkReply) -> Bool {
+    private static func replaces(_ reply: NetlinkReply) -> Bool {
         guard reply.type >> 8 == Int(NFNL_SUBSYS_NFTABLES) else { return false }
         let message = UInt32(reply.type & 0xff)
-        return [NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN, NFT_MSG_DELRULE, NFT_MSG_DELSET, NFT_MSG_DELSETELEM]
-            .contains { UInt32($0.rawValue) == message }
+        return [
+            NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN, NFT_MSG_DELRULE, NFT_MSG_DELSET, NFT_MSG_DELSETELEM,
+        ]
+        .contains { UInt32($0.rawValue) == message }
     }
 }

@@ -9,6 +9,8 @@ public struct ChildProcess: Sendable {
     /// `NAME=value`, nothing else is inherited.
     let environment: [String]
     let input: [UInt8]
+    /// Descriptors that it keeps besides: locks that must hold for as long as it works.
+    let inherited: [Int32]
     /// How long it may run, then how long it has to go after SIGTERM before SIGKILL.
     public var seconds: Int
     var graceSeconds: Int
@@ -16,13 +18,15 @@ public struct ChildProcess: Sendable {
     var outputLimit = 8 << 20
 
     public init(
-        path: String, arguments: [String], environment: [String], input: [UInt8], seconds: Int = 60,
+        path: String, arguments: [String], environment: [String], input: [UInt8], inherited: [Int32] = [],
+        seconds: Int = 60,
         graceSeconds: Int = 5
     ) {
         self.path = path
         self.arguments = arguments
         self.environment = environment
         self.input = input
+        self.inherited = inherited
         self.seconds = seconds
         self.graceSeconds = graceSeconds
     }
@@ -63,6 +67,8 @@ public struct ChildProcess: Sendable {
         posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO)
+        // Onto itself: that takes close-on-exec away in the child.
+        for descriptor in inherited { posix_spawn_file_actions_adddup2(&actions, descriptor, descriptor) }
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

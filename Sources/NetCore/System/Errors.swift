@@ -26,6 +26,7 @@ public struct Errno: Hashable, Sendable, CustomStringConvertible {
     public static let wouldBlock = Errno(EWOULDBLOCK)
     public static let timedOut = Errno(ETIMEDOUT)
     public static let interrupted = Errno(EINTR)
+    public static let notConnected = Errno(ENOTCONN)
     public static let noSuchAddress = Errno(EADDRNOTAVAIL)
     public static let noSuchProcess = Errno(ESRCH)
     public static let badMessage = Errno(EBADMSG)

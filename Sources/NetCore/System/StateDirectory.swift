@@ -38,6 +38,10 @@ public struct StateDirectory: Hashable, Sendable {
         try lock("plugins-\(Attachment.networkTag(network))", mode, seconds: seconds, isWritten: true)
     }
 
+    /// Held while it is decided whether an address stays a source of one of firewalld's zones. Waits at most 30 seconds, then
+    /// throws ETIMEDOUT.
+    public func zoneLock() throws(KernelError) -> FileLock { try lock("firewalld", .exclusive) }
+
     private func lock(
         _ name: String, _ mode: FileLock.Mode, seconds: Int = 30, isWritten: Bool = false
     ) throws(KernelError) -> FileLock {

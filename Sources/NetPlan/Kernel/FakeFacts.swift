@@ -66,7 +66,7 @@ extension Resource {
         case .ingressRedirect(let it):
             return [FakeFact(key: "ingress of \(it.link)", value: it.words, on: "host \(it.link)", isNew: true)]
         case .forgottenNeighbour, .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation,
-            .adminChain:
+            .adminChain, .zoneSource:
             return []
         }
     }

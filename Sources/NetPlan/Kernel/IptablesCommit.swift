@@ -272,7 +272,7 @@ extension LinuxKernel {
     /// Do the variant's tables hold rules of the plugin's? Throws what keeps the variant from being used.
     public mutating func iptablesHolds(rulesOf plugin: String, _ variant: IptablesVariant) throws(KernelError) -> Bool {
         if variant == .legacy {
-            _ = try LegacyProgram.find()
+            _ = try HelperProgram.iptables.find()
             return try legacyComments().contains { $0.hasPrefix("\(plugin) ") }
         }
         for family in AddressFamily.allCases {

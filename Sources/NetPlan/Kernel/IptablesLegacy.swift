@@ -1,4 +1,3 @@
-import Glibc
 import NetCore
 
 // The tables of before nf_tables, which libiptc changes in a program of its own: libiptc is GPL, and no other part of berth
@@ -55,69 +54,17 @@ extension LinuxKernel {
     /// berth-iptables is started, before it is known what it is to do: its start takes as long as its work.
     public mutating func startLegacy() {
         // Whoever asks it something is told why it could not be started.
-        do throws(KernelError) { legacy = try LegacyProgram.start() } catch {}
+        do throws(KernelError) { legacy = try HelperProgram.iptables.start() } catch {}
     }
 
     /// The lines of berth-iptables' answer. It takes the lock of all changes itself and dies with this process: should this
     /// one end first, the next waits until it has gone.
     private mutating func askLegacy(_ request: IptablesRequest) throws(KernelError) -> [String] {
-        let operation = "change the tables of iptables-legacy"
         var request = request
         request.lock = try state.netfilterLockFile()
         let child: StartedChild
-        if let started = legacy { child = started } else { child = try LegacyProgram.start() }
+        if let started = legacy { child = started } else { child = try HelperProgram.iptables.start() }
         legacy = nil
-        let outcome = child.converse(Array(request.text.utf8))
-        let said = String(decoding: outcome.errors, as: UTF8.self).split(separator: "\n").last.map(String.init)
-        if outcome.timedOut {
-            throw KernelError(operation, .timedOut, "\(LegacyProgram.name) did not end in time")
-        }
-        guard outcome.exitStatus == 0 else { throw LegacyProgram.refusal(operation, said, outcome) }
-        return String(decoding: outcome.output, as: UTF8.self).split(separator: "\n").map(String.init)
-    }
-}
-
-/// Where berth-iptables is, and what it says when it refuses.
-public enum LegacyProgram {
-    public static let name = "berth-iptables"
-
-    /// Beside the program that runs, else where `make install` puts it, unless BERTH_IPTABLES_PROGRAM names a file. Throws ENOENT
-    /// with the places.
-    public static func find() throws(KernelError) -> String {
-        if let named = getenv("BERTH_IPTABLES_PROGRAM") { return String(cString: named) }
-        var places: [String] = []
-        if let own = realpath("/proc/self/exe", nil) {
-            let path = String(cString: own)
-            free(own)
-            if let slash = path.lastIndex(of: "/") { places.append(String(path[..<slash])) }
-        }
-        places += ["/usr/local/libexec/berth", "/usr/libexec/berth", "/usr/local/bin", "/usr/bin", "/opt/cni/bin"]
-        for place in places where access("\(place)/\(name)", X_OK) == 0 { return "\(place)/\(name)" }
-        throw KernelError(
-            "run \(name)", .noSuchFile,
-            "this host's iptables is the legacy one, which needs the program \(name); it is none of "
-                + places.map { "\($0)/\(name)" }.joined(by: ", ")
-                + ": install it there, or name it in BERTH_IPTABLES_PROGRAM")
-    }
-
-    /// It waits for its request. Throws ENOENT with the places where it is not, or what the start said.
-    static func start() throws(KernelError) -> StartedChild {
-        try ChildProcess(path: find(), arguments: [], environment: environment, input: []).start()
-    }
-
-    /// Nothing that the program does depends on more.
-    static let environment: [String] = {
-        guard let lock = getenv("XTABLES_LOCKFILE") else { return [] }
-        return ["XTABLES_LOCKFILE=\(String(cString: lock))"]
-    }()
-
-    /// Its last line is "errno TAB operation TAB explanation".
-    static func refusal(_ operation: String, _ line: String?, _ outcome: ChildProcess.Outcome) -> KernelError {
-        let parts = (line ?? "").split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-        if parts.count == 3, let code = Int32(parts[0]) {
-            return KernelError(parts[1], Errno(code), parts[2].isEmpty ? nil : parts[2])
-        }
-        let end = outcome.signal.map { "was ended by signal \($0)" } ?? "ended with \(outcome.exitStatus ?? -1)"
-        return KernelError(operation, .badMessage, "\(name) \(end)\(line.map { ": \($0)" } ?? "")")
+        return try HelperProgram.iptables.answer(of: child, to: request.text, "change the tables of iptables-legacy")
     }
 }

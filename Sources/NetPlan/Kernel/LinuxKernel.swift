@@ -20,6 +20,10 @@ public struct LinuxKernel: ~Copyable, Kernel {
     /// Tables whose constant half was seen to be whole a moment ago: looking at it again for each of a thousand attachments
     /// takes a second.
     public var trustedTables: [NftFamily] = []
+    /// What firewalld had when it was last asked; nil after a change.
+    var firewalld: FirewalldState?
+    /// The sources of zones that this kernel's plans added where they were missing.
+    public internal(set) var addedSources: [ZoneSource] = []
     /// Whom the last plan left ports to.
     public internal(set) var yielded: Set<String> = []
     /// Parameters that a link's message told, or a look. Arrays, for there are few: a dictionary's kind is put together at
@@ -131,6 +135,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
             if plan.backend == .nftables { try requireNoIptablesHolder(plan) }
             try commit(netfilter, owner: plan.owner)
             if plan.backend != .nftables { try commitIptables(plan, over: netfilter) }
+            // What isolates stands before what opens.
+            try commitSources(plan, over: netfilter)
         } catch {
             waiting = []
             // What could not be made because something stands in its place is not ours to remove.
@@ -217,7 +223,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
         case .functionalBlock(let it): try it.create(&self)
         case .tokenBucket(let it): try it.create(&self)
         case .ingressRedirect(let it): try it.create(&self)
-        case .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: break
+        case .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain, .zoneSource:
+            break
         }
     }
 
@@ -247,7 +254,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
         var found: [Finding] = []
         for resource in plan.resources { found += try findings(resource) }
         found += try netfilterFindings(plan.netfilter, owner: plan.owner)
-        return found + (plan.backend == .nftables ? [] : try iptablesFindings(plan))
+        if plan.backend != .nftables { found += try iptablesFindings(plan) }
+        return found + (try sourceFindings(plan))
     }
 
     /// Of one resource; what netfilter holds is looked at with the whole plan.
@@ -268,7 +276,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
         case .tokenBucket(let it): try it.findings(&self)
         case .ingressRedirect(let it): try it.findings(&self)
         case .forgottenNeighbour, .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation,
-            .adminChain:
+            .adminChain, .zoneSource:
             []
         }
     }

@@ -8,7 +8,7 @@ extension LinuxKernel {
     public mutating func mend(_ plan: Plan) throws(ApplyFailure) -> [Finding] {
         var found: [Finding] = []
         var failures: [ApplyFailure] = []
-        for resource in plan.resources where !resource.isNetfilter {
+        for resource in plan.resources where !resource.isRule {
             do throws(KernelError) {
                 let differences = try findings(resource)
                 guard !differences.isEmpty else { continue }
@@ -22,6 +22,7 @@ extension LinuxKernel {
         do throws(ApplyFailure) {
             found += try mendNetfilter(plan.netfilter, owner: plan.owner)
             found += try mendIptables(plan)
+            found += try mendSources(plan)
         } catch {
             failures.append(error)
         }
