@@ -86,6 +86,8 @@ extension PlannedPlugin {
         if let link = section.notes["hostInterface"]?.string, !isChained { words.append("link \(link) is gone") }
         if let link = section.notes["functionalBlock"]?.string { words.append("link \(link) is gone") }
         if !section.keys.isEmpty { words.append("\(section.keys.count) elements of inet \(BerthTable.name) are gone") }
+        let sources = section.zoneSources.filter { !$0.isForeign }.count
+        if sources > 0 { words.append("\(sources) sources of firewalld's zones are gone") }
         return words
     }
 

@@ -192,6 +192,32 @@ struct FirewalldTests {
         }
     }
 
+    @Test("2.6 N-8 what firewalld's zone accepts berth's ingress policy still cuts off", .onNftables)
+    func policy() throws {
+        try FirewalldTests.run { host, firewalld in
+            func network(_ name: String, _ subnet: Int, _ policy: String) -> TestNetwork {
+                .bridged(
+                    FirewalldTests.firewall(["ingressPolicy": .string(policy)]), name: name, bridge: "\(name)br",
+                    v4: "10.\(subnet).0.0/24", v6: nil, keys: ["ipMasq": false])
+            }
+            let first = try host.attach(network("net1", 22, "open"), "c1")
+            let second = try host.attach(network("net2", 33, "open"), "c2")
+            let there = Endpoint(second.address(.v4)!, 7000)
+            func isReached() throws -> Bool {
+                try host.converse(.tcp, from: "c1", to: there, at: "c2", listening: there, milliseconds: 300) != nil
+            }
+            host.expect(try isReached(), "with policy open c2 is reached")
+            // The last ADD's policy is the bridge's.
+            _ = try host.attach(network("net1", 22, "same-bridge"), "c3")
+            _ = try host.attach(network("net2", 33, "same-bridge"), "c4")
+            host.expect(try !isReached(), "with policy same-bridge c2 is not")
+            let outside = Endpoint(Uplink.outside(.v4), 7000)
+            try host.inside("outside") { try host.must("ip route add 10.0.0.0/8 via 192.0.2.1") }
+            let seen = try host.converse(.tcp, from: "c1", to: outside, at: "outside", listening: outside)
+            host.expect(seen?.address, is: first.address(.v4), "the outside")
+        }
+    }
+
     // MARK: a reload
 
     /// The plugins beside it make their rules by this one.

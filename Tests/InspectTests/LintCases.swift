@@ -1,4 +1,5 @@
 import CNI
+import NATPlugin
 import NetCore
 
 @testable import Inspect
@@ -83,6 +84,11 @@ struct LintCase: Sendable, CustomStringConvertible {
 
     private static let published = list(
         rest: ",\n  { \"type\": \"portmap\", \"capabilities\": { \"portMappings\": true } }")
+    private static func behindFirewall(_ keys: String = "") -> String {
+        list(
+            rest: ",\n  { \"type\": \"portmap\", \"capabilities\": { \"portMappings\": true } }"
+                + ",\n  { \"type\": \"firewall\"\(keys) }")
+    }
     private static let other = list(name: #""lan""#, bridge: #""lan0""#, subnet: #""10.30.0.0/24""#)
 
     static let all: [LintCase] = [
@@ -255,6 +261,10 @@ struct LintCase: Sendable, CustomStringConvertible {
         LintCase(
             .forwardDrop, "the firewall plugin", bad: published.replacing("\"type\"", "▶\"type\""), good: published,
             host: host(drops: ["chain ip filter FORWARD has policy drop"])),
+        LintCase(
+            .forwardDrop, "firewalld",
+            bad: behindFirewall().replacing("\"type\"", "▶\"type\""),
+            good: behindFirewall(", \"backend\": \"firewalld\""), host: host(drops: [ForeignFirewall.firewalld])),
     ]
 }
 

@@ -1,6 +1,7 @@
 import CNI
 import IPAM
 import JSON
+import NATPlugin
 import NetCore
 
 /// What is wrong with a list on the host that it is for.
@@ -65,7 +66,8 @@ struct HostRules {
         }
         guard !host.drops.isEmpty, let forwarding else { return }
         let warns = network.plugins.contains { $0.type == "firewall" }
-        for drop in host.drops {
+        let isInZone = network.plugins.contains { $0.type == "firewall" && $0.object["backend"]?.string == "firewalld" }
+        for drop in host.drops where drop != ForeignFirewall.firewalld || !isInZone {
             findings.append(
                 forwarding.finding(
                     .forwardDrop,

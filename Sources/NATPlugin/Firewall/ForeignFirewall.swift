@@ -7,6 +7,11 @@ import PluginKit
 /// Other people's rules that drop forwarded packets (cni.md N-6, N-8): an accept of ours does not end their chains, so
 /// it is said, and never edited.
 public enum ForeignFirewall {
+    /// What is said of firewalld; not where it is the backend.
+    public static let firewalld =
+        "firewalld filters forwarded packets: the firewall plugin with \"backend\": \"firewalld\" puts containers into a zone "
+        + "that accepts; or put the bridge there, firewall-cmd --zone=trusted --add-interface=BRIDGE"
+
     /// A sentence for each; none of the FORWARD chain of the iptables in which our own accepts stand (`own`), nor of firewalld
     /// where containers stand in its zones. Throws what the kernel said, EPERM to one who may not look.
     public static func findings(
@@ -25,9 +30,7 @@ public enum ForeignFirewall {
                 )
             }
             if chain.family == "inet", chain.table == "firewalld", chain.name == "filter_FORWARD", !exceptFirewalld {
-                found.append(
-                    "firewalld filters forwarded packets: the firewall plugin with \"backend\": \"firewalld\" puts containers into a zone that accepts; or put the bridge there, firewall-cmd --zone=trusted --add-interface=BRIDGE"
-                )
+                found.append(firewalld)
             }
         }
         if own != .legacy, LegacyTables.forwardDrops() {
