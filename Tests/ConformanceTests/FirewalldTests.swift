@@ -81,9 +81,8 @@ struct FirewalldTests {
         try FirewalldTests.run { host, firewalld in
             let network = FirewalldTests.network()
             // The administrator's, each in a spelling of his own.
-            try firewalld.zone("addSource", "trusted", "10.22.0.2")
-            try firewalld.zone("addSource", "trusted", "198.51.100.0/24")
-            let his = ["10.22.0.2", "198.51.100.0/24"]
+            let his = ["10.22.0.2", "10.22.0.3/32", "198.51.100.0/24"]
+            for source in his { try firewalld.zone("addSource", "trusted", source) }
             let first = try host.attach(network, "c1")
             host.expect(first.address(.v4), is: IPAddress("10.22.0.2"), "the address that is there already")
             let second = try host.attach(network, "c2")
@@ -102,20 +101,27 @@ struct FirewalldTests {
             try host.detach(twin)
             host.expect(try firewalld.sources(), is: his, "once all are gone")
             // Without a record: the reference plugin's, but for what stands in the permanent configuration, too.
-            let (v4, v6) = (FirewalldTests.sources(second)[0], FirewalldTests.sources(second)[1])
+            let (v4, v6) = (FirewalldTests.sources(first)[0], FirewalldTests.sources(first)[1])
             for source in [v4, v6] { try firewalld.zone("addSource", "trusted", source) }
             try host.must("firewall-cmd -q --permanent --zone=trusted --add-source=\(v6)")
-            try host.detach(second)
+            try host.detach(first)
             host.expect(try firewalld.sources(), is: his + [v6], "what the reference plugin made")
             try firewalld.zone("removeSource", "trusted", v6)
             let kept = try host.attach(network, "c4")
             _ = try host.attach(network, "c5")
             let failure = try host.collect(network, valid: [kept])
             host.expect(failure == nil, "GC: \(failure.map { "\($0)" } ?? "")")
-            host.expect(
-                try firewalld.sources(),
-                is: (his + FirewalldTests.sources(kept).filter { $0 != "10.22.0.2/32" }).sorted(),
-                "after GC")
+            host.expect(try firewalld.sources(), is: (his + FirewalldTests.sources(kept)).sorted(), "after GC")
+            try host.detach(kept)
+            // What a reload took from him and a repair brought back is berth's.
+            try firewalld.zone("addSource", "trusted", "10.22.0.6/32")
+            let adopted = try host.attach(network, "c6")
+            host.expect(adopted.address(.v4), is: IPAddress("10.22.0.6"), "the address that is there already")
+            try firewalld.zone("removeSource", "trusted", "10.22.0.6/32")
+            let repair = try Repair(of: StateDirectory(), changes: true)
+            host.expect(repair.isClean && !repair.isIdle, repair.text)
+            try host.detach(adopted)
+            host.expect(try firewalld.sources(), is: his, "what a repair had brought back")
         }
     }
 
