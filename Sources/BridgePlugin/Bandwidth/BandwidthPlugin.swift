@@ -172,7 +172,7 @@ public struct BandwidthPlugin: PlannedPlugin {
     }
 
     public func readiness(
-        _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+        _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
         guard Files.exists("/proc/net/psched") else {
             throw CNIError(

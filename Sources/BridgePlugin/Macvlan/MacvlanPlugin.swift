@@ -172,11 +172,11 @@ public struct MacvlanPlugin: PlannedPlugin {
     }
 
     public func readiness(
-        _ configuration: NetworkConfiguration, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
+        _ request: Request, _ records: [AttachmentRecord], _ kernel: inout LinuxKernel
     ) throws(CNIError) {
         // What is in a container, only its ADD can tell.
-        guard try !configuration.root.bool("linkInContainer") else { return }
-        let name = try configuration.root.string("master")
+        guard try !request.configuration.root.bool("linkInContainer") else { return }
+        let name = try request.configuration.root.string("master")
         let link = try answering { () throws(KernelError) in
             if let name {
                 return try LinkName(name).flatMap { (name) throws(KernelError) in try kernel.link(name, .host) }
@@ -193,7 +193,7 @@ public struct MacvlanPlugin: PlannedPlugin {
         }
         guard !records.isEmpty, !link.isUp else { return }
         throw CNIError(
-            code, "its master \(link.name) is down: containers of \(configuration.name) reach nothing",
+            code, "its master \(link.name) is down: containers of \(request.configuration.name) reach nothing",
             details: "ip link set \(link.name) up")
     }
 }
