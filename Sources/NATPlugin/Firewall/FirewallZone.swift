@@ -18,11 +18,7 @@ enum FirewallZone {
             }
             return nil
         }
-        let isName = zone.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
-                || "-_/".utf8.contains(byte)
-        }
-        guard isName, zone.utf8.count <= 64 else {
+        guard isName(zone) else {
             throw root.error(
                 "firewalldZone", "is no name of a zone: letters, digits, -, _ and /; firewall-cmd --get-zones")
         }
@@ -33,11 +29,20 @@ enum FirewallZone {
     static func stated(in root: ConfigurationObject) -> String? {
         guard root.value("backend")?.string == "firewalld" else { return nil }
         let zone = root.value("firewalldZone")?.string ?? ""
-        return zone.isEmpty ? "trusted" : zone
+        if zone.isEmpty { return "trusted" }
+        return isName(zone) ? zone : nil
+    }
+
+    private static func isName(_ zone: String) -> Bool {
+        zone.utf8.count <= 64
+            && zone.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+                    || "-_/".utf8.contains(byte)
+            }
     }
 
     /// Sources of the zone that stand already and that no attachment's record claims. Throws code 7 where firewalld has no such
-    /// zone, before addresses are taken.
+    /// zone, before anything is made.
     static func foreignSources(
         _ request: Request, _ zone: String, _ kernel: inout LinuxKernel
     ) throws(CNIError) -> Set<IPAddress> {
