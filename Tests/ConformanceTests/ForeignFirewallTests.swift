@@ -18,6 +18,8 @@ struct ForeignFirewallTests {
             ),
         ])
     func foreignDrop(_ place: String, _ commands: String) throws {
+        // There our own accepts stand (ForwardDropTests).
+        if place == "ip filter FORWARD", TestBackend.current == .iptablesNft { return }
         try PrivateHost.run { host in
             for command in commands.split(separator: ";nft") {
                 try host.must(command.hasPrefix("nft") ? String(command) : "nft\(command)")

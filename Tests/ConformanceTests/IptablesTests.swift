@@ -364,7 +364,8 @@ struct ForwardDropTests {
                 let seen = try host.converse(.tcp, from: "c1", to: target, at: "outside", listening: target)
                 host.expect(seen != nil, "the outside by IPv\(family.rawValue)")
             }
-            for index in [1, 2] {
+            // portmap does not see a legacy chain of the firewall plugin's, and warns.
+            for index in variant == .nft ? [1, 2] : [2] {
                 try host.expectSuccess(attached.call(index, "DEL", previous: attached.result))
                 let answer = try host.call(attached.call(index, "ADD", previous: attached.result))
                 host.expect(answer.succeeded && !answer.description.contains("FORWARD"), "\(answer)")

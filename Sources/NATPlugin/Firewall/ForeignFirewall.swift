@@ -45,7 +45,12 @@ public enum ForeignFirewall {
         // One plugin of a chain says it.
         guard LinuxKernel.isFirst("foreign firewall") else { return }
         do throws(KernelError) {
-            let own = kernel.iptablesVariant(plan.backend)
+            var own = kernel.iptablesVariant(plan.backend)
+            // portmap accepts nothing, and does not know whether firewall follows it; where firewall has been, it does.
+            if plugin != "firewall" {
+                let isThere = own == .nft ? try kernel.hasForwardingChain() : false
+                if !isThere { own = nil }
+            }
             let isInZone = !plan.zoneSources.isEmpty
             for sentence in try findings(&kernel, own: own, exceptFirewalld: isInZone) {
                 PluginKit.warn(plugin, sentence)

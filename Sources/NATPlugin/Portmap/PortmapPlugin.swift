@@ -133,8 +133,7 @@ public struct PortmapPlugin: PlannedPlugin {
         } catch {
             warn(name, "old UDP flows may still go where they went: \(error)")
         }
-        // The list of a host's chains grows with its containers where iptables makes them: firewall alone asks for it then.
-        if !forwards.isEmpty, plan.backend == .nftables { ForeignFirewall.warn(name, plan, &kernel) }
+        if !forwards.isEmpty { ForeignFirewall.warn(name, plan, &kernel) }
         for mapping in configuration.mappings where !forwards.contains(where: mapping.leads) {
             let family = mapping.family.map { " IPv\($0.rawValue)" } ?? ""
             warn(name, "port \(mapping.text) is published nowhere: the container has no\(family) address")

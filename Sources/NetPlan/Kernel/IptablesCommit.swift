@@ -269,6 +269,13 @@ extension LinuxKernel {
 }
 
 extension LinuxKernel {
+    /// Does the firewall plugin's chain stand in iptables-nft?
+    public mutating func hasForwardingChain() throws(KernelError) -> Bool {
+        try withNetfilter { (socket) throws(KernelError) in
+            try !socket.iptablesChains(among: [IptablesNames.forward], .v4).isEmpty
+        }
+    }
+
     /// Do the variant's tables hold rules of the plugin's? Throws what keeps the variant from being used.
     public mutating func iptablesHolds(rulesOf plugin: String, _ variant: IptablesVariant) throws(KernelError) -> Bool {
         if variant == .legacy {
