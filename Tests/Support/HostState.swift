@@ -129,6 +129,8 @@ extension HostState {
     fileprivate static func route(_ family: String, _ line: String) -> String? {
         // The kernel's own companions of an address come a second after it, once it is known to be the only one.
         if line.contains(" table local proto kernel "), family == "-6" { return nil }
+        // The link-local subnet's, which comes with the carrier.
+        if line.hasPrefix("fe80::/64 "), line.contains(" proto kernel ") { return nil }
         let words = line.split(separator: " ").filter { !["linkdown", "dead"].contains($0) }
         return "route \(family) \(words.joined(separator: " "))"
     }
