@@ -10,6 +10,8 @@ struct Conversation: ~Copyable {
     let outputLimit: Int
     var deadline: UInt64
     let grace: UInt64
+    /// A signal that asks this process to end ends the child; else it waits until the child has ended.
+    let isInterruptible: Bool
 
     private var written = 0
     private var collected: [UInt8] = []
@@ -27,8 +29,10 @@ struct Conversation: ~Copyable {
 
     init(
         pid: pid_t, input: consuming OwnedDescriptor, output: consuming OwnedDescriptor,
-        errors: consuming OwnedDescriptor, text: [UInt8], outputLimit: Int, deadline: UInt64, grace: UInt64
+        errors: consuming OwnedDescriptor, text: [UInt8], outputLimit: Int, deadline: UInt64, grace: UInt64,
+        isInterruptible: Bool
     ) {
+        self.isInterruptible = isInterruptible
         for number in [input.number, output.number, errors.number] {
             _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK)
         }
@@ -77,7 +81,7 @@ struct Conversation: ~Copyable {
     /// Past the deadline, or when this process is asked to end: SIGTERM to the group, SIGKILL after the grace, then one
     /// more second; false when that is over.
     private mutating func escalate() -> Bool {
-        if stage == .running, waitStatus == nil, PendingSignal.take() { interrupted = true }
+        if isInterruptible, stage == .running, waitStatus == nil, PendingSignal.take() { interrupted = true }
         guard Clock.now >= deadline || (interrupted && stage == .running), waitStatus == nil else { return true }
         switch stage {
         case .running:

@@ -13,6 +13,8 @@ public struct ChildProcess: Sendable {
     let inherited: [Int32]
     /// How long it may run, then how long it has to go after SIGTERM before SIGKILL.
     public var seconds: Int
+    /// A signal that asks this process to end ends the child too. Not for one that must not be cut in its work.
+    public var isInterruptible = true
     var graceSeconds: Int
     /// More output than this ends the child: no plugin's answer is that long.
     var outputLimit = 8 << 20
@@ -124,7 +126,8 @@ public final class StartedChild {
         }
         var conversation = Conversation(
             pid: pid, input: input, output: output, errors: errors, text: text, outputLimit: process.outputLimit,
-            deadline: Clock.now + Clock.seconds(process.seconds), grace: Clock.seconds(process.graceSeconds))
+            deadline: Clock.now + Clock.seconds(process.seconds), grace: Clock.seconds(process.graceSeconds),
+            isInterruptible: process.isInterruptible)
         return conversation.run()
     }
 

@@ -44,9 +44,11 @@ public struct HelperProgram: Sendable {
     /// waits for it. Throws ENOENT with the places where it is not, or what the start said.
     func start(holding locks: [Int32] = []) throws(KernelError) -> StartedChild {
         let environment = inherited.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
-        return try ChildProcess(
-            path: find(), arguments: [], environment: environment, input: [], inherited: locks
-        ).start()
+        var child = ChildProcess(
+            path: try find(), arguments: [], environment: environment, input: [], inherited: locks)
+        // What it changes belongs to the plugin's work, which a signal does not cut in the middle (P-21).
+        child.isInterruptible = false
+        return try child.start()
     }
 
     /// The lines of its answer to `input`. Throws its refusal, or what became of it, as a failure to do `operation`.
