@@ -41,9 +41,7 @@ public struct Plan: Hashable, Sendable {
     /// The half of our own nftables tables, as one transaction would make it. With iptables only what is about frames.
     public var netfilter: NetfilterChanges {
         resources.reduce(into: NetfilterChanges()) { changes, resource in
-            if backend != .nftables {
-                guard case .senderCheck = resource else { return }
-            }
+            if backend != .nftables, resource.isInIptables { return }
             changes.add(resource.netfilter(owner: owner))
         }
     }
@@ -144,6 +142,11 @@ public enum Resource: Hashable, Sendable {
         case .senderCheck, .masquerade, .portForward, .hairpin, .firewallMember, .isolation, .adminChain: true
         default: false
         }
+    }
+
+    /// Is it in iptables' tables where the plan is made by iptables? Only what is about frames is not.
+    public var isInIptables: Bool {
+        if case .senderCheck = self { false } else { isNetfilter }
     }
 
     /// Does it filter or translate, by whatever?

@@ -21,7 +21,13 @@ extension PlannedPlugin {
         try withPlan(of: record, state) { (plan, kernel) throws(CNIError) in
             kernel.trustedTables = NftFamily.allCases
             var rules: [StandingRule] = []
+            // A chain of iptables is several resources' together: it is looked at as a whole.
+            let isWhole = try answering { () throws(KernelError) in try kernel.iptablesFindings(plan).isEmpty }
             for resource in plan.resources where resource.isRule {
+                if plan.backend != .nftables, resource.isInIptables {
+                    rules.append(StandingRule(owner: plan.owner, resource: resource, isStanding: isWhole))
+                    continue
+                }
                 var part = Plan(owner: plan.owner, namespace: plan.namespace, owned: [resource])
                 part.backend = plan.backend
                 let findings = try answering { () throws(KernelError) in try kernel.findings(part) }

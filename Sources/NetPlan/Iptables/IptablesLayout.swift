@@ -233,7 +233,8 @@ extension IptablesChanges {
         let own = IptablesRule.Condition(IPPrefix(host: member.address))
         var answered = IptablesRule(
             .accept, comment,
-            .states([.related, .established] + (member.publishedAcrossNetworks ? [.translated] : [])))
+            // Policies were asked before.
+            .states([.related, .established, .translated]))
         answered.destination = own
         var sending = IptablesRule(.accept, comment)
         sending.source = own

@@ -47,8 +47,8 @@ extension LinuxKernel {
         if let refusal { throw ApplyFailure(refusal) }
     }
 
-    /// In what iptables' tables differ from the plan.
-    mutating func iptablesFindings(_ plan: Plan) throws(KernelError) -> [Finding] {
+    /// In what iptables' tables differ from the plan; in nothing for a plan of nftables.
+    public mutating func iptablesFindings(_ plan: Plan) throws(KernelError) -> [Finding] {
         let changes = plan.iptables
         guard !changes.isEmpty, let variant = iptablesVariant(plan.backend) else { return [] }
         if variant == .legacy { return try legacyFindings(changes) }
