@@ -69,12 +69,8 @@ enum LegacyTables {
         try again { () throws(KernelError) in
             let handle = try LegacyTable(table, changes.family)
             defer { handle.stay() }
-            for chain in changes.required where chain.table == table && !handle.has(chain.name) {
-                throw KernelError(
-                    "lead to chain \(chain.name) of table \(table.rawValue)", .noSuchFile,
-                    "the configuration names this chain (externalSetMarkChain), and iptables has none of that name: make it first"
-                )
-            }
+            let present = changes.required.filter { $0.table != table || handle.has($0.name) }
+            try changes.requireChains(where: present.contains)
             let standing = standing(of: changes, in: handle, isNew: request.isNew)
             if table == .nat {
                 let holders = standing.holders(of: changes.claims, except: request.accepted)

@@ -63,6 +63,16 @@ public struct IptablesChanges: Hashable, Sendable {
         return chains
     }
 
+    /// Throws ENOENT for somebody else's chain to which rules are to lead and that does not stand.
+    public func requireChains(where stands: (IptablesChain) -> Bool) throws(KernelError) {
+        for chain in required where !stands(chain) {
+            throw KernelError(
+                "lead to chain \(chain.name) of table \(chain.table.rawValue)", .noSuchFile,
+                "the configuration names this chain (externalSetMarkChain), and iptables has none of that name: make it first"
+            )
+        }
+    }
+
     mutating func share(_ chain: IptablesChain, _ rule: IptablesRule, first: Bool = false) {
         let placement = Placement(chain, rule, isFirst: first)
         if !shared.contains(placement) { shared.append(placement) }

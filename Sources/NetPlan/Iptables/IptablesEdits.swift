@@ -31,7 +31,7 @@ public struct IptablesStanding<Rule: IptablesStandingRule>: Sendable {
 }
 
 /// What has to be changed of one family's tables.
-public struct IptablesEdits: Hashable, Sendable {
+public struct IptablesEdits: Sendable {
     /// A place in a chain as it will be: the rule that stands at that index, or a new one.
     public enum Slot: Hashable, Sendable {
         case standing(Int)
@@ -47,16 +47,6 @@ public struct IptablesEdits: Hashable, Sendable {
     public init(_ family: AddressFamily) { self.family = family }
 
     public var isEmpty: Bool { newChains.isEmpty && chains.isEmpty && goneChains.isEmpty }
-
-    public static func == (left: IptablesEdits, right: IptablesEdits) -> Bool {
-        left.family == right.family && left.newChains == right.newChains && left.goneChains == right.goneChains
-            && left.chains.map(\.chain) == right.chains.map(\.chain)
-            && left.chains.map(\.slots) == right.chains.map(\.slots)
-    }
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(newChains)
-        hasher.combine(goneChains)
-    }
 }
 
 extension IptablesStanding {
@@ -119,13 +109,17 @@ extension IptablesStanding {
         var edits = IptablesEdits(family)
         var gone = Set(removal.chains)
         for (chain, rules) in chains.sorted(by: { $0.key.description < $1.key.description }) {
-            let kept = rules.indices.filter { !removal.takes(rules[$0], in: chain, family) }
-            guard kept.count < rules.count else { continue }
-            for index in rules.indices where !kept.contains(index) {
-                if let jump = rules[index].jump, IptablesNames.isAttachments(jump) {
+            var kept: [Int] = []
+            for (index, rule) in rules.enumerated() {
+                guard removal.takes(rule, in: chain, family) else {
+                    kept.append(index)
+                    continue
+                }
+                if let jump = rule.jump, IptablesNames.isAttachments(jump) {
                     gone.insert(IptablesChain(chain.table, jump))
                 }
             }
+            guard kept.count < rules.count else { continue }
             if kept.isEmpty, IptablesNames.isAttachments(chain.name) { gone.insert(chain) }
             edits.chains.append((chain, kept.map { .standing($0) }))
         }

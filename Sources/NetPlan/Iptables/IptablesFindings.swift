@@ -21,7 +21,7 @@ public enum IptablesFindings {
                     Finding(name(chain), expected: "rule \(rule.words.joined(by: " "))", found: "no such rule"))
             }
             let wanted = (changes.shared + changes.owned).filter { $0.chain == chain }.map(\.rule)
-            let kept = slots.compactMap { slot in if case .standing(let index) = slot { index } else { nil } }
+            let kept = Set(slots.compactMap { slot in if case .standing(let index) = slot { index } else { nil } })
             for (index, rule) in rules.enumerated() where isOwn || !kept.contains(index) {
                 guard !wanted.contains(where: { rule.says($0, changes.family) }) else { continue }
                 found.append(

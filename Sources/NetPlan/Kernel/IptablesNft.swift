@@ -12,7 +12,7 @@ extension LinuxKernel {
             var transaction = NftTransaction(table: "")
             for part in changes {
                 let standing = try kernel.nftStanding(of: part, isNew: isNew)
-                try kernel.requireChains(part, standing.chains.keys.map { $0 })
+                try part.requireChains { standing.chains[$0] != nil }
                 for comment in standing.holders(of: part.claims, except: [owner.commentPrefix]) {
                     if let cause = try kernel.judge(comment, part.claims, owner) { return cause }
                 }
@@ -116,15 +116,6 @@ extension LinuxKernel {
                 }
             }
             return standing
-        }
-    }
-
-    func requireChains(_ changes: IptablesChanges, _ standing: [IptablesChain]) throws(KernelError) {
-        for chain in changes.required where !standing.contains(chain) {
-            throw KernelError(
-                "lead to chain \(chain.name) of table \(chain.table.rawValue)", .noSuchFile,
-                "the configuration names this chain (externalSetMarkChain), and iptables has none of that name: make it first"
-            )
         }
     }
 
