@@ -7,12 +7,14 @@ import NetPlan
 extension PlannedPlugin {
     /// The attachment is there, or nothing of it (P-34).
     public func add(_ request: Request) throws(CNIError) -> CNIResult {
+        // Its start takes as long as all that this process does until it asks.
+        let legacy = request.expectsLegacy(name) ? LinuxKernel.startLegacy() : nil
         let configuration = try configuration(request)
         var lease = try lease(request)
         let namespace = try request.requireNamespace()
         var kernel = try openForWork(namespace, request)
+        kernel.legacy = legacy
         let owner = owner(request)
-        if request.expectsLegacy(name) { kernel.startLegacy() }
         let records = AttachmentRecords(request.state)
         let lock = try request.networkLock(.shared)
         defer { withExtendedLifetime(lock.descriptor) {} }

@@ -12,6 +12,8 @@ struct Conversation: ~Copyable {
     let grace: UInt64
     /// A signal that asks this process to end ends the child; else it waits until the child has ended.
     let isInterruptible: Bool
+    /// A child whose output ends with these bytes has done all that it was asked for: its end is not waited for.
+    var lastWords: [UInt8]?
 
     private var written = 0
     private var collected: [UInt8] = []
@@ -59,8 +61,10 @@ struct Conversation: ~Copyable {
             }
         }
         input = nil
+        let isAnswered = lastWords.map { collected.suffix($0.count).elementsEqual($0) } ?? false
+        if isAnswered, waitStatus == nil { AnsweredChildren.add(pid) }
         var nap: UInt32 = 20
-        while waitStatus == nil {
+        while !isAnswered && waitStatus == nil {
             reap()
             if waitStatus != nil { break }
             guard escalate() else { break }
@@ -69,7 +73,7 @@ struct Conversation: ~Copyable {
         }
         return ChildProcess.Outcome(
             output: collected, errors: said, waitStatus: waitStatus, timedOut: timedOut, interrupted: interrupted,
-            tooMuchOutput: tooMuchOutput)
+            tooMuchOutput: tooMuchOutput, isAnswered: isAnswered)
     }
 
     private mutating func reap() {

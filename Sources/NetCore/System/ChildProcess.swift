@@ -44,6 +44,8 @@ public struct ChildProcess: Sendable {
         /// A signal asked this process to end, and the child was ended for it.
         public let interrupted: Bool
         public let tooMuchOutput: Bool
+        /// Its output ended with the last words that were waited for; it may not have ended yet.
+        public let isAnswered: Bool
 
         public var exitStatus: Int32? { waitStatus.flatMap { $0 & 0x7f == 0 ? ($0 >> 8) & 0xff : nil } }
         public var signal: Int32? { waitStatus.flatMap { $0 & 0x7f == 0 ? nil : $0 & 0x7f } }
@@ -116,8 +118,9 @@ public final class StartedChild {
         self.errors = consume errors
     }
 
-    /// The child's outcome, after it was given `text`; to be called once.
-    public func converse(_ text: [UInt8]) -> ChildProcess.Outcome {
+    /// The child's outcome, after it was given `text`; to be called once. A child that closes its output after `lastWords` is
+    /// left to `AnsweredChildren`.
+    public func converse(_ text: [UInt8], until lastWords: [UInt8]? = nil) -> ChildProcess.Outcome {
         // A child that ends without reading its input must not kill us: SIGPIPE waits, and is taken off at the end.
         let pipeSignal = BlockedSignal(SIGPIPE)
         defer { pipeSignal.end() }
@@ -128,6 +131,7 @@ public final class StartedChild {
             pid: pid, input: input, output: output, errors: errors, text: text, outputLimit: process.outputLimit,
             deadline: Clock.now + Clock.seconds(process.seconds), grace: Clock.seconds(process.graceSeconds),
             isInterruptible: process.isInterruptible)
+        conversation.lastWords = lastWords
         return conversation.run()
     }
 

@@ -2,7 +2,7 @@ import Glibc
 import NetCore
 
 /// A program of berth's own beside the plugins, executed only by calls that need it: it reads a request from standard input
-/// and writes lines to standard output. Where it refuses it ends with 1, and its last line is "errno TAB operation TAB
+/// and writes lines to standard output, the last of them `lastLine`. Where it refuses it ends with 1, and its last line is "errno TAB operation TAB
 /// explanation"; what it has on standard error goes on to whoever called us.
 public struct HelperProgram: Sendable {
     public let name: String
@@ -12,6 +12,9 @@ public struct HelperProgram: Sendable {
     let need: String
     /// Variables that it inherits; nothing else does.
     let inherited: [String]
+
+    /// Said when all is done; after it the program closes its output.
+    public static let lastLine = "done"
 
     /// Changes the tables of iptables-legacy.
     public static let iptables = HelperProgram(
@@ -43,6 +46,7 @@ public struct HelperProgram: Sendable {
     /// It waits for its request. `locks` are descriptors that it keeps: should this process end first, whoever takes them next
     /// waits for it. Throws ENOENT with the places where it is not, or what the start said.
     func start(holding locks: [Int32] = []) throws(KernelError) -> StartedChild {
+        AnsweredChildren.reapEnded()
         let environment = inherited.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
         var child = ChildProcess(
             path: try find(), arguments: [], environment: environment, input: [], inherited: locks)
@@ -53,10 +57,10 @@ public struct HelperProgram: Sendable {
 
     /// The lines of its answer to `input`. Throws its refusal, or what became of it, as a failure to do `operation`.
     func answer(of child: StartedChild, to input: String, _ operation: String) throws(KernelError) -> [String] {
-        let outcome = child.converse(Array(input.utf8))
+        let outcome = child.converse(Array(input.utf8), until: Array("\(HelperProgram.lastLine)\n".utf8))
         if outcome.timedOut { throw KernelError(operation, .timedOut, "\(name) did not end within a minute") }
-        guard outcome.exitStatus == 0 else { throw refusal(operation, outcome) }
-        return String(decoding: outcome.output, as: UTF8.self).split(separator: "\n").map(String.init)
+        guard outcome.isAnswered else { throw refusal(operation, outcome) }
+        return String(decoding: outcome.output, as: UTF8.self).split(separator: "\n").dropLast().map(String.init)
     }
 
     /// It is started, asked and waited for.
@@ -73,5 +77,34 @@ public struct HelperProgram: Sendable {
         }
         let end = outcome.signal.map { "was ended by signal \($0)" } ?? "ended with \(outcome.exitStatus ?? -1)"
         return KernelError(operation, .badMessage, "\(name) \(end)\(line.map { ": \($0)" } ?? "")")
+    }
+}
+
+/// What such a program says to whoever asked it.
+public enum HelperAnswer {
+    /// All is done: the lines, the last line, and the end of the process. Its output is closed first, since the kernel would do it
+    /// only after it took the memory back.
+    public static func give(_ lines: [String]) -> Never {
+        write((lines + [HelperProgram.lastLine]).map { $0 + "\n" }.joined())
+        for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] { close(descriptor) }
+        _exit(0)
+    }
+
+    /// Nothing was done: one line, whatever `error` cites, and exit code 1.
+    public static func refuse(_ error: KernelError) -> Never {
+        let said = [error.operation, error.explanation ?? ""].map { text in
+            String(text.map { $0 == "\t" || $0.isNewline ? " " : $0 })
+        }
+        write("\(error.errno.rawValue)\t\(said[0])\t\(said[1])\n")
+        _exit(1)
+    }
+
+    private static func write(_ text: String) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            guard count > 0 || errno == EINTR else { return }
+            rest = rest.dropFirst(max(count, 0))
+        }
     }
 }

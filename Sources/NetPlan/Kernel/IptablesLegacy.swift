@@ -52,9 +52,9 @@ extension LinuxKernel {
     }
 
     /// berth-iptables is started, before it is known what it is to do: its start takes as long as its work.
-    public mutating func startLegacy() {
+    public static func startLegacy() -> StartedChild? {
         // Whoever asks it something is told why it could not be started.
-        do throws(KernelError) { legacy = try HelperProgram.iptables.start() } catch {}
+        do throws(KernelError) { return try HelperProgram.iptables.start() } catch { return nil }
     }
 
     /// The lines of berth-iptables' answer. It takes the lock of all changes itself and dies with this process: should this

@@ -34,7 +34,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     var absent: [String] = []
     var waiting: [NetlinkRequest] = []
     /// berth-iptables, started ahead.
-    var legacy: StartedChild?
+    public var legacy: StartedChild?
 
     /// Opens the host's socket and, with a namespace path, one there. Throws what the kernel said.
     public init(namespace path: String? = nil, state: StateDirectory, detaches: Bool = false) throws(KernelError) {
