@@ -38,8 +38,9 @@ let staticLink: [LinkerSetting] = [
 let besideLink: [LinkerSetting] = [
     .unsafeFlags(
         [
-            "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker", "--gc-sections", "-Xlinker",
-            "-s", "-Xclang-linker", "-no-pie", "-Xclang-linker", "-static-libgcc",
+            "-use-ld=lld", "-Xlinker", "--no-rosegment", "-Xlinker", "-z", "-Xlinker", "now",
+            "-Xlinker", "--gc-sections", "-Xlinker", "-s", "-Xclang-linker", "-no-pie", "-Xclang-linker",
+            "-static-libgcc",
             "-Xclang-linker", "--ld-path=\(Context.packageDirectory)/scripts/lld",
             "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath",
             "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link-order.txt",
