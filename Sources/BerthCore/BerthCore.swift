@@ -40,7 +40,6 @@ enum Registry {
         let name = slash.map { String(program[program.utf8.index(after: $0)...]) } ?? program
         let code = run(name, Array(arguments.dropFirst()))
         DetachedChild.finish()
-        AnsweredChildren.finish()
         exit(code)
     }
 

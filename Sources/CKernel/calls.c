@@ -27,7 +27,6 @@ int berth_openat(int directory, const char *path, int flags, unsigned mode) {
     return openat(directory, path, flags | O_CLOEXEC, mode);
 }
 int berth_close_range(unsigned first, unsigned last) { return (int)syscall(SYS_close_range, first, last, 0u); }
-int berth_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0u); }
 int berth_pipe_cloexec(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 int berth_renameat_noreplace(const char *from, const char *to) {
     return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);

@@ -48,7 +48,6 @@ int berth_clone_newns(void);
 int berth_open_cloexec(const char *path, int flags, unsigned mode);
 int berth_openat(int directory, const char *path, int flags, unsigned mode);
 int berth_close_range(unsigned first, unsigned last);
-int berth_pidfd_open(int pid);             // a descriptor that is readable once the process has ended (man 2 pidfd_open)
 int berth_pipe_cloexec(int ends[2]);
 int berth_renameat_noreplace(const char *from, const char *to);
 const char *berth_errno_name(int error);

@@ -46,7 +46,6 @@ public struct HelperProgram: Sendable {
     /// It waits for its request. `locks` are descriptors that it keeps: should this process end first, whoever takes them next
     /// waits for it. Throws ENOENT with the places where it is not, or what the start said.
     func start(holding locks: [Int32] = []) throws(KernelError) -> StartedChild {
-        AnsweredChildren.reapEnded()
         let environment = inherited.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
         var child = ChildProcess(
             path: try find(), arguments: [], environment: environment, input: [], inherited: locks)
