@@ -38,6 +38,7 @@ enum Registry {
         let program = arguments.first ?? "berth-core"
         let slash = program.utf8.lastIndex(of: UInt8(ascii: "/"))
         let name = slash.map { String(program[program.utf8.index(after: $0)...]) } ?? program
+        AnsweredChildren.leave()
         let code = run(name, Array(arguments.dropFirst()))
         DetachedChild.finish()
         exit(code)

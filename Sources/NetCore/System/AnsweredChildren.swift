@@ -1,19 +1,12 @@
-import Glibc
 import Synchronization
 
-/// Children that have answered and only have to end: the kernel takes their memory back while this process goes on, a tenth of
-/// a millisecond each. One that outlives this process is reaped by whoever reaps orphans, as a DEL's is (DetachedChild).
-enum AnsweredChildren {
-    private static let pids = Mutex<[pid_t]>([])
+/// Children that have answered and only have to end: the kernel takes their memory back, a tenth of a millisecond each.
+public enum AnsweredChildren {
+    private static let areLeft = Mutex(false)
 
-    static func add(_ pid: pid_t) {
-        pids.withLock { list in
-            // In a process that lives on, those of before are no zombies.
-            list.removeAll { pid in
-                var status: Int32 = 0
-                return waitpid(pid, &status, WNOHANG) != 0
-            }
-            list.append(pid)
-        }
-    }
+    /// To be said by a process that ends when its work is done: it does not wait for the end of such a child, and whoever reaps
+    /// orphans reaps it, as a DEL's (DetachedChild). One that lives on would keep a zombie.
+    public static func leave() { areLeft.withLock { $0 = true } }
+
+    static var isWaitedFor: Bool { areLeft.withLock { !$0 } }
 }

@@ -62,9 +62,8 @@ struct Conversation: ~Copyable {
         }
         input = nil
         let isAnswered = lastWords.map { collected.suffix($0.count).elementsEqual($0) } ?? false
-        if isAnswered, waitStatus == nil { AnsweredChildren.add(pid) }
         var nap: UInt32 = 20
-        while !isAnswered && waitStatus == nil {
+        while !(isAnswered && !AnsweredChildren.isWaitedFor) && waitStatus == nil {
             reap()
             if waitStatus != nil { break }
             guard escalate() else { break }

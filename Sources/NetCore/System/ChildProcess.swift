@@ -118,8 +118,8 @@ public final class StartedChild {
         self.errors = consume errors
     }
 
-    /// The child's outcome, after it was given `text`; to be called once. A child that closes its output after `lastWords` is
-    /// left to `AnsweredChildren`.
+    /// The child's outcome, after it was given `text`; to be called once. The end of a child that closes its
+    /// output after `lastWords` may not be waited for (AnsweredChildren).
     public func converse(_ text: [UInt8], until lastWords: [UInt8]? = nil) -> ChildProcess.Outcome {
         // A child that ends without reading its input must not kill us: SIGPIPE waits, and is taken off at the end.
         let pipeSignal = BlockedSignal(SIGPIPE)
