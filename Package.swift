@@ -64,7 +64,9 @@ let package = Package(
     ],
     dependencies: [
         // Exactly one: completions/ is what it generates, and a test compares.
-        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     ],
     targets: [
         .systemLibrary(
@@ -81,13 +83,34 @@ let package = Package(
         .target(name: "IPAM", dependencies: ["CNI", "JSON", "NetCore"], swiftSettings: core),
         .target(name: "BridgePlugin", dependencies: ["PluginKit", "CKernel"], swiftSettings: core),
         .target(name: "NATPlugin", dependencies: ["PluginKit", "CKernel"], swiftSettings: core),
-        .target(name: "MiniRuntime", dependencies: ["NetCore"], swiftSettings: core),
+        .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CContainer", cSettings: [.unsafeFlags(["-fstack-protector-strong"])]),
+        .target(
+            name: "MiniRuntime", dependencies: ["NetCore", "JSON", "CContainer", "CSeccomp"], swiftSettings: core),
+        .target(name: "Images", dependencies: ["NetCore", "JSON", "CZlib"], swiftSettings: core),
+        .target(name: "Networks", dependencies: ["CNI", "IPAM", "NetPlan", "MiniRuntime"], swiftSettings: core),
+        .target(
+            name: "Containers", dependencies: ["MiniRuntime", "Images", "Networks", "CNI", "JSON", "NetCore"],
+            swiftSettings: core),
+        .target(
+            name: "Engine",
+            dependencies: [
+                "Containers", "Images", "Networks", "JSON",
+                .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Daemon"])),
+                .product(name: "NIOPosix", package: "swift-nio", condition: .when(traits: ["Daemon"])),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: .when(traits: ["Daemon"])),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["Daemon"])),
+            ],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
         .target(
             name: "Inspect",
             dependencies: ["NetPlan", "CNI", "IPAM", "PluginKit", "BridgePlugin", "NATPlugin"], swiftSettings: core),
         .executableTarget(
             name: "BerthCore",
-            dependencies: ["PluginKit", "BridgePlugin", "NATPlugin", "IPAM", "CNI", "NetPlan", "CStart"],
+            dependencies: [
+                "PluginKit", "BridgePlugin", "NATPlugin", "IPAM", "CNI", "NetPlan", "CStart", "MiniRuntime", "Networks",
+            ],
             swiftSettings: core, linkerSettings: staticLink),
         // Executed once a call on hosts of iptables-legacy.
         .systemLibrary(name: "CIptables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
@@ -101,7 +124,7 @@ let package = Package(
         .executableTarget(
             name: "berth",
             dependencies: [
-                "Inspect", "MiniRuntime", "CNI",
+                "Inspect", "MiniRuntime", "CNI", "Engine",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],
@@ -117,6 +140,9 @@ let package = Package(
         .testTarget(name: "BridgePluginTests", dependencies: ["BridgePlugin", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "NATPluginTests", dependencies: ["NATPlugin", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "MiniRuntimeTests", dependencies: ["MiniRuntime", "TestSupport"], swiftSettings: tests),
+        .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport"], swiftSettings: tests),
+        .testTarget(name: "NetworksTests", dependencies: ["Networks", "TestSupport"], swiftSettings: tests),
+        .testTarget(name: "ContainersTests", dependencies: ["Containers", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "InspectTests", dependencies: ["Inspect", "TestSupport"], swiftSettings: tests),
         .testTarget(
             name: "ConformanceTests", dependencies: ["CNI", "Inspect", "JSON", "NetCore", "TestSupport"],

@@ -1,0 +1,3 @@
+#if Daemon
+    import Containers
+#endif
