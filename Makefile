@@ -7,6 +7,7 @@
 #   make test-engines    podman and containerd on our plugins (PLUGIN_DIR=folder for others), and both beside the reference
 #   make bench           ours beside the distribution's plugins (BENCH=--quick for a smoke run, --readme to publish it,
 #                        --only thousand for a part)
+#   make bench-runtime   our containers beside docker's and crun's
 #   make man             the manual and the shells' completions anew, after a change of a command
 #   make lint fuzz clean
 #   make install uninstall   [PREFIX=/usr/local] [CNI_BIN_DIR=/opt/cni/bin] [DESTDIR=] [FORCE=1]
@@ -26,7 +27,7 @@ CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --disable-de
 BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth --scratch-path .build-berth
 
 .NOTPARALLEL:
-.PHONY: all core berth demo test test-cli test-engines test-random soak bench fuzz lint install uninstall clean deps man
+.PHONY: all core berth demo test test-cli test-engines test-random soak bench bench-runtime fuzz lint install uninstall clean deps man
 
 all: core berth
 
@@ -88,6 +89,11 @@ soak: all
 bench: core
 	@scripts/deps bench
 	scripts/as-root Benchmarks/run $(BENCH)
+
+# berth's containers beside docker's, podman's runtime and crun (BENCH=--quick for a smoke run).
+bench-runtime: all
+	@scripts/deps bench runtime
+	scripts/as-root Benchmarks/runtime $(BENCH)
 
 fuzz: deps
 	scripts/fuzz
