@@ -6,46 +6,152 @@ import NetCore
 public struct Cgroup: Sendable {
     /// The OCI cgroupsPath, absolute under every hierarchy's root: "/berth/ID".
     public let path: String
+    /// Every hierarchy that can be reached; the group need not exist there.
+    public let hierarchies: [CgroupHierarchy]
 
     /// The host's hierarchies by /proc/self/mountinfo and /proc/self/cgroup; nothing is made yet. Throws EINVAL for a path that
-    /// cannot be one, ENODEV on a host without control groups.
-    public init(path: String) throws(KernelError) { self.path = path; throw .unwritten }
+    /// cannot be one.
+    public init(path: String) throws(KernelError) {
+        if let fault = Cgroup.fault(in: path) {
+            throw KernelError("use \"\(path)\" as a control group's path", .invalidArgument, fault)
+        }
+        self.path = path
+        hierarchies = try CgroupHierarchy.all()
+    }
+
+    /// What is wrong with a path, as a sentence; nil for a good one.
+    static func fault(in path: String) -> String? {
+        let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        if path.utf8.contains(UInt8(ascii: ":")), !path.hasPrefix("/") {
+            return "that is systemd's form, slice:prefix:name, which is not served: let the caller use cgroupfs "
+                + "(podman --cgroup-manager=cgroupfs, SystemdCgroup=false for containerd)"
+        }
+        guard path.hasPrefix("/"), parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else {
+            return "it must be absolute, such as /berth/web, without empty parts, . and .."
+        }
+        if parts.contains(where: { $0.utf8.count > 255 }) || path.utf8.count > 3500 {
+            return "a part of it is too long"
+        }
+        if path.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) { return "it has control characters" }
+        return nil
+    }
 
     /// The group exists in every hierarchy with these limits (OCI `linux.resources`), before any process is in it; on failure
-    /// none of it is left.
-    public func make(_ resources: JSONObject?) throws(KernelError) { throw .unwritten }
+    /// what was made is gone. Throws EINVAL or EOPNOTSUPP, and has made nothing, for a request that this host cannot meet.
+    public func make(_ resources: JSONObject?) throws(KernelError) {
+        let wanted = try CgroupResources(resources ?? JSONObject())
+        try require(wanted)
+        var made = MadeGroups()
+        do throws(KernelError) {
+            for hierarchy in hierarchies {
+                do throws(KernelError) {
+                    try hierarchy.make(path, wanted, &made)
+                } catch {
+                    // A hierarchy that is not ours to change matters only to who wants something of it.
+                    let isClosed = [.readOnly, .accessDenied, .notPermitted].contains(error.errno)
+                    guard isClosed, !wanted.needed.contains(where: { hierarchy.serves($0.controller) }) else {
+                        throw error
+                    }
+                }
+            }
+            try write(wanted, isUpdate: false)
+        } catch {
+            made.undo()
+            throw error
+        }
+    }
 
-    /// The process is in the group, in every hierarchy.
-    public func add(_ pid: pid_t) throws(KernelError) { throw .unwritten }
+    /// The process is in the group, in every hierarchy. Throws ESRCH for one that has ended.
+    public func add(_ pid: pid_t) throws(KernelError) {
+        for hierarchy in present {
+            do throws(KernelError) {
+                try hierarchy.write(path, "cgroup.procs", "\(pid)")
+            } catch {
+                let advice: String? =
+                    switch error.errno {
+                    case Errno(ENOSPC): "its cpuset has no processors or no memory nodes: give it cpu.cpus and cpu.mems"
+                    case .busy, .notSupported:
+                        "in control groups v2 a group has either processes or groups that limits pass to"
+                    case .noSuchProcess: "the process has ended"
+                    default: nil
+                    }
+                throw KernelError("put process \(pid) into the control group \(path)", error.errno, advice)
+            }
+        }
+    }
 
-    /// The group has these limits from now on; what is not named stays.
-    public func apply(_ resources: JSONObject) throws(KernelError) { throw .unwritten }
+    /// The group has these limits from now on; what is not named stays. On failure all is as before.
+    public func apply(_ resources: JSONObject) throws(KernelError) {
+        let wanted = try CgroupResources(resources)
+        try require(wanted)
+        guard !present.isEmpty || wanted.needed.isEmpty else {
+            throw KernelError(
+                "limit the control group \(path)", .noSuchFile, "it does not exist: has the container ended?")
+        }
+        try write(wanted, isUpdate: true)
+    }
 
-    /// No process of it runs, until `thaw()`.
-    public func freeze() throws(KernelError) { throw .unwritten }
-    public func thaw() throws(KernelError) { throw .unwritten }
+    /// The hierarchies in which the group exists.
+    var present: [CgroupHierarchy] { hierarchies.filter { $0.has(path) } }
 
-    /// SIGKILL to every process of the group and of those below.
-    public func kill() throws(KernelError) { throw .unwritten }
+    /// The hierarchy of a controller, by its v2 name.
+    func hierarchy(of controller: String) -> CgroupHierarchy? { hierarchies.first { $0.serves(controller) } }
 
-    /// The processes of the group and of those below.
-    public func pids() throws(KernelError) -> [pid_t] { throw .unwritten }
+    /// Throws EOPNOTSUPP for what needs a controller that this host does not give us.
+    private func require(_ wanted: CgroupResources) throws(KernelError) {
+        for (controller, key) in wanted.needed {
+            let isV2Only = key.hasPrefix("unified")
+            if hierarchies.contains(where: { $0.serves(controller) && ($0.version == .v2 || !isV2Only) }) { continue }
+            throw KernelError(
+                "set linux.resources.\(key)", .notSupported, CgroupAdvice.missing(controller, isV2Only, hierarchies))
+        }
+    }
 
-    /// The group and those below are gone. Throws EBUSY when processes stay in it for more than two seconds.
-    public func remove() throws(KernelError) { throw .unwritten }
+    private func write(_ wanted: CgroupResources, isUpdate: Bool) throws(KernelError) {
+        try checkUsage(wanted)
+        var writes = CgroupTransaction(path)
+        for hierarchy in present {
+            switch hierarchy.version {
+            case .v1:
+                writes.add(
+                    try wanted.v1Writes(hierarchy.controllers) { hierarchy.has(path, file: $0) }, in: hierarchy)
+            case .v2:
+                let controllers = (hierarchy.text(path, "cgroup.controllers") ?? "").split(separator: " ").map(
+                    String.init)
+                writes.add(try wanted.v2Writes(controllers) { hierarchy.text(path, $0) }, in: hierarchy)
+            }
+        }
+        try writes.commit(undoing: isUpdate)
+        // Last: it cannot fail for a value.
+        if !wanted.devices.isEmpty, let hierarchy = hierarchy(of: "devices"), hierarchy.version == .v2 {
+            try DeviceProgram(wanted.deviceRules).install(in: hierarchy.directory(path))
+        }
+    }
 
-    /// How many of its processes the kernel killed for want of memory; nil where it does not say.
-    public var oomKills: Int? { nil }
+    /// `checkBeforeUpdate`: rather an error than an OOM kill. Throws EBUSY.
+    private func checkUsage(_ wanted: CgroupResources) throws(KernelError) {
+        guard wanted.checksBeforeUpdate, let limit = wanted.memory, limit >= 0,
+            let usage = memoryUsage, usage > UInt64(limit)
+        else { return }
+        throw KernelError(
+            "limit the memory of \(path) to \(CgroupAdvice.bytes(limit))", .busy,
+            "it uses \(CgroupAdvice.bytes(Int64(clamping: usage))), and checkBeforeUpdate forbids to kill for it")
+    }
 
-    public func statistics() throws(KernelError) -> CgroupStatistics { throw .unwritten }
-
-    /// The tightest limit per resource and whose it is; a resource without any limit is left out.
-    public func effective() throws(KernelError) -> [EffectiveLimit] { throw .unwritten }
-
-    /// What a request asks that an ancestor does not have, in sentences for people.
-    public func exceeding(_ resources: JSONObject) throws(KernelError) -> [String] { throw .unwritten }
+    private var memoryUsage: UInt64? {
+        guard let hierarchy = hierarchy(of: "memory") else { return nil }
+        let file = hierarchy.version == .v2 ? "memory.current" : "memory.usage_in_bytes"
+        return hierarchy.text(path, file).flatMap { UInt64($0) }
+    }
 }
 
-extension KernelError {
-    fileprivate static var unwritten: KernelError { KernelError("use control groups", Errno(ENOSYS), "not written yet") }
+extension CgroupHierarchy {
+    /// Whether a controller, by its v2 name, is here. Devices are nobody's in v2: a program stands for them.
+    func serves(_ controller: String) -> Bool {
+        switch (version, controller) {
+        case (.v1, "io"): controllers.contains("blkio")
+        case (.v2, "devices"): true
+        default: controllers.contains(controller)
+        }
+    }
 }
