@@ -66,8 +66,8 @@ public struct CgroupHierarchy: Sendable {
     /// mounts, not their lines), else through a mount of its own that is nowhere in the tree. What cannot be mounted
     /// is left out.
     static func all() throws(KernelError) -> [CgroupHierarchy] {
-        let mounts = CgroupMount.list(String(decoding: try Files.read("/proc/self/mountinfo"), as: UTF8.self))
-        let members = CgroupMembership.list(String(decoding: try Files.read("/proc/self/cgroup"), as: UTF8.self))
+        let mounts = CgroupMount.list(String(decoding: try Files.read("/proc/thread-self/mountinfo"), as: UTF8.self))
+        let members = CgroupMembership.list(String(decoding: try Files.read("/proc/thread-self/cgroup"), as: UTF8.self))
         return members.compactMap { member in
             if let mount = member.mount(among: mounts, isReachable: isReachable) {
                 return CgroupHierarchy(member, at: mount.point, root: mount.root, held: nil)
