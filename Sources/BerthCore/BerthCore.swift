@@ -5,6 +5,7 @@ import IPAM
 import NATPlugin
 import NetCore
 import NetPlan
+import Networks
 import PluginKit
 
 /// Every CNI plugin of this program. A test holds this list against docs, examples and installed links.
@@ -54,6 +55,7 @@ enum Registry {
     private static func run(_ name: String, _ arguments: [String]) -> Int32 {
         if let plugin = Registry.plugin(name) { return PluginProcess.run(plugin, environment: .process) }
         if name == "berth-cni" { return runtime(arguments) }
+        if name == "berth-names" { return NamesProgram.run(arguments) }
         switch arguments.first {
         case "--plugins":
             print(Registry.names.joined(by: "\n"))

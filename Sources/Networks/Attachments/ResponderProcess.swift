@@ -1,0 +1,76 @@
+import Glibc
+import JSON
+import NetCore
+
+/// A network's berth-names, from its first container to its last. Everything under the store's lock.
+extension NetworkStore {
+    /// The file says who is there, and a responder reads it; without containers neither is left.
+    func tellNames(_ held: HeldAttachments, of network: StoredNetwork) throws(NetworkError) {
+        guard network.hasNames else { return }
+        let table = held.table(of: network)
+        guard !table.entries.isEmpty else {
+            // One that is attaching now will have it started.
+            try endResponder(of: network)
+            return try files.remove(files.names(network.name))
+        }
+        guard let json = table.json.object else { return }
+        try files.write(files.names(network.name), json)
+        try startResponder(of: network)
+    }
+
+    /// Networks that have containers have a responder: for a daemon that starts, or looks after what was killed.
+    public func resume() throws(NetworkError) {
+        for network in try all() where network.hasNames {
+            try files.locked { () throws(NetworkError) in
+                let held = try files.held(network.name)
+                if held.entries.contains(where: { !$0.isAttaching }) { try tellNames(held, of: network) }
+            }
+        }
+    }
+
+    private func startResponder(of network: StoredNetwork) throws(NetworkError) {
+        let pidFile = files.responder(network.name)
+        guard try responder(pidFile) == nil else { return }
+        let program = try OwnProgram.find("berth-names", pluginPath)
+        try answering("make \(run)/networks") { () throws(KernelError) in
+            try Files.makeDirectories("\(run)/networks", mode: 0o700)
+        }
+        let listen = network.nameservers.flatMap { ["--listen", "\($0)"] }
+        let child = ChildProcess(
+            path: program, arguments: ["--names", files.names(network.name)] + listen + ["--pid-file", pidFile],
+            environment: Inherited.variables, input: [], seconds: 10)
+        let outcome = try answering("answer names on network \(network.name)") { () throws(KernelError) in
+            try child.run()
+        }
+        guard outcome.exitStatus == 0 else {
+            let said = String(decoding: outcome.errors, as: UTF8.self).split(separator: "\n").last.map(String.init)
+            throw NetworkError(
+                500, "names of network \(network.name) cannot be answered: \(said ?? "berth-names failed")")
+        }
+    }
+
+    func endResponder(of network: StoredNetwork) throws(NetworkError) {
+        let pidFile = files.responder(network.name)
+        for round in 0..<3000 {
+            guard let pid = try responder(pidFile) else { break }
+            // Its number is its own as long as the lock is held.
+            if round == 0 || round == 2000, pid > 1 { kill(pid, round == 0 ? SIGTERM : SIGKILL) }
+            usleep(1000)
+        }
+        try files.remove(pidFile)
+    }
+
+    /// The pid of the process that holds the file's lock; nil when nobody does.
+    private func responder(_ pidFile: String) throws(NetworkError) -> pid_t? {
+        guard Files.exists(pidFile) else { return nil }
+        do throws(KernelError) {
+            _ = try FileLock(pidFile, .exclusive, seconds: 0)
+            return nil
+        } catch  where error.errno == .timedOut {
+            let bytes = try answering("read \(pidFile)") { () throws(KernelError) in try Files.read(pidFile) }
+            return pid_t(String(decoding: bytes.prefix { $0 != 0x0a }, as: UTF8.self)) ?? 0
+        } catch {
+            throw NetworkError(500, "look for the responder of \(pidFile): \(error)")
+        }
+    }
+}

@@ -1,0 +1,24 @@
+import CNI
+import JSON
+import NetCore
+
+/// What went wrong with a network, as Docker's API tells it: `status` is an HTTP status code (400, 403, 404, 409, 500).
+public struct NetworkError: Error, CustomStringConvertible, Sendable {
+    public let status: Int
+    public let description: String
+    public init(_ status: Int, _ description: String) {
+        self.status = status
+        self.description = description
+    }
+}
+
+/// What the kernel refuses becomes the answer to a request: status 500 unless said.
+func answering<R: ~Copyable>(_ operation: @autoclosure () -> String, _ body: () throws(KernelError) -> R)
+    throws(NetworkError) -> R
+{
+    do throws(KernelError) {
+        return try body()
+    } catch {
+        throw NetworkError(500, "\(operation()): \(error)")
+    }
+}
