@@ -103,6 +103,7 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["Daemon"])),
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
+        .target(name: "Client", dependencies: ["JSON", "NetCore"], swiftSettings: core),
         .target(
             name: "Inspect",
             dependencies: ["NetPlan", "CNI", "IPAM", "PluginKit", "BridgePlugin", "NATPlugin"], swiftSettings: core),
@@ -124,7 +125,7 @@ let package = Package(
         .executableTarget(
             name: "berth",
             dependencies: [
-                "Inspect", "MiniRuntime", "CNI", "Engine",
+                "Inspect", "MiniRuntime", "CNI", "Engine", "Client",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],
@@ -143,6 +144,7 @@ let package = Package(
         .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "NetworksTests", dependencies: ["Networks", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "ContainersTests", dependencies: ["Containers", "TestSupport"], swiftSettings: tests),
+        .testTarget(name: "ClientTests", dependencies: ["Client", "JSON"], swiftSettings: tests),
         .testTarget(name: "InspectTests", dependencies: ["Inspect", "TestSupport"], swiftSettings: tests),
         .testTarget(
             name: "ConformanceTests", dependencies: ["CNI", "Inspect", "JSON", "NetCore", "TestSupport"],
