@@ -2,6 +2,7 @@ import BridgePlugin
 import CNI
 import Glibc
 import IPAM
+import MiniRuntime
 import NATPlugin
 import NetCore
 import NetPlan
@@ -56,6 +57,7 @@ enum Registry {
         if let plugin = Registry.plugin(name) { return PluginProcess.run(plugin, environment: .process) }
         if name == "berth-cni" { return runtime(arguments) }
         if name == "berth-names" { return NamesProgram.run(arguments) }
+        if name == "berth-oci" { return OCICommand.run(arguments: arguments) }
         switch arguments.first {
         case "--plugins":
             print(Registry.names.joined(by: "\n"))
@@ -67,7 +69,7 @@ enum Registry {
             fallthrough
         default:
             let help =
-                "berth-core is called by the name of a CNI plugin (\(Registry.names.joined(by: ", "))) or as berth-cni; --plugins lists them\n"
+                "berth-core is called by the name of a CNI plugin (\(Registry.names.joined(by: ", "))) or as berth-cni or berth-oci; --plugins lists them\n"
             write(2, help, help.utf8.count)
             return 2
         }

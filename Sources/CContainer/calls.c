@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/vfs.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,7 +18,6 @@
 #include <termios.h>
 #include <unistd.h>
 #include <linux/keyctl.h>
-#include <linux/magic.h>
 
 int berth_clone(uint64_t flags, int *pidfd) {
     struct clone_args arguments = {.flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd,
@@ -61,12 +60,6 @@ int berth_execve_descriptor(int descriptor, char *const arguments[], char *const
 int berth_mknodat(int directory, const char *name, unsigned mode, unsigned major, unsigned minor) {
     return mknodat(directory, name, mode, makedev(major, minor));
 }
-int berth_is_cgroup(const char *path) {
-    struct statfs found;
-    if (statfs(path, &found) != 0) return 0;
-    return found.f_type == CGROUP2_SUPER_MAGIC ? 2 : found.f_type == CGROUP_SUPER_MAGIC ? 1 : 0;
-}
-
 int berth_sethostname(const char *name) { return sethostname(name, strlen(name)); }
 int berth_setdomainname(const char *name) { return setdomainname(name, strlen(name)); }
 int berth_join_session_keyring(const char *name) {
@@ -179,3 +172,22 @@ int berth_wait_child(pid_t pid, int *status) {
     } while (found < 0 && errno == EINTR);
     return found;
 }
+
+int berth_signal_descriptor(void) {
+    sigset_t all;
+    sigfillset(&all);
+    if (sigprocmask(SIG_SETMASK, &all, NULL) != 0) return -1;
+    return signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+int berth_read_signal(int descriptor) {
+    struct signalfd_siginfo found;
+    return read(descriptor, &found, sizeof(found)) == sizeof(found) ? (int)found.ssi_signo : 0;
+}
+int berth_raw_terminal(int terminal, void *before, size_t room) {
+    struct termios settings;
+    if (room < sizeof(settings) || tcgetattr(terminal, &settings) != 0) return -1;
+    memcpy(before, &settings, sizeof(settings));
+    cfmakeraw(&settings);
+    return tcsetattr(terminal, TCSANOW, &settings);
+}
+int berth_restore_terminal(int terminal, const void *before) { return tcsetattr(terminal, TCSANOW, before); }

@@ -14,7 +14,6 @@ enum StartGate {
 /// A container's first process, from birth to the user's program. All that it needs was decided and opened before it was born.
 struct ContainerInit: ~Copyable {
     let spec: BundleSpec
-    let bundle: String
     let launch: ProcessLaunch
     let sources: BindSources
     let channel: InitChannel
@@ -23,7 +22,7 @@ struct ContainerInit: ~Copyable {
     let console: Int32
     let keyring: String?
     let pivots: Bool
-    var state: JSONObject
+    let state: JSONObject
 
     /// Never returns.
     func run() -> Never {

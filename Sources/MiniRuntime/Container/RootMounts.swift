@@ -54,7 +54,8 @@ extension RootDirectory {
             if found.st_mode & S_IFMT == S_IFDIR {
                 try Mounting.new("tmpfs", place.number, "tmpfs", UInt(MS_RDONLY), "size=0k,mode=755", path)
             } else {
-                try Mounting.attach(try Mounting.clone(null, "/dev/null").number, place.number, path)
+                let cover = try Mounting.clone(null, "/dev/null")
+                try Mounting.attach(cover.number, place.number, path)
             }
         }
     }

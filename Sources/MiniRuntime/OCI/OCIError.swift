@@ -17,6 +17,7 @@ public struct OCIError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// What the body gives; a kernel's refusal becomes a refusal of ours.
+@discardableResult
 func kernel<R: ~Copyable>(_ body: () throws(KernelError) -> R) throws(OCIError) -> R {
     do throws(KernelError) {
         return try body()

@@ -1,0 +1,55 @@
+import Glibc
+import JSON
+import NetCore
+
+/// What the program says to people and to its caller's log.
+enum Said {
+    /// Where runc's --log goes, and how.
+    struct Log {
+        let path: String
+        let isJSON: Bool
+    }
+
+    static func warn(_ message: String) { line("berth-oci: \(message)", to: STDERR_FILENO) }
+
+    static func out(_ text: String) { line(text, to: STDOUT_FILENO) }
+
+    private static func line(_ text: String, to descriptor: Int32) {
+        let bytes = Array((text + "\n").utf8)
+        do throws(KernelError) {
+            try Files.write(bytes, to: descriptor, operation: "write")
+        } catch {
+            // Nobody reads: there is nobody to tell, either.
+            return
+        }
+    }
+
+    static func fail(_ error: OCIError, _ log: Log?) {
+        if let log {
+            let now = UniversalTime.text(time(nil))
+            let object: JSONObject = ["level": "error", "msg": .string(error.message), "time": .string(now)]
+            let text = log.isJSON ? JSON.object(object).text : "time=\"\(now)\" level=error msg=\(JSON.string(error.message).text)"
+            do throws(KernelError) {
+                let file = try OwnedDescriptor(open: log.path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o644)
+                try Files.write(Array((text + "\n").utf8), to: file.number, operation: "write \(log.path)")
+            } catch {
+                warn("--log: \(error)")
+            }
+        }
+        warn(error.message)
+    }
+}
+
+/// A container's own directory below the root.
+enum StateFolder {
+    static func remove(_ directory: String) {
+        do throws(KernelError) {
+            for name in try Files.names(in: directory) { unlink("\(directory)/\(name)") }
+            try check("remove \(directory)") { rmdir(directory) }
+        } catch  where error.errno == .noSuchFile {
+            return
+        } catch {
+            Said.warn(error.description)
+        }
+    }
+}
