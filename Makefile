@@ -5,6 +5,7 @@
 #   make test            the core's tests (FILTER=name for some of them)
 #   make test-cli        the berth program as a process
 #   make test-engines    podman and containerd on our plugins (PLUGIN_DIR=folder for others), and both beside the reference
+#   make test-vm         control groups v2, v1 and both, each in an emulated virtual machine: slow (LAYOUT=v2 for one)
 #   make bench           ours beside the distribution's plugins (BENCH=--quick for a smoke run, --readme to publish it,
 #                        --only thousand for a part)
 #   make bench-runtime   our containers beside docker's and crun's
@@ -28,6 +29,7 @@ BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product b
 
 .NOTPARALLEL:
 .PHONY: all core berth demo test test-cli test-engines test-random soak bench bench-runtime fuzz lint install uninstall clean deps man
+.PHONY: all core berth demo test test-cli test-engines test-vm test-random soak bench fuzz lint install uninstall clean deps man
 
 all: core berth
 
@@ -71,6 +73,11 @@ test-engines: core
 	@failed=0; for backend in $(BACKENDS); do for test in podman containerd differential; do \
 		scripts/as-root Tests/engines/$$test --plugins $(PLUGIN_DIR) --backend $$backend || failed=1; \
 	done; done; exit $$failed
+
+# KVM is not asked for: the same on every machine, a minute or two for all.
+test-vm: deps
+	swift build --build-tests --disable-default-traits
+	Tests/engines/cgroups $(if $(LAYOUT),--layout $(LAYOUT)) --bundle "$$(swift build --show-bin-path --disable-default-traits)/berthPackageTests.xctest"
 
 # 10,000 random operations by 16 workers beside a model, and 4,000 on each iptables; soak is the same for an hour on
 # BACKEND. SEED=N repeats their choices.

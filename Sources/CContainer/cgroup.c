@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -21,6 +22,8 @@ bool berth_is_delegated(const char *group) {
     return (getxattr(group, "user.delegate", &value, 1) == 1 || getxattr(group, "trusted.delegate", &value, 1) == 1) &&
            value == '1';
 }
+
+int berth_clone_newcgroup(void) { return CLONE_NEWCGROUP; }
 
 static int configure(int context, const char *controllers) {
     char *copy = strdup(controllers), *rest = copy, *word;

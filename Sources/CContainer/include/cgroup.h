@@ -9,6 +9,9 @@ bool berth_is_cgroup(const char *path, bool v2);
 /// Whether systemd gave the group to whoever runs in it (Delegate=, an extended attribute).
 bool berth_is_delegated(const char *group);
 
+/// For unshare(2): the caller's groups are the roots of what it sees.
+int berth_clone_newcgroup(void);
+
 /// The hierarchy of these controllers ("cpu,cpuacct", "name=systemd", "" for v2) as a mount without a place (fsmount(2)):
 /// its descriptor, or -1 with errno. Only for a hierarchy that the kernel has already.
 int berth_mount_detached(const char *type, const char *controllers);

@@ -41,6 +41,7 @@ public struct Cgroup: Sendable {
     public func make(_ resources: JSONObject?) throws(KernelError) {
         let wanted = try CgroupResources(resources ?? JSONObject())
         try require(wanted)
+        for hierarchy in hierarchies { try hierarchy.respectDelegation(path) }
         var made = MadeGroups()
         do throws(KernelError) {
             for hierarchy in hierarchies {
@@ -89,6 +90,21 @@ public struct Cgroup: Sendable {
                 "limit the control group \(path)", .noSuchFile, "it does not exist: has the container ended?")
         }
         try write(wanted, isUpdate: true)
+    }
+
+    /// Whether this host gives containers a controller, by its v2 name: memory, cpu, cpuset, pids, io, hugetlb, devices.
+    public func offers(_ controller: String) -> Bool { hierarchy(of: controller) != nil }
+
+    /// Where containers' memory and processes are limited on this host: v1 on a hybrid one.
+    public var version: CgroupVersion { hierarchies.allSatisfy { $0.version == .v2 } ? .v2 : .v1 }
+
+    /// Whether `memory.swap` can be set: some kernels do not count it.
+    public var accountsForSwap: Bool {
+        guard let hierarchy = hierarchy(of: "memory") else { return false }
+        if hierarchy.version == .v1 { return hierarchy.has("/", file: "memory.memsw.limit_in_bytes") }
+        // The root has no limits; where no other group shows them, a kernel with swap counts it.
+        let shown = ([path, hierarchy.own] + Cgroup.ancestors(of: path)).first { hierarchy.has($0, file: "memory.max") }
+        return shown.map { hierarchy.has($0, file: "memory.swap.max") } ?? Files.exists("/proc/swaps")
     }
 
     /// The hierarchies in which the group exists.

@@ -3,10 +3,12 @@ import NetCore
 
 extension Cgroup {
     /// No process of it runs, until `thaw()`. Throws ETIMEDOUT, and it runs on, when one does not stop within ten seconds.
-    public func freeze() throws(KernelError) {
+    public func freeze() throws(KernelError) { try freeze(milliseconds: 10_000) }
+
+    private func freeze(milliseconds: Int) throws(KernelError) {
         let freezer = try freezer("freeze")
         do throws(KernelError) {
-            for _ in 0..<10_000 {
+            for _ in 0..<milliseconds {
                 // v1: what was forked meanwhile is caught by writing again.
                 try freezer.write(path, freezer.freezerFile, freezer.version == .v1 ? "FROZEN" : "1")
                 if freezer.isFrozen(path) { return }
@@ -42,12 +44,12 @@ extension Cgroup {
             try unified.write(path, "cgroup.kill", "1")
         }
         let isFreezable = freezer != nil
-        for round in 0..<200 {
+        for round in 0..<100 {
             let processes = try pids()
             // What is frozen in v1 does not die before it is thawed.
             if processes.isEmpty { break }
             // A fork races with the list: frozen, there is none.
-            if isFreezable, round > 0 { do throws(KernelError) { try freeze() } catch {} }
+            if isFreezable, round > 0 { do throws(KernelError) { try freeze(milliseconds: 10) } catch {} }
             for process in try pids() { _ = Glibc.kill(process, SIGKILL) }
             if isFreezable { try thaw() }
             for _ in 0..<10 {

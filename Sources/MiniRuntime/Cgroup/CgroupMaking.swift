@@ -19,7 +19,6 @@ extension CgroupHierarchy {
         for part in path.split(separator: "/") {
             var refusal: KernelError?
             if version == .v2 {
-                try respectDelegation(group)
                 refusal = passControllersOn(group, wanted)
             }
             let parent = group
@@ -56,14 +55,16 @@ extension CgroupHierarchy {
         }
     }
 
-    /// Nothing is made in a group that systemd gave to others.
-    private func respectDelegation(_ group: String) throws(KernelError) {
-        guard group != "/", has(group), berth_is_delegated(directory(group)) else { return }
-        let whole = root == "/" ? group : root + group
-        guard own != whole, !own.hasPrefix(whole + "/") else { return }
-        throw KernelError(
-            "make a control group in \(group)", .accessDenied,
-            "systemd delegated it to the service that runs in it: take another parent, or run in that service")
+    /// Nothing is made in a group that systemd gave to others: throws EACCES for a path through one.
+    func respectDelegation(_ path: String) throws(KernelError) {
+        for group in Cgroup.ancestors(of: path) where group != "/" && has(group) && berth_is_delegated(directory(group))
+        {
+            let whole = root == "/" ? group : root + group
+            if own == whole || own.hasPrefix(whole + "/") { continue }
+            throw KernelError(
+                "make a control group in \(group)", .accessDenied,
+                "systemd delegated it to the service that runs in it: take another parent, or run in that service")
+        }
     }
 
     /// The controllers that containers use, and those asked for, reach the groups inside `group`. Gives the kernel's refusal, which matters only to who
@@ -71,27 +72,34 @@ extension CgroupHierarchy {
     private func passControllersOn(_ group: String, _ wanted: CgroupResources) -> KernelError? {
         let available = words(group, "cgroup.controllers")
         let enabled = words(group, "cgroup.subtree_control")
+        let missing = (["cpu", "cpuset", "io", "memory", "pids"] + wanted.needed.map(\.controller)).filter {
+            available.contains($0) && !enabled.contains($0)
+        }
+        if missing.isEmpty { return nil }
+        do throws(KernelError) {
+            try makeWay(in: group)
+        } catch {
+            return error
+        }
         var refusal: KernelError?
-        for controller in ["cpu", "cpuset", "io", "memory", "pids"] + wanted.needed.map(\.controller)
-        where available.contains(controller) && !enabled.contains(controller) {
+        for controller in missing {
             do throws(KernelError) {
-                do {
-                    try write(group, "cgroup.subtree_control", "+\(controller)")
-                } catch  where error.errno == .busy && isOurs(group) {
-                    try vacate(group)
-                    try write(group, "cgroup.subtree_control", "+\(controller)")
-                }
+                try write(group, "cgroup.subtree_control", "+\(controller)")
             } catch {
-                refusal =
-                    refusal
-                    ?? KernelError(
-                        error.operation, error.errno,
-                        error.errno == .busy
-                            ? "\(group) has processes of its own, and so passes no limits on: move them to a group in it, "
-                                + "or take another parent" : nil)
+                refusal = refusal ?? error
             }
         }
         return refusal
+    }
+
+    /// No process is in the group itself: with one, some controllers are passed on, and the groups below are invalid. Throws
+    /// EBUSY when the processes are not ours to move. The root of the machine alone may have both.
+    private func makeWay(in group: String) throws(KernelError) {
+        guard has(group, file: "cgroup.type"), !words(group, "cgroup.procs").isEmpty else { return }
+        if isOurs(group) { return try vacate(group) }
+        throw KernelError(
+            "pass limits on from the control group \(group)", .busy,
+            "it has processes of its own: move them to a group in it, or take another parent")
     }
 
     private func requirePassedOn(
@@ -108,11 +116,10 @@ extension CgroupHierarchy {
         }
     }
 
-    /// Whether its processes may be moved: the root of what a container or a user sees (no root of the machine has a type), or
-    /// the group that systemd delegated to us.
+    /// Whether its processes may be moved: the root of what a container sees, or the group that systemd delegated to us.
     private func isOurs(_ group: String) -> Bool {
-        if group == "/" { return has(group, file: "cgroup.type") }
-        return own == (root == "/" ? group : root + group) && berth_is_delegated(directory(group))
+        group == "/" && (root == "/" || own == root || own.hasPrefix(root + "/"))
+            || own == (root == "/" ? group : root + group) && berth_is_delegated(directory(group))
     }
 
     /// The group's own processes are in a leaf of it, as control groups v2 want it of a group that passes limits on.
@@ -124,7 +131,8 @@ extension CgroupHierarchy {
         for _ in 0..<20 {
             let processes = words(group, "cgroup.procs")
             if processes.isEmpty { return }
-            for process in processes {
+            // 0 is one that this pid namespace does not see; writing it would mean ourselves.
+            for process in processes where process != "0" {
                 _ = try ignoring(.noSuchProcess) { () throws(KernelError) in try write(leaf, "cgroup.procs", process) }
             }
         }

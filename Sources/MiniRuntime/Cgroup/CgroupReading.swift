@@ -48,7 +48,9 @@ extension Cgroup {
         } else {
             memory.peak = hierarchy.number(path, "memory.max_usage_in_bytes")
             memory.limit = hierarchy.number(path, "memory.limit_in_bytes").flatMap { $0 >= 1 << 62 ? nil : $0 }
-            memory.failures = hierarchy.number(path, "memory.failcnt") ?? 0
+            // Where swap gives no more than the limit, the second is hit first.
+            memory.failures =
+                (hierarchy.number(path, "memory.failcnt") ?? 0) + (hierarchy.number(path, "memory.memsw.failcnt") ?? 0)
             memory.cache = stat["total_cache"] ?? stat["cache"] ?? 0
             memory.inactiveFile = stat["total_inactive_file"] ?? 0
         }
