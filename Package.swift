@@ -88,7 +88,9 @@ let package = Package(
         .target(name: "CContainer", cSettings: [.unsafeFlags(["-fstack-protector-strong"])]),
         .target(
             name: "MiniRuntime", dependencies: ["NetCore", "JSON", "CContainer", "CSeccomp"], swiftSettings: core),
-        .target(name: "Images", dependencies: ["NetCore", "JSON", "CZlib"], swiftSettings: core),
+        .target(name: "CFiles", cSettings: [.unsafeFlags(["-fstack-protector-strong"])]),
+        .target(
+            name: "Images", dependencies: ["NetCore", "JSON", "CZlib", "CDigest", "CFiles"], swiftSettings: core),
         .target(name: "Networks", dependencies: ["CNI", "IPAM", "NetPlan", "MiniRuntime"], swiftSettings: core),
         .target(
             name: "Containers", dependencies: ["MiniRuntime", "Images", "Networks", "CNI", "JSON", "NetCore"],

@@ -1,0 +1,338 @@
+import CFiles
+import Glibc
+import NetCore
+
+/// A tar archive becomes files below one directory. The archive is hostile: nothing is made, changed or followed outside.
+struct Unpacking {
+    enum Purpose {
+        /// An image's layer: `.wh.` names become an overlay's whiteouts. `below` are the layers under it, the highest first.
+        case layer(below: [String])
+        /// Files for a container, as `docker cp` brings them.
+        case copy(noOverwriteDirNonDir: Bool)
+    }
+
+    let root: Int32
+    private let scope: (root: Int32, path: [Name])
+    let purpose: Purpose
+    var limits = ArchiveLimits()
+    /// Bytes of all files.
+    private(set) var size: Int64 = 0
+    /// The directory that the last entry went to: archives name one directory's entries together.
+    private var parent: (path: [Name], descriptor: Int32)?
+    /// Set at the end: what comes after a directory changes its time.
+    private var times: [(path: [Name], seconds: Int64, nanoseconds: UInt32)] = []
+
+    /// `scope`: links start at that directory, in which `root` has that path; else at `root`.
+    init(
+        root: Int32, purpose: Purpose, limits: ArchiveLimits = ArchiveLimits(),
+        scope: (root: Int32, path: [Name])? = nil
+    ) {
+        self.root = root
+        self.scope = scope ?? (root, [])
+        self.purpose = purpose
+        self.limits = limits
+    }
+
+    /// Everything that the archive holds is there, and it was read to its end. Throws 400, 507; what was made then stays.
+    mutating func unpack(_ reader: inout TarReader) throws(ImageError) {
+        defer { forgetParent() }
+        while let entry = try reader.next() {
+            let path = try TarEntry.parts(entry.name, depth: limits.depth)
+            do throws(ImageError) {
+                try unpack(entry, at: path, &reader)
+            } catch {
+                if error.status != 500 { throw error }
+                throw ImageError(500, "unpack \(entry.name.shown): \(error)")
+            }
+        }
+        try reader.finish()
+        for (path, seconds, nanoseconds) in times.reversed() {
+            guard let place = try resolved(path) else { continue }
+            try attempt("set the time of \(shown(path))") {
+                berth_file_touch(place.number, [0], seconds, nanoseconds)
+            }
+        }
+    }
+
+    private mutating func unpack(_ entry: TarEntry, at path: [Name], _ reader: inout TarReader) throws(ImageError) {
+        guard let name = path.last else {
+            guard entry.kind == .directory else {
+                throw ImageError(400, "the archive has its root as something else than a directory: it is refused")
+            }
+            if case .layer = purpose {
+                try dress(root, entry)
+                times.append((path, entry.seconds, entry.nanoseconds))
+            }
+            return
+        }
+        if case .layer(let below) = purpose, name.starts(with: Whiteout.prefix) {
+            let directory = try directory(Array(path.dropLast()))
+            if !below.isEmpty { try Whiteout.make(name, in: directory) }
+            return
+        }
+        let directory = try directory(Array(path.dropLast()))
+        switch entry.kind {
+        case .directory: try makeDirectory(entry, path, directory)
+        case .file:
+            try makeFile(entry, name, directory, &reader)
+        case .symbolicLink:
+            let target = entry.target
+            guard !target.isEmpty, target.count <= ArchiveLimits.name, !target.contains(0) else {
+                throw ImageError(400, "the archive has \(entry.name.shown) as a link to nowhere")
+            }
+            try make(entry, name, directory) { berth_file_symlink(target.terminated, directory, name.terminated) }
+            try attempt("set the owner of \(name.shown)") {
+                berth_file_chown(directory, name.terminated, entry.user, entry.group)
+            }
+            try dressLink(directory, name, entry)
+        case .hardLink: try makeHardLink(entry, path, directory)
+        case .characterDevice, .blockDevice, .pipe: try makeNode(entry, name, directory)
+        }
+    }
+}
+
+// MARK: the kinds of entries
+
+extension Unpacking {
+    private mutating func makeDirectory(_ entry: TarEntry, _ path: [Name], _ directory: Int32) throws(ImageError) {
+        let name = path[path.count - 1]
+        var hidesBelow = false
+        var place = -1 as Int32
+        for _ in 0..<16 {
+            let isMade = berth_file_mkdir(directory, name.terminated, 0o700) == 0
+            if !isMade, errno != EEXIST { throw ImageError(KernelError("make directory \(name.shown)", .current)) }
+            place = berth_file_open(directory, name.terminated, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
+            if place >= 0 { break }
+            hidesBelow = try clear(entry, name, directory) || hidesBelow
+        }
+        guard place >= 0 else {
+            throw ImageError(500, "make directory \(name.shown): something else takes its name again and again")
+        }
+        let made = OwnedDescriptor(taking: place)
+        if hidesBelow { try Whiteout.hideBelow(made.number) }
+        try dress(made.number, entry)
+        times.append((path, entry.seconds, entry.nanoseconds))
+    }
+
+    private mutating func makeFile(
+        _ entry: TarEntry, _ name: Name, _ directory: Int32, _ reader: inout TarReader
+    ) throws(ImageError) {
+        var number = -1 as Int32
+        try make(entry, name, directory) {
+            number = berth_file_open(directory, name.terminated, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+            return number
+        }
+        let file = OwnedDescriptor(taking: number)
+        while true {
+            let part = try reader.part()
+            if part.isEmpty { break }
+            var done = 0
+            while done < part.count {
+                done += try kernel { () throws(KernelError) in
+                    try check("write \(entry.name.shown)") { () -> Int in
+                        write(file.number, part.baseAddress! + done, part.count - done)
+                    }
+                }
+            }
+        }
+        size += entry.size
+        try dress(file.number, entry)
+        try attempt("set the time of \(name.shown)") {
+            berth_file_touch(file.number, [0], entry.seconds, entry.nanoseconds)
+        }
+    }
+
+    /// The target's directory is resolved in the root; the target itself is no link that is followed.
+    private mutating func makeHardLink(_ entry: TarEntry, _ path: [Name], _ directory: Int32) throws(ImageError) {
+        let target = try TarEntry.parts(entry.target, depth: limits.depth)
+        guard let old = target.last, target != path else {
+            throw ImageError(
+                400, "the archive has \(entry.name.shown) as a hard link to itself or to the root: it is refused")
+        }
+        guard let from = try resolved(Array(target.dropLast())), let facts = try Directory.facts(from.number, old),
+            !facts.isDirectory, !facts.isWhiteout
+        else {
+            throw ImageError(
+                400,
+                "the archive has \(entry.name.shown) as a hard link to \(entry.target.shown), which is no file in it: it is refused"
+            )
+        }
+        let name = path[path.count - 1]
+        try make(entry, name, directory) {
+            berth_file_link(from.number, old.terminated, directory, name.terminated)
+        }
+    }
+
+    private mutating func makeNode(_ entry: TarEntry, _ name: Name, _ directory: Int32) throws(ImageError) {
+        let type: UInt32
+        switch entry.kind {
+        case .characterDevice: type = S_IFCHR
+        case .blockDevice: type = S_IFBLK
+        default: type = S_IFIFO
+        }
+        if type == S_IFCHR, entry.major == 0, entry.minor == 0 {
+            throw ImageError(
+                400,
+                "the archive has the device 0:0 as \(entry.name.shown), an overlay's sign for a deleted file: it is refused"
+            )
+        }
+        do throws(ImageError) {
+            try make(entry, name, directory) {
+                berth_file_mknod(directory, name.terminated, type | 0o600, entry.major, entry.minor)
+            }
+        } catch {
+            guard type != S_IFIFO, errno == EPERM else { throw error }
+            throw ImageError(
+                400,
+                "the archive has the device \(entry.name.shown), and this process may not make devices (CAP_MKNOD): give an archive without"
+            )
+        }
+        let made = try kernel { () throws(KernelError) in
+            try Directory.entry(directory, name, Directory.pathOnly)
+        }
+        try dress(made.number, entry)
+        try attempt("set the time of \(name.shown)") {
+            berth_file_touch(made.number, [0], entry.seconds, entry.nanoseconds)
+        }
+    }
+
+    /// `call` makes the entry; what had its name before is gone.
+    private mutating func make(
+        _ entry: TarEntry, _ name: Name, _ directory: Int32, _ call: () -> Int32
+    ) throws(ImageError) {
+        for _ in 0..<16 {
+            if call() >= 0 { return }
+            let code = Errno.current
+            guard code == .alreadyExists else { throw ImageError(KernelError("make \(name.shown)", code)) }
+            _ = try clear(entry, name, directory)
+        }
+        throw ImageError(500, "make \(name.shown): something else takes its name again and again")
+    }
+
+    /// What has the name gives way to the entry. True when it was a whiteout.
+    private mutating func clear(_ entry: TarEntry, _ name: Name, _ directory: Int32) throws(ImageError) -> Bool {
+        guard let facts = try Directory.facts(directory, name) else { return false }
+        if case .copy(noOverwriteDirNonDir: true) = purpose, facts.isDirectory != (entry.kind == .directory) {
+            throw ImageError(
+                400,
+                facts.isDirectory
+                    ? "cannot overwrite directory \(name.shown) with what is none"
+                    : "cannot overwrite \(name.shown), which is no directory, with one")
+        }
+        if facts.isDirectory || facts.isLink {
+            // The parent that is open may be what goes.
+            let isParent = parent?.descriptor == directory
+            try Removal.remove(directory, name)
+            if !isParent { forgetParent() }
+        } else {
+            try Removal.remove(directory, name)
+        }
+        return facts.isWhiteout
+    }
+}
+
+// MARK: owner, mode, attributes
+
+extension Unpacking {
+    /// In this order: a change of the owner takes setuid and capabilities away.
+    private func dress(_ descriptor: Int32, _ entry: TarEntry) throws(ImageError) {
+        try attempt("set the owner of \(entry.name.shown)") {
+            berth_file_chown(descriptor, [0], entry.user, entry.group)
+        }
+        try attempt("set the mode of \(entry.name.shown)") { berth_file_chmod(descriptor, entry.mode) }
+        try setAttributes(descriptor, [], entry)
+    }
+
+    private func dressLink(_ directory: Int32, _ name: Name, _ entry: TarEntry) throws(ImageError) {
+        try setAttributes(directory, name, entry)
+        try attempt("set the time of \(name.shown)") {
+            berth_file_touch(directory, name.terminated, entry.seconds, entry.nanoseconds)
+        }
+    }
+
+    /// The overlay's own attributes are not an archive's to set; what the file system has no room for is left out, as Docker does.
+    private func setAttributes(_ directory: Int32, _ name: Name, _ entry: TarEntry) throws(ImageError) {
+        for (key, value) in entry.attributes {
+            if key.starts(with: Array("trusted.overlay.".utf8)) || key.contains(0) { continue }
+            if berth_file_set_attribute(directory, name.terminated, key.terminated, value, value.count) == 0 {
+                continue
+            }
+            let code = Errno.current
+            let isUser = key.starts(with: Array("user.".utf8))
+            if code == .notSupported || (code == .notPermitted && isUser) { continue }
+            throw ImageError(KernelError("set the attribute \(key.shown) of \(entry.name.shown)", code))
+        }
+    }
+}
+
+// MARK: directories
+
+extension Unpacking {
+    private mutating func forgetParent() {
+        if let parent { close(parent.descriptor) }
+        parent = nil
+    }
+
+    /// The directory of that path, made where it is missing. It stays open until another one is asked for.
+    private mutating func directory(_ path: [Name]) throws(ImageError) -> Int32 {
+        if path.isEmpty { return root }
+        if let parent, parent.path == path { return parent.descriptor }
+        forgetParent()
+        let found = try resolved(path)
+        let descriptor: Int32
+        switch consume found {
+        case .some(let open): descriptor = open.release()
+        case .none: descriptor = try makeParents(path)
+        }
+        parent = (path, descriptor)
+        return descriptor
+    }
+
+    /// Nil when it, or a directory above it, is not there.
+    private func resolved(_ path: [Name]) throws(ImageError) -> OwnedDescriptor? {
+        do throws(KernelError) {
+            return try Directory.resolve(scope.root, joined(scope.path + path), Directory.pathOnly | O_DIRECTORY)
+        } catch {
+            switch error.errno.rawValue {
+            case ENOENT: return nil
+            case ENOTDIR:
+                throw ImageError(400, "the archive has something below \(shown(path)), which is no directory")
+            case ELOOP:
+                throw ImageError(400, "the archive has something below \(shown(path)), whose links go in a circle")
+            default: throw ImageError(error)
+            }
+        }
+    }
+
+    private func makeParents(_ path: [Name]) throws(ImageError) -> Int32 {
+        var above = dup(root)
+        for count in 1...path.count {
+            let here = Array(path.prefix(count))
+            let name = path[count - 1]
+            let outer = OwnedDescriptor(taking: above)
+            if let found = try resolved(here) {
+                above = found.release()
+                continue
+            }
+            guard berth_file_mkdir(outer.number, name.terminated, 0o755) == 0 else {
+                let code = Errno.current
+                if code == .alreadyExists {
+                    throw ImageError(400, "the archive has something below \(shown(here)), a link that leads nowhere")
+                }
+                throw ImageError(KernelError("make directory \(shown(here))", code))
+            }
+            let made = try kernel { () throws(KernelError) in
+                try Directory.entry(outer.number, name, O_RDONLY | O_DIRECTORY)
+            }
+            try attempt("set the mode of \(shown(here))") { berth_file_chmod(made.number, 0o755) }
+            if case .layer(let below) = purpose {
+                try LowerDirectory.copyAttributes(of: here, in: below, to: made.number)
+            }
+            above = made.release()
+        }
+        return above
+    }
+
+    private func joined(_ path: [Name]) -> Name { Array(path.joined(separator: [UInt8(ascii: "/")])) }
+    private func shown(_ path: [Name]) -> String { joined(path).shown }
+}
