@@ -1,6 +1,7 @@
 # berth: builds, tests, measures and installs. Every target does its own set-up.
 #
-#   make                 build/cni/<type> and build/bin/{berth,berth-core,berth-cni,berth-iptables,berth-firewalld}
+#   make                 build/cni/<type>, build/bin/{berth,berth-core,berth-cni,berth-iptables,berth-firewalld},
+#                        build/images/busybox.tar (the image berth/busybox)
 #   make demo            two containers' network, made and taken down in a private host
 #   make test            the core's tests (FILTER=name for some of them)
 #   make test-cli        the berth program as a process
@@ -30,8 +31,9 @@ BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product b
 .NOTPARALLEL:
 .PHONY: all core berth demo test test-cli test-engines test-random soak bench bench-runtime fuzz lint install uninstall clean deps man
 .PHONY: all core berth demo test test-cli test-engines test-vm test-random soak bench fuzz lint install uninstall clean deps man
+.PHONY: all core berth image demo test test-cli test-engines test-random soak bench fuzz lint install uninstall clean deps man
 
-all: core berth
+all: core berth image
 
 deps:
 	@scripts/deps
@@ -50,6 +52,10 @@ core: deps
 berth: deps
 	swift build $(BERTH_FLAGS)
 	@scripts/stage berth .build-berth/release/berth
+
+# The image berth/busybox.
+image: deps
+	@scripts/image
 
 demo: all
 	@scripts/deps demo
