@@ -5,12 +5,32 @@ import TestSupport
 
 @testable import Networks
 
+extension PrivateHost {
+    /// A host with a store; its responders end with it.
+    static func withNetworks(_ body: @escaping @Sendable (PrivateHost, NetworkStore) throws -> Void) throws {
+        try PrivateHost.run { host in
+            let store = NetworkStore.ofTest()
+            defer {
+                do {
+                    for pid in try NamesTests.responders(store) { kill(pid, SIGKILL) }
+                } catch {
+                    host.expect(false, "the responders cannot be ended: \(error)")
+                }
+            }
+            try body(host, store)
+        }
+    }
+}
+
 extension NetworkStore {
     /// A store of the test's host; the plugins are those of BERTH_TEST_PLUGINS, else build/cni of this repository.
     static func ofTest(_ name: String = "berth") -> NetworkStore {
         var plugins = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/build/cni"
         if let named = getenv("BERTH_TEST_PLUGINS") { plugins = String(cString: named) }
-        return NetworkStore(root: "/run/scratch/\(name)/root", run: "/run/scratch/\(name)/run", pluginPath: [plugins])
+        var store = NetworkStore(
+            root: "/run/scratch/\(name)/root", run: "/run/scratch/\(name)/run", pluginPath: [plugins])
+        store.administrated = "/run/scratch/net.d"
+        return store
     }
 
     /// A new container on the network.

@@ -8,13 +8,14 @@ import Testing
 
 @Suite("Networks as Docker's API has them, made of CNI lists")
 struct NetworksTests {
-    @Test("bridge, host and none are there; the default takes the first /24 that no route of the host overlaps, and keeps it")
+    @Test(
+        "bridge, host and none are there; the default takes the first /24 that no route of the host overlaps, and keeps it"
+    )
     func predefined() throws {
-        try PrivateHost.run { host in
+        try PrivateHost.withNetworks { host, store in
             try host.must("ip link add up0 type veth peer name up1")
             try host.must("ip address add 172.16.1.7/22 dev up0")
             try host.must("ip link set up0 up")
-            let store = NetworkStore.ofTest()
             let names = try store.networks().compactMap { $0["Name"]?.string }
             host.expect(names, is: ["bridge", "host", "none"], "the networks")
             let bridge = try store.network("bridge")
@@ -39,13 +40,14 @@ struct NetworksTests {
 
     @Test("a subnet that host or network has is refused, and the sentence names whose it is")
     func overlap() throws {
-        try PrivateHost.run { host in
+        try PrivateHost.withNetworks { host, store in
             try host.must("ip link add up0 type veth peer name up1")
             try host.must("ip link set up0 up")
             try host.must("ip address add 10.7.0.2/16 dev up0")
-            let store = NetworkStore.ofTest()
             _ = try store.create(["Name": "first", "IPAM": ["Config": [["Subnet": "10.9.0.0/16"]]]])
-            for (subnet, holder) in [("10.7.3.0/24", "up0"), ("10.8.0.0/14", "\"first\""), ("10.9.1.0/24", "\"first\"")] {
+            for (subnet, holder) in [
+                ("10.7.3.0/24", "up0"), ("10.8.0.0/14", "\"first\""), ("10.9.1.0/24", "\"first\""),
+            ] {
                 let (status, words) = try store.refusal {
                     _ = try store.create(["Name": "next", "IPAM": ["Config": [["Subnet": .string(subnet)]]]])
                 }
@@ -53,7 +55,8 @@ struct NetworksTests {
                 host.expect(words.contains(holder), "\(words) names \(holder)")
             }
             host.expect(try store.refusal { _ = try store.create(["Name": "first"]) }.status, is: 409, "a name twice")
-            host.expect(try store.refusal { _ = try store.create(["Name": "host"]) }.status, is: 403, "a predefined name")
+            host.expect(
+                try store.refusal { _ = try store.create(["Name": "host"]) }.status, is: 403, "a predefined name")
         }
     }
 
@@ -75,8 +78,7 @@ struct NetworksTests {
             (#"{"Name":"x","Driver":"macvlan"}"#, "parent"), (#"{"Name":"x","Internal":"yes"}"#, "boolean"),
         ])
     func refused(_ body: String, _ reason: String) throws {
-        try PrivateHost.run { host in
-            let store = NetworkStore.ofTest()
+        try PrivateHost.withNetworks { host, store in
             let object = try JSON(parsing: Array(body.utf8)).object!
             let (status, words) = try store.refusal { _ = try store.create(object) }
             host.expect(status, is: 400, "the status of \(body)")
@@ -87,8 +89,7 @@ struct NetworksTests {
 
     @Test("range, reserved addresses, both families, labels and options: the list has them, and inspect tells them")
     func whole() throws {
-        try PrivateHost.run { host in
-            let store = NetworkStore.ofTest()
+        try PrivateHost.withNetworks { host, store in
             let made = try store.create([
                 "Name": "whole", "EnableIPv6": true, "Labels": ["a": "b"],
                 "Options": ["com.docker.network.bridge.name": "wbr0", "com.docker.network.driver.mtu": "1400"],
@@ -128,8 +129,7 @@ struct NetworksTests {
 
     @Test("a network with containers stays, and names them; without, its bridge and all its files go")
     func removal() throws {
-        try PrivateHost.run { host in
-            let store = NetworkStore.ofTest()
+        try PrivateHost.withNetworks { host, store in
             _ = try store.networks()
             let before = try Files.names(in: store.files.directory).sorted()
             _ = try store.create(["Name": "web", "Options": ["com.docker.network.bridge.name": "wbr0"]])
@@ -151,8 +151,7 @@ struct NetworksTests {
 
     @Test("an internal network reaches its neighbours and nothing else")
     func inside() throws {
-        try PrivateHost.run { host in
-            let store = NetworkStore.ofTest()
+        try PrivateHost.withNetworks { host, store in
             _ = try store.create(["Name": "closed", "Internal": true])
             let one = try store.join(host, "one", "closed")
             let two = try store.join(host, "two", "closed")
@@ -168,15 +167,13 @@ struct NetworksTests {
 
     @Test("a list of an administrator's is used by its name, with any plugin")
     func foreign() throws {
-        try PrivateHost.run { host in
+        try PrivateHost.withNetworks { host, store in
             try Files.makeDirectories("/run/scratch/net.d")
             let list = """
                 {"cniVersion":"1.0.0","name":"theirs","plugins":[{"type":"ptp","ipam":{"type":"host-local",
                 "dataDir":"/run/scratch/leases","ranges":[[{"subnet":"10.44.0.0/24"}]]}}]}
                 """
             try Files.replace("/run/scratch/net.d/10-theirs.conflist", with: Array(list.utf8))
-            var store = NetworkStore.ofTest()
-            store.administrated = "/run/scratch/net.d"
             let object = try store.network("theirs")
             host.expect(object["Driver"], is: "ptp", "the driver")
             host.expect(object["Id"], is: try store.network("theirs")["Id"], "the id, told twice")
@@ -187,14 +184,14 @@ struct NetworksTests {
             // What the administrator removes meanwhile is remembered.
             try Files.remove("/run/scratch/net.d/10-theirs.conflist")
             try store.leave(container)
-            host.expect(try Files.names(in: "/run/scratch/leases/theirs").filter { $0.hasPrefix("10.") }, is: [], "leases")
+            host.expect(
+                try Files.names(in: "/run/scratch/leases/theirs").filter { $0.hasPrefix("10.") }, is: [], "leases")
         }
     }
 
     @Test("sixteen at once on a network that nobody has used: each its own address, one responder")
     func together() throws {
-        try PrivateHost.run { host in
-            let store = NetworkStore.ofTest()
+        try PrivateHost.withNetworks { host, store in
             let addresses = try host.onThreads(16) { worker, index in
                 let container = try store.join(worker, "c\(index)", "bridge")
                 return "\(container.v4)"

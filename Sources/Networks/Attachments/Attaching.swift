@@ -87,11 +87,11 @@ extension NetworkStore {
             }
             var held = try files.held(network.name)
             if let other = held[wish.containerID] {
-                guard other.isAttaching else {
+                guard other.isAttaching || other.boot != Host.bootID else {
                     throw NetworkError(
                         403, "endpoint with name \(wish.containerName) already exists in network \(network.name)")
                 }
-                // An attachment that was killed on its way.
+                // An attachment that was killed on its way, or of before a restart of the machine.
                 do throws(ChainRefusal) {
                     try chain(wish).del(network)
                 } catch {
@@ -100,7 +100,7 @@ extension NetworkStore {
             }
             held[wish.containerID] = HeldAttachments.Entry(
                 containerID: wish.containerID, containerName: wish.containerName, endpointID: endpoint,
-                interface: wish.interface, aliases: wish.aliases)
+                interface: wish.interface, aliases: wish.aliases, boot: Host.bootID)
             try files.write(held, of: network.name)
         }
     }
@@ -151,10 +151,18 @@ extension NetworkStore {
                     error.code == CNIErrorCode.portConflict.rawValue
                     && chosen.contains { error.message.holds(ports[$0].words) }
                 guard lostRace, attempt < PortChoice.attempts else {
-                    throw error.error("failed to set up container networking on network \(network.name)")
+                    throw try named(error).error("failed to set up container networking on network \(network.name)")
                 }
             }
         }
+    }
+
+    /// Whose port it is, by name.
+    func named(_ refusal: ChainRefusal) throws(NetworkError) -> ChainRefusal {
+        guard refusal.code == CNIErrorCode.portConflict.rawValue else { return refusal }
+        var held: [HeldAttachments.Entry] = []
+        for network in try all() { held += try files.held(network.name).entries }
+        return refusal.naming(held)
     }
 
     private func clearAway(_ chain: ChainProgram, _ network: StoredNetwork, _ first: ChainRefusal) throws(NetworkError)

@@ -46,7 +46,22 @@ struct ChainRefusal: Error, Sendable {
         let parts = message.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1)
         let isFramed = message.hasPrefix("plugin type=") && parts.count == 2
         let core = isFramed ? String(Substring(parts[1].drop { $0 == 0x20 })) : message
+        // What to do about a port is the caller's business, not that of a list's author.
+        if code == CNIErrorCode.portConflict.rawValue { return core + ": choose another host port, or free that one" }
         return core + (details.map { " (\($0))" } ?? "")
+    }
+
+    /// The same, a container told by its name where the sentence has its id.
+    func naming(_ held: [HeldAttachments.Entry]) -> ChainRefusal {
+        guard let entry = held.first(where: { !$0.containerName.isEmpty && message.holds($0.containerID) }) else {
+            return self
+        }
+        var text = Array(message.utf8)
+        let id = Array(entry.containerID.utf8)
+        guard let start = text.indices.first(where: { text[$0...].starts(with: id) }) else { return self }
+        let name = "container \(entry.containerName) (\(entry.containerID.prefix(12)))"
+        text.replaceSubrange(start..<(start + id.count), with: Array(name.utf8))
+        return ChainRefusal(code: code, message: String(decoding: text, as: UTF8.self), details: details)
     }
 
     func error(_ what: String) -> NetworkError {

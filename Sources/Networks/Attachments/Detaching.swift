@@ -10,7 +10,7 @@ extension NetworkStore {
         if network.kind != .host, network.kind != .none {
             let chain = ChainProgram(
                 store: self, containerID: containerID,
-                interface: attached.interface.isEmpty ? "eth0" : attached.interface,
+                interface: attached.interface.isEmpty ? held?.interface ?? "eth0" : attached.interface,
                 namespace: namespace)
             if held?.isPublishing == true { try endPublishing(chain, network) }
             do throws(ChainRefusal) {

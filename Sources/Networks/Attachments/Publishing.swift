@@ -47,7 +47,7 @@ extension NetworkStore {
                     error.code == CNIErrorCode.portConflict.rawValue
                     && chosen.contains { error.message.holds(complete[$0].words) }
                 guard lostRace, attempt < PortChoice.attempts else {
-                    throw error.error("failed to publish ports on network \(network.name)")
+                    throw try named(error).error("failed to publish ports on network \(network.name)")
                 }
             }
         }

@@ -80,13 +80,10 @@ final class NameResponder {
         let flying = flights
         let connected = connections
         var polled = (datagrams + listeners).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        if connected.count >= NameResponder.connectionLimit {
-            for index in listeners.indices { polled[datagrams.count + index].events = 0 }
-        }
         polled += flying.map(\.polled)
         polled += connected.map(\.polled)
         // Every ten seconds a look whether the network is still there.
-        let first = (flying.map(\.deadline) + connected.map(\.deadline)).min() ?? .max
+        let first = (flying.map(\.deadline) + connected.filter { !$0.isWaiting }.map(\.deadline)).min() ?? .max
         let begin = now
         let patience = first > begin ? min((first - begin) / 1_000_000 + 1, 10_000) : 0
         guard poll(&polled, nfds_t(polled.count), Int32(patience)) >= 0 else { return }
@@ -135,6 +132,8 @@ final class NameResponder {
         guard let (number, from) = SocketAddress.accept(listeners[listener]) else { return }
         let socket = OwnedDescriptor(taking: number)
         guard isNeighbour(from.address) else { return }
+        // Who holds many open keeps nobody else out.
+        if connections.count >= NameResponder.connectionLimit { connections.removeFirst() }
         serial += 1
         connections.append(NameConnection(socket, serial: serial, now: time))
     }

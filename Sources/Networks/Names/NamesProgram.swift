@@ -81,6 +81,8 @@ public enum NamesProgram {
         var byte: UInt8 = 0
         let count = try check("wait for the responder") { Glibc.read(reader, &byte, 1) }
         close(reader)
+        // The one between has done its part: no orphan is left to be reaped.
+        waitpid(-1, nil, 0)
         guard count == 1 else {
             throw KernelError("start the responder", .badMessage, "it ended before it listened")
         }

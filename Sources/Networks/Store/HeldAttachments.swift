@@ -15,6 +15,8 @@ struct HeldAttachments: Sendable {
         var isAttaching = true
         /// A change of its ports is under way, or was killed (`publish`).
         var isPublishing = false
+        /// The boot in which it was attached: with the next one its namespace is gone.
+        var boot: String?
     }
 
     var entries: [Entry] = []
@@ -42,6 +44,7 @@ struct HeldAttachments: Sendable {
             found.aliases = texts("aliases")
             found.isAttaching = entry["attaching"]?.bool ?? false
             found.isPublishing = entry["publishing"]?.bool ?? false
+            found.boot = entry["boot"]?.string
             return found
         }
     }
@@ -59,6 +62,7 @@ struct HeldAttachments: Sendable {
                     ]
                     if entry.isAttaching { object["attaching"] = true }
                     if entry.isPublishing { object["publishing"] = true }
+                    object["boot"] = entry.boot.map { .string($0) }
                     return .object(object)
                 })
         ]
