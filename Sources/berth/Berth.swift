@@ -3,6 +3,7 @@ import Glibc
 #if Daemon
     import ArgumentParser
     import CNI
+    import Client
     import Inspect
 #endif
 
@@ -37,14 +38,32 @@ enum StandardError {
                 CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self,
                 RepairCommand.self, WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self,
                 StatusCommand.self, MetricsCommand.self, NetnsCommand.self,
+            ],
+            groupedSubcommands: [
+                CommandGroup(
+                    name: "Containers",
+                    subcommands: [
+                        RunCommand.self, CreateCommand.self, StartCommand.self, StopCommand.self, RestartCommand.self,
+                        KillCommand.self, PauseCommand.self, UnpauseCommand.self, WaitCommand.self, RemoveCommand.self,
+                        RenameCommand.self, UpdateCommand.self, AttachCommand.self, ExecCommand.self, PsCommand.self,
+                    ])
             ])
+        @OptionGroup var daemon: DaemonOptions
 
         /// Reads the arguments, runs what they ask for, ends the process.
         static func begin(_ arguments: [String]) -> Never {
+            let arguments = DaemonOptions.taken(from: arguments)
+            if arguments == ["help", "socket"] {
+                print(SocketTopic.text)
+                Glibc.exit(0)
+            }
             do {
-                var command = try BerthCommand.parseAsRoot(arguments)
+                var command = try CommandWords.command(arguments)
                 try command.run()
                 Glibc.exit(0)
+            } catch let error as ClientError {
+                StandardError.write(error.description)
+                Glibc.exit(error.exitCode)
             } catch let error as InspectError {
                 StandardError.write(error.description)
                 Glibc.exit(1)
@@ -59,7 +78,7 @@ enum StandardError {
                     Glibc.exit(0)
                 }
                 StandardError.write("\(BerthCommand.fullMessage(for: error))\n")
-                Glibc.exit(2)
+                Glibc.exit(arguments.first == "run" || arguments.first == "create" ? 125 : 2)
             }
         }
     }

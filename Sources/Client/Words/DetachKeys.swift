@@ -3,6 +3,10 @@ public struct DetachKeys: Sendable {
     private let sequence: [UInt8]
     private var matched = 0
 
+    /// ctrl-p ctrl-q.
+    public static let standard = DetachKeys(bytes: [16, 17])
+    private init(bytes: [UInt8]) { sequence = bytes }
+
     /// Keys between commas: a character, or `ctrl-` and one of a–z @ [ \ ] ^ _. Empty: none.
     public init(_ text: String) throws(ClientError) {
         var bytes: [UInt8] = []
