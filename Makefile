@@ -29,9 +29,7 @@ CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --disable-de
 BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth --scratch-path .build-berth
 
 .NOTPARALLEL:
-.PHONY: all core berth demo test test-cli test-engines test-random soak bench bench-runtime fuzz lint install uninstall clean deps man
-.PHONY: all core berth demo test test-cli test-engines test-vm test-random soak bench fuzz lint install uninstall clean deps man
-.PHONY: all core berth image demo test test-cli test-engines test-random soak bench fuzz lint install uninstall clean deps man
+.PHONY: all core berth image demo test test-cli test-engines test-vm test-random soak bench bench-runtime fuzz lint install uninstall clean deps man
 
 all: core berth image
 
