@@ -23,12 +23,13 @@ extension PrivateHost {
 }
 
 extension NetworkStore {
-    /// A store of the test's host; the plugins are those of BERTH_TEST_PLUGINS, else build/cni of this repository.
+    /// A store of the test's host; the plugins are those of BERTH_TEST_PLUGINS, else build/cni of this repository, and for
+    /// what berth has not Debian's containernetworking-plugins.
     static func ofTest(_ name: String = "berth") -> NetworkStore {
         var plugins = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/build/cni"
         if let named = getenv("BERTH_TEST_PLUGINS") { plugins = String(cString: named) }
         var store = NetworkStore(
-            root: "/run/scratch/\(name)/root", run: "/run/scratch/\(name)/run", pluginPath: [plugins])
+            root: "/run/scratch/\(name)/root", run: "/run/scratch/\(name)/run", pluginPath: [plugins, "/usr/lib/cni"])
         store.administrated = "/run/scratch/net.d"
         return store
     }

@@ -143,6 +143,8 @@ struct NetworksTests {
             host.expect(try host.run(["ip", "link", "show", "wbr0"]).exitCode, is: 0, "the bridge is there")
             host.expect(try store.prune(), is: ["web"], "pruned without one")
             host.expect(try host.run(["ip", "link", "show", "wbr0"]).exitCode, is: 1, "the bridge has gone")
+            let rules = try host.must("nft list table inet berth")
+            host.expect(!rules.contains("wbr0"), "rules without the bridge: \(rules)")
             let left = try Files.names(in: store.files.directory).sorted()
             host.expect(left.filter { !$0.hasPrefix(".") }, is: before.filter { !$0.hasPrefix(".") }, "files")
             host.expect(try Files.names(in: store.files.leases), is: [".berth"], "leases")
@@ -171,7 +173,8 @@ struct NetworksTests {
             try Files.makeDirectories("/run/scratch/net.d")
             let list = """
                 {"cniVersion":"1.0.0","name":"theirs","plugins":[{"type":"ptp","ipam":{"type":"host-local",
-                "dataDir":"/run/scratch/leases","ranges":[[{"subnet":"10.44.0.0/24"}]]}}]}
+                "dataDir":"/run/scratch/leases","ranges":[[{"subnet":"10.44.0.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]}},
+                {"type":"sbr"}]}
                 """
             try Files.replace("/run/scratch/net.d/10-theirs.conflist", with: Array(list.utf8))
             let object = try store.network("theirs")
@@ -179,6 +182,9 @@ struct NetworksTests {
             host.expect(object["Id"], is: try store.network("theirs")["Id"], "the id, told twice")
             let container = try store.join(host, "one", "theirs")
             host.expect("\(container.v4)", is: "10.44.0.2", "the address")
+            // sbr is the reference's: berth has no plugin of that name.
+            let rules = try host.inside("one") { try host.must("ip rule") }
+            host.expect(rules.contains("from 10.44.0.2 lookup"), rules)
             host.expect(
                 try store.refusal { _ = try store.create(["Name": "theirs"]) }.status, is: 409, "the name taken")
             // What the administrator removes meanwhile is remembered.

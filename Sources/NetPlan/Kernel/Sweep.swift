@@ -124,6 +124,18 @@ extension LinuxKernel {
         }
     }
 
+    /// Nothing is left of a bridge's policy, for a bridge that is gone for good: no DEL removes what containers share.
+    public mutating func forgetPolicy(of bridge: LinkName) throws(KernelError) {
+        let keys = Isolation(bridge: bridge, policy: .open).netfilter().absent
+        try whereNftables { (kernel) throws(KernelError) in
+            guard try kernel.hasTable(.inet) else { return }
+            let found = try kernel.withNetfilter { (socket) throws(KernelError) in
+                try socket.elements(keys, table: BerthTable.name)
+            }
+            try kernel.delete(found, heirs: [])
+        }
+    }
+
     private mutating func delete(_ elements: [NftElementFound], heirs: [NftElement]) throws(KernelError) {
         guard !elements.isEmpty else { return }
         var transaction = NftTransaction(table: BerthTable.name)

@@ -57,6 +57,7 @@ extension NetworkStore {
         try answering("remove bridge \(name)") { () throws(KernelError) in
             var kernel = try LinuxKernel(state: StateDirectory(Inherited.value("BERTH_STATE_DIR") ?? "/run/berth"))
             if let unused = try kernel.unusedBridge(name) { try kernel.remove(bridge: unused) }
+            if try kernel.link(name, .host) == nil { try kernel.forgetPolicy(of: name) }
         }
     }
 
