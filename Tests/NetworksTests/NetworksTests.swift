@@ -162,6 +162,19 @@ struct NetworksTests {
                 try host.must("ping -c 1 -W 2 \(two.v4)")
                 host.expect(try host.must("ip route").contains("default"), is: false, "a default route")
             }
+            // A route of the container's own making leads nowhere.
+            try PublishingTests.withClient(host)
+            try host.inside("client") { try host.must("ip route add default via 192.0.2.1") }
+            let gateway = try store.network("closed")["IPAM"]!["Config"]!.array![0]["Gateway"]!.string!
+            try host.inside("one") {
+                try host.must("ip route add default via \(gateway)")
+                host.expect(try host.run(["ping", "-c", "1", "-W", "1", "192.0.2.2"]).exitCode, is: 1, "the way out")
+                try host.must("ping -c 1 -W 2 192.0.2.1")
+            }
+            let refused = try store.refusal {
+                _ = try store.join(host, "three", "closed") { $0.ports = [PublishingTests.port(8080)] }
+            }
+            host.expect(refused.status == 400 && refused.words.contains("internal"), refused.words)
             let rules = try host.must("nft list table inet berth")
             host.expect(!rules.contains("masquerade") || !rules.contains("masq_"), rules)
         }

@@ -1,3 +1,4 @@
+import CNI
 import Glibc
 import JSON
 import NetCore
@@ -122,6 +123,51 @@ struct PublishingTests {
             try store.leave(two)
             let rules = try host.must("nft list table inet berth")
             host.expect(!rules.contains("9191") && !rules.contains("8080"), rules)
+            host.expect(try Files.names(in: "/run/berth/attachments"), is: [], "records")
+        }
+    }
+
+    @Test("from no ports to some of both families, and to none again; what an exchange left is cleared away")
+    func fromNone() throws {
+        try PrivateHost.withNetworks { host, store in
+            _ = try store.create(["Name": "dual", "EnableIPv6": true])
+            var one = try store.join(host, "one", "dual")
+            let set = { (ports: [PublishedPort]) throws in
+                one.attached = try store.publish(ports, one.id, namespace: one.namespace, on: one.attached)
+                return try host.must("nft list table inet berth")
+            }
+            for _ in 0..<2 {
+                let some = try set([PublishingTests.port(8080), PublishingTests.port(5353, 53, "udp")])
+                for address in one.addresses {
+                    host.expect(some.contains(": \(address) . 80") && some.contains("tcp . 8080"), some)
+                }
+                host.expect(some.contains("udp . 5353"), some)
+                let none = try set([])
+                host.expect(!none.contains("8080") && !none.contains("5353"), none)
+            }
+            _ = try set([PublishingTests.port(8080)])
+            // As if the exchange had been killed before its last step: the passing attachment is there.
+            try store.files.locked { () throws(NetworkError) in
+                var held = try store.files.held("dual")
+                held[one.id]?.isPublishing = true
+                try store.files.write(held, of: "dual")
+            }
+            let chain = ChainProgram(store: store, containerID: one.id, interface: "eth0", namespace: one.namespace)
+            let network = try store.find("dual")
+            let cache = ResultCache(store.files.cache)
+            let attachment = Attachment(network: "dual", containerID: one.id, interface: LinkName("eth0")!)
+            guard case .attachment(let cached) = cache.entry(attachment) else { throw HostRefused("nothing cached") }
+            try chain.call(
+                "portmap", "ADD",
+                [
+                    "cniVersion": "1.1.0", "name": .string(store.passing(network)), "type": "portmap", "snat": false,
+                    "prevResult": cached.result!,
+                    "runtimeConfig": ["portMappings": [["hostPort": 9999, "containerPort": 9, "protocol": "tcp"]]],
+                ])
+            host.expect(try host.must("nft list table inet berth").contains("9999"), "the passing attachment")
+            try store.leave(one)
+            let rules = try host.must("nft list table inet berth")
+            host.expect(!rules.contains("9999") && !rules.contains("8080"), rules)
             host.expect(try Files.names(in: "/run/berth/attachments"), is: [], "records")
         }
     }

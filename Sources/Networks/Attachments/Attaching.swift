@@ -63,6 +63,10 @@ extension NetworkStore {
                 throw NetworkError(400, "invalid MAC address: \(text)")
             }
         }
+        guard wish.ports.isEmpty || !network.isInternal else {
+            throw NetworkError(
+                400, "network \(network.name) is internal: nobody outside reaches it, leave out what publishes ports")
+        }
         guard wish.ports.isEmpty || publishes(network) else {
             throw NetworkError(
                 400,
@@ -143,7 +147,7 @@ extension NetworkStore {
             do throws(ChainRefusal) {
                 attached.ports = ports
                 try read(try chain.add(network), network, wish.interface, &attached)
-                return
+                return try closeInternal(network)
             } catch {
                 // It undoes itself, unless it was killed.
                 if error.code != CNIErrorCode.interfaceExists.rawValue { try clearAway(chain, network, error) }
@@ -154,6 +158,16 @@ extension NetworkStore {
                     throw try named(error).error("failed to set up container networking on network \(network.name)")
                 }
             }
+        }
+    }
+
+    /// What a container sends by the bridge's own hardware address is not forwarded either.
+    private func closeInternal(_ network: StoredNetwork) throws(ChainRefusal) {
+        guard network.isInternal, let bridge = network.bridge else { return }
+        do throws(KernelError) {
+            try Sysctl.write("net/ipv4/conf/\(bridge)/forwarding", "0")
+        } catch {
+            throw ChainRefusal(code: 999, message: "\(error)", details: nil)
         }
     }
 

@@ -61,7 +61,7 @@ extension NetworkStore {
     }
 
     /// The passing attachment's network: no network of anybody's has a name of that kind and length.
-    private func passing(_ network: StoredNetwork) -> String { "berth.publish.\(network.id.prefix(32))" }
+    func passing(_ network: StoredNetwork) -> String { "berth.publish.\(network.id.prefix(32))" }
 
     private func exchange(
         _ chain: ChainProgram, _ configuration: JSONObject, _ network: StoredNetwork

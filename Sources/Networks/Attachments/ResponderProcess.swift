@@ -36,9 +36,10 @@ extension NetworkStore {
             try Files.makeDirectories("\(run)/networks", mode: 0o700)
         }
         let listen = network.nameservers.flatMap { ["--listen", "\($0)"] }
-        let child = ChildProcess(
+        var child = ChildProcess(
             path: program, arguments: ["--names", files.names(network.name)] + listen + ["--pid-file", pidFile],
             environment: Inherited.variables, input: [], seconds: 10)
+        child.isInterruptible = false
         let outcome = try answering("answer names on network \(network.name)") { () throws(KernelError) in
             try child.run()
         }

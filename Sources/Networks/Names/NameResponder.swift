@@ -35,8 +35,14 @@ final class NameResponder {
             try check("bind to \(address) before it is there") {
                 setsockopt(number, Int32(IPPROTO_IP), IP_FREEBIND, &on, 4)
             }
-            try check("answer names at \(address), port \(port)/\(type == SOCK_DGRAM ? "udp" : "tcp")") {
-                SocketAddress(address, port).use { bind(number, $0, $1) }
+            let operation = "answer names at \(address), port \(port)/\(type == SOCK_DGRAM ? "udp" : "tcp")"
+            do throws(KernelError) {
+                try check(operation) { SocketAddress(address, port).use { bind(number, $0, $1) } }
+            } catch  where error.errno == Errno(EADDRINUSE) {
+                throw KernelError(
+                    operation, error.errno,
+                    "a program of the host answers at every address: let it listen at its own alone (dnsmasq: bind-interfaces)"
+                )
             }
             return socket
         }

@@ -102,7 +102,7 @@ extension NetworkStore {
         let list = NetworkList(
             request: request, options: options, pools: pools, bridge: bridge, id: id, created: created,
             leases: files.leases)
-        try files.write(files.list(request.name), list.json, durable: true, mode: 0o644)
+        try files.write(files.list(request.name), list.json, isList: true)
     }
 
     /// The default network; made, with the first subnet that is free, when it is first asked for. Throws 403 where none is.

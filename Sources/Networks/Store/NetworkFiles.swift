@@ -49,11 +49,12 @@ struct NetworkFiles: Sendable {
         }
     }
 
-    /// Under the lock: one writer at a time has the temporary name.
-    func write(_ path: String, _ object: JSONObject, durable: Bool = false, mode: UInt32 = 0o600) throws(NetworkError) {
+    /// Under the lock: one writer at a time has the temporary name. A list is for people, and outlives a power cut.
+    func write(_ path: String, _ object: JSONObject, isList: Bool = false) throws(NetworkError) {
+        let text = isList ? JSON.object(object).prettyText : JSON.object(object).text
         try answering("write \(path)") { () throws(KernelError) in
             try Files.replace(
-                path, with: Array((JSON.object(object).prettyText + "\n").utf8), mode: mode, durable: durable,
+                path, with: Array((text + "\n").utf8), mode: isList ? 0o644 : 0o600, durable: isList,
                 temporary: "\(path).new")
         }
     }
