@@ -63,7 +63,7 @@ extension NetworkStore {
     }
 }
 
-struct Container {
+struct Container: Sendable {
     let name: String
     let namespace: String
     var attached: AttachedNetwork

@@ -208,15 +208,21 @@ struct NetworksTests {
         }
     }
 
-    @Test("sixteen at once on a network that nobody has used: each its own address, one responder")
+    @Test("sixteen at once on a network that nobody has used: each its own address and name, and one responder")
     func together() throws {
         try PrivateHost.withNetworks { host, store in
-            let addresses = try host.onThreads(16) { worker, index in
-                let container = try store.join(worker, "c\(index)", "bridge")
-                return "\(container.v4)"
+            _ = try store.create(["Name": "web", "IPAM": ["Config": [["Subnet": "10.6.0.0/24"]]]])
+            let joined = try host.onThreads(16) { worker, index in try store.join(worker, "c\(index)", "web") }
+            host.expect(Set(joined.map(\.v4)).count, is: 16, "addresses")
+            host.expect(try store.network("web")["Containers"]?.object?.count, is: 16, "containers in inspect")
+            host.expect(try NamesTests.responders(store).count, is: 1, "responders")
+            for container in joined {
+                let found = try Lookup.ask(host, from: "c0", "10.6.0.1", container.name)?.addresses
+                host.expect(found, is: ["\(container.v4)"], container.name)
             }
-            host.expect(Set(addresses).count, is: 16, "addresses")
-            host.expect(try store.network("bridge")["Containers"]?.object?.count, is: 16, "containers in inspect")
+            _ = try host.onThreads(16) { _, index in try store.leave(joined[index]) }
+            host.expect(try NamesTests.responders(store), is: [], "responders afterwards")
+            try store.remove("web")
         }
     }
 }
