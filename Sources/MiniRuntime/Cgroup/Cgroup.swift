@@ -44,7 +44,7 @@ public struct Cgroup: Sendable {
         for hierarchy in hierarchies { try hierarchy.respectDelegation(path) }
         var made = MadeGroups()
         do throws(KernelError) {
-            for hierarchy in hierarchies {
+            for hierarchy in hierarchies where isWorthJoining(hierarchy, wanted) {
                 do throws(KernelError) {
                     try hierarchy.make(path, wanted, &made)
                 } catch {
@@ -62,32 +62,16 @@ public struct Cgroup: Sendable {
         }
     }
 
-    /// The process is in the group, in every hierarchy. Throws ESRCH for one that has ended.
-    public func add(_ pid: pid_t) throws(KernelError) {
-        for hierarchy in present {
-            do throws(KernelError) {
-                try hierarchy.write(path, "cgroup.procs", "\(pid)")
-            } catch {
-                let advice: String? =
-                    switch error.errno {
-                    case Errno(ENOSPC): "its cpuset has no processors or no memory nodes: give it cpu.cpus and cpu.mems"
-                    case .busy, .notSupported:
-                        "in control groups v2 a group has either processes or groups that limits pass to"
-                    case .noSuchProcess: "the process has ended"
-                    default: nil
-                    }
-                throw KernelError("put process \(pid) into the control group \(path)", error.errno, advice)
-            }
-        }
-    }
-
     /// The group has these limits from now on; what is not named stays. On failure all is as before.
     public func apply(_ resources: JSONObject) throws(KernelError) {
         let wanted = try CgroupResources(resources)
         try require(wanted)
-        guard !present.isEmpty || wanted.needed.isEmpty else {
+        for (controller, key) in wanted.needed where !present.contains(where: { $0.serves(controller) }) {
             throw KernelError(
-                "limit the control group \(path)", .noSuchFile, "it does not exist: has the container ended?")
+                "set linux.resources.\(key) of the control group \(path)", .noSuchFile,
+                present.isEmpty
+                    ? "it does not exist: has the container ended?"
+                    : "it is not in the hierarchy of \(controller): ask for it when the container is made")
         }
         try write(wanted, isUpdate: true)
     }
@@ -105,6 +89,13 @@ public struct Cgroup: Sendable {
         // The root has no limits; where no other group shows them, a kernel with swap counts it.
         let shown = ([path, hierarchy.own] + Cgroup.ancestors(of: path)).first { hierarchy.has($0, file: "memory.max") }
         return shown.map { hierarchy.has($0, file: "memory.swap.max") } ?? Files.exists("/proc/swaps")
+    }
+
+    /// Beside v1 with a freezer, v2 is only for a controller that is there alone: to move a process into a v2 group takes the
+    /// kernel milliseconds (`add`).
+    private func isWorthJoining(_ hierarchy: CgroupHierarchy, _ wanted: CgroupResources) -> Bool {
+        hierarchy.version == .v1 || !hierarchies.contains { $0.version == .v1 && $0.controllers.contains("freezer") }
+            || wanted.needed.contains { hierarchy.controllers.contains($0.controller) }
     }
 
     /// The hierarchies in which the group exists.

@@ -67,7 +67,7 @@ public struct CgroupHierarchy: Sendable {
     /// is left out.
     static func all() throws(KernelError) -> [CgroupHierarchy] {
         let mounts = CgroupMount.list(String(decoding: try Files.read("/proc/thread-self/mountinfo"), as: UTF8.self))
-        let members = CgroupMembership.list(String(decoding: try Files.read("/proc/thread-self/cgroup"), as: UTF8.self))
+        let members = try memberships()
         return members.compactMap { member in
             if let mount = member.mount(among: mounts, isReachable: isReachable) {
                 return CgroupHierarchy(member, at: mount.point, root: mount.root, held: nil)
@@ -75,6 +75,11 @@ public struct CgroupHierarchy: Sendable {
             guard let held = DetachedMount(member) else { return nil }
             return CgroupHierarchy(member, at: held.path, root: "/", held: held)
         }
+    }
+
+    /// The caller's groups.
+    static func memberships() throws(KernelError) -> [CgroupMembership] {
+        CgroupMembership.list(String(decoding: try Files.read("/proc/thread-self/cgroup"), as: UTF8.self))
     }
 
     private init(_ member: CgroupMembership, at point: String, root: String, held: DetachedMount?) {
