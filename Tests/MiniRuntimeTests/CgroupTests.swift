@@ -217,6 +217,7 @@ struct CgroupTests {
             (#"{"network":{"classID":1}}"#, "network.classID"), (#"{"rdma":{"mlx5_0":{"hcaHandles":1}}}"#, "rdma"),
             (#"{"memory":{"limit":"1g"}}"#, "memory.limit"), (#"{"memory":{"limit":10,"swap":5}}"#, "memory.swap"),
             (#"{"cpu":{"cpus":"0-"}}"#, "cpu.cpus"), (#"{"cpu":{"quota":5}}"#, "cpu.quota"),
+            (#"{"cpu":{"cpus":"0-99999999"}}"#, "cpu.cpus"), (#"{"cpu":{"quota":9223372036854775807}}"#, "cpu.quota"),
             (#"{"pids":{"limit":4194305}}"#, "pids.limit"), (#"{"unified":{"../x":"1"}}"#, "unified.../x"),
             (#"{"unified":{"cgroup.procs":"1"}}"#, "unified.cgroup.procs"),
             (#"{"devices":[{"allow":true,"access":"x"}]}"#, "devices[0].access"),

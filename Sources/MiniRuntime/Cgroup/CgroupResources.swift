@@ -103,7 +103,7 @@ struct CgroupResources: Sendable {
 
     private mutating func readCPU(_ object: ResourceObject) throws(KernelError) {
         if let value = try object.integer("shares", 0...Int64.max), value > 0 { shares = min(max(value, 2), 262_144) }
-        if let value = try object.integer("quota", -1...Int64.max), value != 0 {
+        if let value = try object.integer("quota", -1...(1 << 44)), value != 0 {
             guard value < 0 || value >= 1000 else {
                 throw object.refused("quota", "\(value) µs: the kernel takes 1000 and more, or -1 for none")
             }
@@ -123,7 +123,7 @@ struct CgroupResources: Sendable {
 
     private func list(_ object: ResourceObject, _ key: String) throws(KernelError) -> String? {
         guard let text = try object.text(key), !text.isEmpty else { return nil }
-        guard CPUSet(text) != nil else {
+        guard let set = CPUSet(text), !set.members.isEmpty else {
             throw object.refused(key, "\"\(text)\" is no list of numbers like 0-3,5")
         }
         return text

@@ -91,7 +91,8 @@ extension Cgroup {
         case (.memoryAndSwap, .v1): return v1("memory.memsw.limit_in_bytes")
         case (.memoryAndSwap, .v2):
             guard let memory = number("memory.max"), let swap = number("memory.swap.max") else { return nil }
-            return memory + swap
+            let sum = memory.addingReportingOverflow(swap)
+            return sum.overflow ? nil : sum.partialValue
         case (.cpu, .v1):
             guard let quota = number("cpu.cfs_quota_us"), quota > 0, let period = number("cpu.cfs_period_us"),
                 period > 0

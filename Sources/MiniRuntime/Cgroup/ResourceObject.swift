@@ -94,11 +94,12 @@ struct CPUSet: Hashable {
 
     /// Nil for a text that is no such list, or has numbers that no machine has.
     init?(_ text: String) {
+        guard text.utf8.count <= 1024 else { return nil }
         var members: Set<Int> = []
         for part in text.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "\n" }) {
             let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
             guard ends.count <= 2, let first = ends[0], let last = ends[ends.count - 1], first >= 0, first <= last,
-                last < 65536
+                last < 8192
             else { return nil }
             members.formUnion(first...last)
         }
