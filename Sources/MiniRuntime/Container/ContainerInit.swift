@@ -5,8 +5,8 @@ import NetCore
 
 /// Where init waits until it may become the user's program.
 enum StartGate {
-    /// The directory of the process's descriptors, and the open (O_PATH) pipe with a name.
-    case pipe(descriptors: Int32, pipe: Int32)
+    /// A pipe with a name, open by O_PATH.
+    case pipe(Int32)
     /// The talk with its maker.
     case channel
 }
@@ -27,9 +27,13 @@ struct ContainerInit: ~Copyable {
     /// Never returns.
     func run() -> Never {
         do throws(OCIError) {
+            // The host's /proc is out of sight later.
+            let descriptors = try kernel { () throws(KernelError) in
+                try OwnedDescriptor(open: "/proc/self/fd", O_RDONLY | O_DIRECTORY)
+            }
             let program = try becomeContainer()
             channel.say(.ready)
-            let end = try waitForStart()
+            let end = try waitForStart(descriptors.number)
             try spec.hooks.run(.startContainer, state)
             tell(launch.execute(program.path, program.environment), end)
         } catch {
@@ -155,8 +159,8 @@ struct ContainerInit: ~Copyable {
     }
 
     /// The descriptor that an error is told on, once somebody has said start.
-    private func waitForStart() throws(OCIError) -> Int32 {
-        guard case .pipe(let descriptors, let pipe) = gate else {
+    private func waitForStart(_ descriptors: Int32) throws(OCIError) -> Int32 {
+        guard case .pipe(let pipe) = gate else {
             guard try channel.hear() == .proceed else { _exit(1) }
             return -1
         }

@@ -115,10 +115,7 @@ struct ContainerCreation {
         sources.close()
         close(ends[1])
         if console >= 0 { close(console) }
-        if case .pipe(let descriptors, let pipe) = gate {
-            close(descriptors)
-            close(pipe)
-        }
+        if case .pipe(let pipe) = gate { close(pipe) }
         let channel = InitChannel(taking: ends[0])
         let record = record(process.pid, created)
         do throws(OCIError) {
@@ -237,9 +234,7 @@ struct ContainerCreation {
             defer { umask(before) }
             // A user of the container's choice writes to it, who reaches it by a descriptor alone.
             try check("make \(path)") { mkfifo(path, 0o622) }
-            let descriptors = try OwnedDescriptor(open: "/proc/self/fd", O_RDONLY | O_DIRECTORY)
-            let pipe = try OwnedDescriptor(open: path, Int32(berth_o_path()))
-            return .pipe(descriptors: descriptors.release(), pipe: pipe.release())
+            return .pipe(try OwnedDescriptor(open: path, Int32(berth_o_path())).release())
         }
     }
 
