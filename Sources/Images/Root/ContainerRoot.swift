@@ -70,7 +70,8 @@ public struct ContainerRoot: Sendable {
     public func changes(over layers: [String]) throws(ImageError) -> [(kind: Int, path: String)] {
         guard Files.exists(upper) else { return [] }
         var changes = RootChanges(try layers.reversed().map { path throws(ImageError) in try Lower(path) })
-        try changes.read(try Directory.open(upper).number, at: [], hidden: false)
+        let root = try Directory.open(upper)
+        try changes.read(root.number, at: [], hidden: false)
         return changes.found
     }
 
@@ -90,7 +91,8 @@ public struct ContainerRoot: Sendable {
     }
 
     private func takeAttributes(of layer: String) throws(ImageError) {
-        guard let facts = try Directory.facts(try Directory.open(layer, Directory.pathOnly).number, []) else { return }
+        let lower = try Directory.open(layer, Directory.pathOnly)
+        guard let facts = try Directory.facts(lower.number, []) else { return }
         let own = try Directory.open(upper)
         // Once: what the container has changed since stays.
         if try !Directory.names(own.number).isEmpty { return }

@@ -23,7 +23,9 @@ enum Whiteout {
             throw refused(KernelError("mark \(hidden.shown) as deleted", code), directory)
         }
         let own = berth_file_open(directory, hidden.terminated, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
-        if own >= 0 { try hideBelow(OwnedDescriptor(taking: own).number) }
+        guard own >= 0 else { return }
+        let made = OwnedDescriptor(taking: own)
+        try hideBelow(made.number)
     }
 
     /// Nothing of the layers below shows through the directory.
