@@ -30,6 +30,9 @@ struct CgroupTests {
             #expect(try group.pids() == [])
             let process = try CgroupProcess("echo in; read x", in: group)
             #expect(process.hears(upTo: "in").holds("in"))
+            var refusal: KernelError?
+            do throws(KernelError) { try group.make(nil) } catch { refusal = error }
+            #expect(refusal?.errno == .alreadyExists)
             #expect(try group.pids() == [process.pid])
             let statistics = try group.statistics()
             #expect(statistics.memory?.limit == UInt64(64 * Self.mebibyte))

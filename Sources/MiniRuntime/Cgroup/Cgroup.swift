@@ -37,11 +37,16 @@ public struct Cgroup: Sendable {
     }
 
     /// The group exists in every hierarchy with these limits (OCI `linux.resources`), before any process is in it; on failure
-    /// what was made is gone. Throws EINVAL or EOPNOTSUPP, and has made nothing, for a request that this host cannot meet.
+    /// what was made is gone. Throws EEXIST for one with processes, EINVAL or EOPNOTSUPP, and has made nothing, for a request that this host cannot meet.
     public func make(_ resources: JSONObject?) throws(KernelError) {
         let wanted = try CgroupResources(resources ?? JSONObject())
         try require(wanted)
         for hierarchy in hierarchies { try hierarchy.respectDelegation(path) }
+        if let process = try pids().first {
+            throw KernelError(
+                "make the control group \(path)", .alreadyExists,
+                "process \(process) is in it: another container uses it; take another cgroupsPath, or end that one")
+        }
         var made = MadeGroups()
         do throws(KernelError) {
             for hierarchy in hierarchies where isWorthJoining(hierarchy, wanted) {
@@ -56,6 +61,8 @@ public struct Cgroup: Sendable {
                 }
             }
             try write(wanted, isUpdate: false)
+            // One that was left over, empty, may be frozen.
+            if isFrozen { try thaw() }
         } catch {
             made.undo()
             throw error
@@ -95,7 +102,7 @@ public struct Cgroup: Sendable {
     /// kernel milliseconds (`add`).
     private func isWorthJoining(_ hierarchy: CgroupHierarchy, _ wanted: CgroupResources) -> Bool {
         hierarchy.version == .v1 || !hierarchies.contains { $0.version == .v1 && $0.controllers.contains("freezer") }
-            || wanted.needed.contains { hierarchy.controllers.contains($0.controller) }
+            || wanted.needed.contains { self.hierarchy(of: $0.controller)?.version == .v2 }
     }
 
     /// The hierarchies in which the group exists.
@@ -130,7 +137,9 @@ public struct Cgroup: Sendable {
         }
         try writes.commit(undoing: isUpdate)
         // Last: it cannot fail for a value.
-        if !wanted.devices.isEmpty, let hierarchy = hierarchy(of: "devices"), hierarchy.version == .v2 {
+        if !wanted.devices.isEmpty, let hierarchy = hierarchy(of: "devices"), hierarchy.version == .v2,
+            hierarchy.has(path)
+        {
             try DeviceProgram(wanted.deviceRules).install(in: hierarchy.directory(path))
         }
     }
