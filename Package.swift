@@ -143,7 +143,7 @@ let package = Package(
         .testTarget(name: "BridgePluginTests", dependencies: ["BridgePlugin", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "NATPluginTests", dependencies: ["NATPlugin", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "MiniRuntimeTests", dependencies: ["MiniRuntime", "TestSupport"], swiftSettings: tests),
-        .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport"], swiftSettings: tests),
+        .testTarget(name: "ImagesTests", dependencies: ["Images", "CFiles", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "NetworksTests", dependencies: ["Networks", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "ContainersTests", dependencies: ["Containers", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "ClientTests", dependencies: ["Client", "JSON"], swiftSettings: tests),

@@ -83,8 +83,8 @@ static char *escaped(char *end, const char *path, int isList) {
     return end;
 }
 
-static int by_options(const char *const *layers, int count, const char *upper, const char *work, const char *target,
-                      const char **stage) {
+int berth_overlay_mount_by_options(const char *const *layers, int count, const char *upper, const char *work,
+                                   const char *target, const char **stage) {
     size_t size = 256 + 2 * (strlen(upper) + strlen(work));
     for (int i = 0; i < count; i++) size += 2 * strlen(layers[i]) + 64;
     char *options = malloc(size);
@@ -124,5 +124,5 @@ end:;
 int berth_overlay_mount(const char *const *layers, int count, const char *upper, const char *work, const char *target,
                         const char **stage) {
     int outcome = by_configuration(layers, count, upper, work, target, stage);
-    return outcome == 1 ? by_options(layers, count, upper, work, target, stage) : outcome;
+    return outcome == 1 ? berth_overlay_mount_by_options(layers, count, upper, work, target, stage) : outcome;
 }

@@ -105,12 +105,13 @@ import Testing
                 "import ctypes, sys\nc = ctypes.CDLL(None)\nfor i in range(40000000):\n    c.renameat2(-100, b'\(root)/x', -100, b'\(root)/z', 2)",
             ])
             var done = 0
-            for _ in 0..<400 {
+            var refusals = 0
+            for _ in 0..<1000 {
                 let refused = try archives.refusal {
                     let file = try archives.opened("w.tar")
                     try RootArchive.write("/", in: root, from: file.number, noOverwriteDirNonDir: false)
                 }
-                if refused == nil { done += 1 }
+                if refused == nil { done += 1 } else { refusals += 1 }
                 _ = try archives.refusal {
                     let out = try archives.created("r.tar")
                     try RootArchive.read("/x/secret", in: root, to: out.number)
@@ -119,6 +120,7 @@ import Testing
             }
             flipper.kill()
             host.expect(done > 0, "no copy has come to its end")
+            host.expect(refusals > 0, "no copy has met the link")
             host.expect(try HostileTests.state(of: host), is: outside, "outside")
         }
     }

@@ -40,7 +40,10 @@ ssize_t berth_file_attributes(int directory, const uint8_t *name, uint8_t *room,
 int berth_file_system_is_overlay(int descriptor);
 int berth_file_sync_system(int descriptor);
 
-// An overlay without an upper length of its options; layers from the highest to the lowest.
-// 0, or -1 with errno; *stage says which call failed.
+// An overlay of layers from the highest to the lowest; no list is too long for it. 0, or -1 with errno; *stage says which
+// call failed.
 int berth_overlay_mount(const char *const *layers, int count, const char *upper, const char *work, const char *target,
                         const char **stage);
+// As above on kernels before 6.7, whose options are one page of text.
+int berth_overlay_mount_by_options(const char *const *layers, int count, const char *upper, const char *work,
+                                   const char *target, const char **stage);

@@ -78,6 +78,7 @@ extension ImageStore {
         }
     }
 
+    @discardableResult
     func locked<R>(_ mode: FileLock.Mode, _ body: () throws(ImageError) -> R) throws(ImageError) -> R {
         if !Files.exists(directory) { try prepare() }
         let lock = try kernel { () throws(KernelError) in try FileLock("\(directory)/lock", mode) }

@@ -6,7 +6,7 @@ extension ImageStore {
     /// An archive of `docker save` or of an OCI layout, plain or gzip, read from a descriptor; gives the names or ids of what came.
     /// `progress` is told the bytes read. Nothing half unpacked stays.
     public func load(from descriptor: Int32, progress: (Int64) -> Void = { _ in }) throws(ImageError) -> [String] {
-        let staging = try Staging(self)
+        let staging = try Staging.begun(self)
         let limits = ArchiveLimits()
         let archive = try StagedArchive(
             ByteSource(descriptor, "the image's archive"), staging, limits: limits, progress: progress)

@@ -25,7 +25,7 @@ extension ImageStore {
         var changed = ImageChanges(config)
         for line in changes { try changed.apply(line) }
         let record = try locked(.shared) { () throws(ImageError) in try ImageRecord(self, image.id) }
-        let staging = try Staging(self)
+        let staging = try Staging.begun(self)
         let path = staging.place("commit")
         let file = try kernel { () throws(KernelError) in
             try OwnedDescriptor(open: path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
@@ -48,7 +48,7 @@ extension ImageStore {
     ) throws(ImageError) -> Image {
         let name: ImageName? = if let reference { try ImageName(reference) } else { nil }
         if name?.digest != nil { throw ImageError(400, "an image cannot be named by a digest before it is there") }
-        let staging = try Staging(self)
+        let staging = try Staging.begun(self)
         let layer = try StagedFile(from: descriptor, staging)
         let place = staging.place("layer")
         let below = layers.reversed().map { "\(self.layer($0.chain))/files" }

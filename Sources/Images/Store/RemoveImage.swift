@@ -7,7 +7,7 @@ extension ImageStore {
     /// images that containers stand on; such an image stays. Gives what Docker's DELETE answers: (`Untagged`|`Deleted`, what).
     /// Throws 404; 409 when a container uses it, or when it has several names, is named by its id and not forced.
     public func remove(_ reference: String, force: Bool, used: [String]) throws(ImageError) -> [(String, String)] {
-        let staging = try Staging(self)
+        let staging = try Staging.begun(self)
         return try locked(.exclusive) { () throws(ImageError) in
             var names = try StoreNames(self)
             let id = try id(reference, names)

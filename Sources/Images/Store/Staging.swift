@@ -37,6 +37,15 @@ final class Staging {
         do throws(ImageError) { try Removal.remove(path: path) } catch { return }
     }
 
+    /// One for this store. What a killed maker had moved to its place before it could say whose it is goes, too.
+    static func begun(_ store: ImageStore) throws(ImageError) -> Staging {
+        let staging = try Staging(store)
+        if staging.hasSwept {
+            try store.locked(.exclusive) { () throws(ImageError) in try store.collect(into: staging) }
+        }
+        return staging
+    }
+
     /// A path in it that is not taken.
     func place(_ kind: String) -> String {
         count += 1

@@ -46,7 +46,7 @@ struct Unpacking {
             }
         }
         try reader.finish()
-        for (path, seconds, nanoseconds) in times.reversed() {
+        for (path, seconds, nanoseconds) in times {
             guard let place = try resolved(path) else { continue }
             try attempt("set the time of \(shown(path))") {
                 berth_file_touch(place.number, [0], seconds, nanoseconds)
@@ -304,7 +304,7 @@ extension Unpacking {
         }
     }
 
-    private func makeParents(_ path: [Name]) throws(ImageError) -> Int32 {
+    private mutating func makeParents(_ path: [Name]) throws(ImageError) -> Int32 {
         var above = dup(root)
         for count in 1...path.count {
             let here = Array(path.prefix(count))
@@ -325,8 +325,10 @@ extension Unpacking {
                 try Directory.entry(outer.number, name, O_RDONLY | O_DIRECTORY)
             }
             try attempt("set the mode of \(shown(here))") { berth_file_chmod(made.number, 0o755) }
-            if case .layer(let below) = purpose {
-                try LowerDirectory.copyAttributes(of: here, in: below, to: made.number)
+            if case .layer(let below) = purpose,
+                let time = try LowerDirectory.copyAttributes(of: here, in: below, to: made.number)
+            {
+                times.append((here, time.seconds, time.nanoseconds))
             }
             above = made.release()
         }

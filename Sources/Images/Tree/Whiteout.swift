@@ -46,23 +46,24 @@ enum Whiteout {
     }
 }
 
-/// A directory of the layers below, whose mode and owner one that the archive does not tell about gets.
+/// A directory of the layers below, whose mode, owner and time one that the archive does not tell about gets.
 enum LowerDirectory {
-    static func copyAttributes(of path: [Name], in layers: [String], to directory: Int32) throws(ImageError) {
+    /// Its time, which is to be set when nothing more is made in it; nil when no layer has the directory.
+    static func copyAttributes(
+        of path: [Name], in layers: [String], to directory: Int32
+    ) throws(ImageError) -> (seconds: Int64, nanoseconds: UInt32)? {
         let joined = Array(path.joined(separator: [UInt8(ascii: "/")]))
         for layer in layers {
-            let root = try Directory.open(layer, Directory.pathOnly)
-            let number = berth_file_open_below(
-                root.number, joined.terminated, Directory.pathOnly | O_NOFOLLOW, 0, Int32(BERTH_NO_LINKS))
-            guard number >= 0 else { continue }
-            let found = OwnedDescriptor(taking: number)
-            guard let facts = try Directory.facts(found.number, []) else { continue }
-            guard facts.isDirectory else { return }
+            guard let found = try Lower(layer).entry(joined, Directory.pathOnly),
+                let facts = try Directory.facts(found.number, [])
+            else { continue }
+            guard facts.isDirectory else { return nil }
             try attempt("set the owner of \(joined.shown)") {
                 berth_file_chown(directory, [0], facts.found.user, facts.found.group)
             }
             try attempt("set the mode of \(joined.shown)") { berth_file_chmod(directory, facts.found.mode & 0o7777) }
-            return
+            return (facts.found.seconds, facts.found.nanoseconds)
         }
+        return nil
     }
 }
