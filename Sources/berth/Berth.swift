@@ -45,8 +45,17 @@ enum StandardError {
                     subcommands: [
                         RunCommand.self, CreateCommand.self, StartCommand.self, StopCommand.self, RestartCommand.self,
                         KillCommand.self, PauseCommand.self, UnpauseCommand.self, WaitCommand.self, RemoveCommand.self,
-                        RenameCommand.self, UpdateCommand.self, AttachCommand.self, ExecCommand.self, PsCommand.self,
-                    ])
+                        RenameCommand.self, UpdateCommand.self, AttachCommand.self, ExecCommand.self, CopyCommand.self,
+                        PsCommand.self, LogsCommand.self, TopCommand.self, StatsCommand.self, EventsCommand.self,
+                        InspectCommand.self, PortCommand.self, DiffCommand.self, PublishCommand.self,
+                    ]),
+                CommandGroup(
+                    name: "Images, networks, volumes",
+                    subcommands: [
+                        ImagesCommand.self, LoadCommand.self, SaveCommand.self, ImportCommand.self,
+                        RemoveImageCommand.self, TagCommand.self, NetworkCommand.self, VolumeCommand.self,
+                        InfoCommand.self, VersionCommand.self,
+                    ]),
             ])
         @OptionGroup var daemon: DaemonOptions
 

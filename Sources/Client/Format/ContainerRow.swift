@@ -28,7 +28,6 @@ public enum ContainerRow {
             ("Mounts", mounts.map { isCut ? $0.shortened(to: 15) : $0 }.joined(separator: ",")),
             ("LocalVolumes", String((container["Mounts"]?.array ?? []).filter { $0["Type"]?.string == "volume" }.count)),
             ("Size", size(container)),
-            ("ContainerID", shownID),
         ])
     }
 

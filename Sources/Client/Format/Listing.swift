@@ -1,4 +1,3 @@
-import Glibc
 public import JSON
 
 /// How rows are written: as a table for people, as JSON, or by a template.
@@ -12,11 +11,10 @@ public struct Listing {
     }
 
     private let form: Form
-    private let isTerminal: Bool
 
-    /// `format` as `--format` has it; nil, empty or `table` is the table of `columns`, which are fields of the rows.
+    /// `format` as `--format` has it; nil, empty or `table` is the table of `columns`: fields of the rows, `FIELD` or
+    /// `FIELD=TITLE`.
     public init(_ format: String?, columns: [String]) throws(ClientError) {
-        isTerminal = Terminal.isTerminal(STDOUT_FILENO)
         switch format {
         case nil, "", "table": form = .table(columns: columns)
         case "json": form = .json
@@ -42,16 +40,19 @@ public struct Listing {
             for row in rows { text += try template.text(row) + "\n" }
             return text
         case .table(let columns):
-            return table(
-                columns.map(Self.title), rows.map { row in columns.map { TemplateFunctions.shown(row[$0]) } })
+            let fields = columns.map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
+            return Self.table(
+                fields.map { $0.count == 2 ? $0[1] : Self.title($0[0]) },
+                rows.map { row in fields.map { TemplateFunctions.shown(row[$0[0]]) } })
         case .titled(let fields, let template):
             var lines: [[String]] = []
             for row in rows { lines.append(Self.cells(try template.text(row))) }
-            return table(fields.map(Self.title), lines)
+            return Self.table(fields.map(Self.title), lines)
         }
     }
 
-    private func table(_ titles: [String], _ rows: [[String]]) -> String {
+    /// Columns under a line of titles, three spaces between them.
+    public static func table(_ titles: [String], _ rows: [[String]]) -> String {
         let rows = ([titles] + rows).map { $0.map { $0.visible } }
         let count = rows.map(\.count).max() ?? 0
         let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
@@ -95,10 +96,6 @@ public struct Listing {
     /// `RunningFor` stands under RUNNING FOR … in docker's words, CREATED.
     static func title(_ field: String) -> String {
         switch field {
-        case "ID": "ID"
-        case "ContainerID": "CONTAINER ID"
-        case "ImageID": "IMAGE ID"
-        case "NetworkID": "NETWORK ID"
         case "RunningFor", "CreatedSince": "CREATED"
         case "CreatedAt": "CREATED AT"
         case "CPUPerc": "CPU %"
@@ -106,7 +103,6 @@ public struct Listing {
         case "MemPerc": "MEM %"
         case "NetIO": "NET I/O"
         case "BlockIO": "BLOCK I/O"
-        case "VolumeName": "VOLUME NAME"
         default: field.uppercased()
         }
     }

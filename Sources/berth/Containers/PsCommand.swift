@@ -41,7 +41,7 @@
                 return
             }
             let columns =
-                ["ContainerID", "Image", "Command", "RunningFor", "Status", "Ports"]
+                ["ID=CONTAINER ID", "Image", "Command", "RunningFor", "Status", "Ports"]
                 + (net ? ["IP", "Networks"] : []) + ["Names"] + (size ? ["Size"] : [])
             let listing = try Listing(format, columns: columns)
             let rows = found.map {
