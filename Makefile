@@ -6,6 +6,7 @@
 #   make test            the core's tests (FILTER=name for some of them)
 #   make test-cli        the berth program as a process
 #   make test-engines    podman and containerd on our plugins (PLUGIN_DIR=folder for others), and both beside the reference
+#   make test-containers  berth's own containers: bundles by berth-oci, its daemon by our command and by docker's
 #   make test-vm         control groups v2, v1 and both, each in an emulated virtual machine: slow (LAYOUT=v2 for one)
 #   make bench           ours beside the distribution's plugins (BENCH=--quick for a smoke run, --readme to publish it,
 #                        --only thousand for a part)
@@ -29,7 +30,7 @@ CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --disable-de
 BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth --scratch-path .build-berth
 
 .NOTPARALLEL:
-.PHONY: all core berth image demo test test-cli test-engines test-vm test-random soak bench bench-runtime fuzz lint install uninstall clean deps man
+.PHONY: all core berth image demo test test-cli test-engines test-containers test-vm test-random soak bench bench-runtime fuzz lint install uninstall clean deps man
 
 all: core berth image
 
@@ -78,6 +79,12 @@ test-engines: core
 		scripts/as-root Tests/engines/$$test --plugins $(PLUGIN_DIR) --backend $$backend || failed=1; \
 	done; done; exit $$failed
 
+# berth's own containers: bundles by berth-oci (also under podman and containerd), then its daemon by both clients.
+test-containers: all
+	@scripts/deps engines runtime
+	@failed=0; scripts/as-root Tests/engines/oci || failed=1; \
+	for client in berth docker; do scripts/as-root Tests/engines/runtime --client $$client || failed=1; done; exit $$failed
+
 # KVM is not asked for: the same on every machine, a minute or two for all.
 test-vm: deps
 	swift build --build-tests --disable-default-traits
@@ -117,7 +124,7 @@ man: berth
 	@scripts/man
 
 install:
-	@[ -x build/bin/berth ] && [ -x build/bin/berth-core ] && [ -x build/bin/berth-iptables ] && [ -x build/bin/berth-firewalld ] || $(MAKE) --no-print-directory all
+	@[ -x build/bin/berth ] && [ -x build/bin/berth-core ] && [ -x build/bin/berth-iptables ] && [ -x build/bin/berth-firewalld ] && [ -e build/images/busybox.tar ] || $(MAKE) --no-print-directory all
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' CNI_BIN_DIR='$(CNI_BIN_DIR)' FORCE='$(FORCE)' scripts/install
 
 uninstall:

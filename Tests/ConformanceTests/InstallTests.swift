@@ -44,6 +44,9 @@ struct InstallTests {
         }
     }
 
+    /// What the one program is called besides the plugins.
+    private static let links = ["berth-cni", "berth-core", "berth-names", "berth-oci", "berth-shim"]
+
     @Test("every plugin is a link beside the one program, and answers; a second time changes nothing")
     func installed() throws {
         try PrivateHost.run { host in
@@ -63,8 +66,8 @@ struct InstallTests {
                 host.expect(answer.exitCode == 0 && answer.text.contains("1.1.0"), "\(answer)")
             }
             host.expect(
-                try Files.names(in: tree.programs).sorted(), is: ["berth", "berth-cni", "berth-core"], "programs")
-            for name in ["berth-cni", "berth-core"] {
+                try Files.names(in: tree.programs).sorted(), is: ["berth"] + InstallTests.links, "programs")
+            for name in InstallTests.links {
                 // As it is once DESTDIR has become the root.
                 host.expect(
                     try host.must("readlink \(tree.programs)/\(name)"), is: "/opt/cni/bin/berth-core\n", name)
