@@ -385,6 +385,10 @@ def user_namespace():
     out = bundle.shell("id -u; cat /proc/self/uid_map; touch /tmp/mine; echo x >/dev/null && echo null; sleep 0; stat -c %t:%T /dev/zero")
     expect(re.match(r"0\n\s+0\s+100000\s+65536\nnull\n1:5\n", out), out)
     expect(os.stat(f"{bundle.root}/tmp/mine").st_uid == 100000, "the file's owner is not the mapped root")
+    bundle.process["args"] = ["sleep", "100"]
+    bundle.create().start()
+    out, _ = call("exec", "--user", "5:6", bundle.id, "sh", "-c", "id -u; id -g; readlink /proc/self/ns/user; echo y >/dev/null && echo null")
+    expect(out.split() == ["5", "6", os.readlink(f"/proc/{bundle.pid}/ns/user"), "null"], out)
 
 
 @case("sysctls of the container's own namespaces are set; the host's are refused")
@@ -418,6 +422,7 @@ def impossible():
         ("sysctl", lambda b: b.linux.update(sysctl={"kernel.panic": "1"}), "kernel.panic"),
         ("bind", lambda b: b.spec["mounts"].append(mount("/x", "bind", "/no/such/source", "bind")), "/no/such/source"),
         ("joined", lambda b: b.linux["namespaces"].__setitem__(1, {"type": "network", "path": "/no/such/ns"}), "/no/such/ns"),
+        ("proc", lambda b: b.spec["mounts"].append(mount("/tmp/../proc/self/attr", "tmpfs", "tmpfs")), "/proc"),
         ("terminal", lambda b: b.process.update(terminal=True), "console-socket"),
     ]
     for name, change, word in wishes:

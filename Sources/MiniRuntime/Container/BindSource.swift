@@ -39,7 +39,9 @@ struct BindSource {
 
 /// The steps that mounts have in common.
 enum Mounting {
-    static func change(_ tree: Int32, _ set: UInt64, _ clear: UInt64, _ name: String, _ depth: UInt32) throws(KernelError) {
+    static func change(_ tree: Int32, _ set: UInt64, _ clear: UInt64, _ name: String, _ depth: UInt32)
+        throws(KernelError)
+    {
         guard set != 0 || clear != 0 else { return }
         let times = UInt64(MOUNT_ATTR__ATIME)
         let cleared = set & times != 0 || clear & times != 0 ? clear | times : clear
@@ -55,7 +57,8 @@ enum Mounting {
         }
     }
 
-    static func clone(_ place: Int32, _ name: String, isRecursive: Bool = false) throws(KernelError) -> OwnedDescriptor {
+    static func clone(_ place: Int32, _ name: String, isRecursive: Bool = false) throws(KernelError) -> OwnedDescriptor
+    {
         let depth = isRecursive ? UInt32(berth_at_recursive()) : 0
         let number = try check("clone the mount of \(name)") {
             berth_open_tree(place, "", UInt32(OPEN_TREE_CLONE) | UInt32(berth_at_empty_path()) | depth)

@@ -47,9 +47,11 @@ struct ContainerInit: ~Copyable {
         let isInUserNamespace = spec.linux.makes(.user)
         try kernel { () throws(KernelError) in
             setsid()
-            if let keyring { _ = try ignoring(Errno(ENOSYS), Errno(EDQUOT)) { () throws(KernelError) in
-                try check("join a session keyring") { berth_join_session_keyring(keyring) }
-            } }
+            if let keyring {
+                _ = try ignoring(Errno(ENOSYS), Errno(EDQUOT)) { () throws(KernelError) in
+                    try check("join a session keyring") { berth_join_session_keyring(keyring) }
+                }
+            }
             // Now that this process is in the container's control group, that is the root of the namespace.
             if spec.linux.makes(.cgroup) {
                 try check("make a cgroup namespace") {

@@ -9,7 +9,8 @@ struct ContainerTerminal {
 
     init(in root: borrowing RootDirectory, _ process: ProcessSpec) throws(KernelError) {
         guard let main = try root.find("/dev/pts/ptmx", O_RDWR | O_NOCTTY) else {
-            throw KernelError("open a terminal", .noSuchFile, "a process with a terminal needs devpts mounted on /dev/pts")
+            throw KernelError(
+                "open a terminal", .noSuchFile, "a process with a terminal needs devpts mounted on /dev/pts")
         }
         let number = main.release()
         let peer = try check("open the other end of a terminal") { berth_terminal_peer(number) }

@@ -10,7 +10,8 @@ enum Executable {
             guard stat(name, &found) == 0 else {
                 let code = Errno.current
                 throw OCIError(
-                    "exec: \"\(name)\": stat \(name): \(Executable.words(code))", code: code == .accessDenied ? 126 : 127)
+                    "exec: \"\(name)\": stat \(name): \(Executable.words(code))",
+                    code: code == .accessDenied ? 126 : 127)
             }
             if found.st_mode & S_IFMT == S_IFDIR { throw OCIError("exec: \"\(name)\": is a directory", code: 126) }
             guard access(name, X_OK) == 0 else { throw OCIError("exec: \"\(name)\": permission denied", code: 126) }

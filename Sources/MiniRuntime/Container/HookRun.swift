@@ -11,10 +11,12 @@ extension HooksSpec {
                 input: JSON.object(state).bytes, seconds: hook.timeout ?? 86400, graceSeconds: 0)
             let outcome = try kernel { () throws(KernelError) in try process.run() }
             if outcome.timedOut {
-                throw OCIError("\(moment.rawValue) hook \(hook.path) did not end within \(hook.timeout ?? 0) s and was killed")
+                throw OCIError(
+                    "\(moment.rawValue) hook \(hook.path) did not end within \(hook.timeout ?? 0) s and was killed")
             }
             guard outcome.exitStatus == 0 else {
-                let how = outcome.signal.map { "was killed by signal \($0)" } ?? "ended with code \(outcome.exitStatus ?? -1)"
+                let how =
+                    outcome.signal.map { "was killed by signal \($0)" } ?? "ended with code \(outcome.exitStatus ?? -1)"
                 let said = String(decoding: outcome.errors, as: UTF8.self).split(separator: "\n").last ?? ""
                 throw OCIError("\(moment.rawValue) hook \(hook.path) \(how)\(said.isEmpty ? "" : ": \(said)")")
             }

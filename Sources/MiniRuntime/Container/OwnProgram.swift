@@ -10,7 +10,9 @@ enum OwnProgram {
         var found = statvfs()
         try check("look at /proc/self/exe") { statvfs("/proc/self/exe", &found) }
         if found.f_flag & UInt(ST_RDONLY) != 0 { return }
-        let tree = try check("open /proc/self/exe") { berth_open_tree(AT_FDCWD, "/proc/self/exe", UInt32(OPEN_TREE_CLONE)) }
+        let tree = try check("open /proc/self/exe") {
+            berth_open_tree(AT_FDCWD, "/proc/self/exe", UInt32(OPEN_TREE_CLONE))
+        }
         try Mounting.change(tree, UInt64(MOUNT_ATTR_RDONLY), 0, "/proc/self/exe", 0)
         let words = CommandLine.arguments.map { strdup($0) } + [nil]
         try check("execute /proc/self/exe") { berth_execve_descriptor(tree, words, berth_environment()) }

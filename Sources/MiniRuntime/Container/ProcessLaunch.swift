@@ -74,7 +74,8 @@ struct ProcessLaunch {
         do throws(KernelError) {
             // A pipe of that name would hold us up.
             let file = try OwnedDescriptor(open: "/etc/passwd", O_RDONLY | O_NONBLOCK)
-            let text = String(decoding: try Files.read(file.number, limit: 1 << 20, operation: "read /etc/passwd"), as: UTF8.self)
+            let text = String(
+                decoding: try Files.read(file.number, limit: 1 << 20, operation: "read /etc/passwd"), as: UTF8.self)
             for line in text.split(separator: "\n") {
                 let fields = line.split(separator: ":", omittingEmptySubsequences: false)
                 if fields.count >= 6, UInt32(fields[2]) == user, !fields[5].isEmpty { return String(fields[5]) }

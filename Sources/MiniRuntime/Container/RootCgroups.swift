@@ -46,7 +46,8 @@ extension RootDirectory {
     ) throws(KernelError) {
         guard let one else { return }
         let type = one.options.isEmpty ? "cgroup2" : "cgroup"
-        try Mounting.new("cgroup", place, type, hasCgroupNamespace ? flags : flags & ~UInt(MS_RDONLY), one.options, path)
+        try Mounting.new(
+            "cgroup", place, type, hasCgroupNamespace ? flags : flags & ~UInt(MS_RDONLY), one.options, path)
         guard !hasCgroupNamespace, one.group != "/", let top = try find(path) else { return }
         // The whole hierarchy is mounted: only the own group's part of it stays.
         guard let own = try find(path + one.group) else { return }

@@ -44,7 +44,8 @@ struct RootDirectory: ~Copyable {
         String(path.split(separator: "/").last ?? "")
     }
 
-    private static func open(_ directory: Int32, _ name: String, _ path: String) throws(KernelError) -> OwnedDescriptor {
+    private static func open(_ directory: Int32, _ name: String, _ path: String) throws(KernelError) -> OwnedDescriptor
+    {
         let number = berth_openat(directory, name, Int32(berth_o_path()) | O_NOFOLLOW, 0)
         guard number >= 0 else { throw KernelError("open \(path) in the container's root", .current) }
         return OwnedDescriptor(taking: number)

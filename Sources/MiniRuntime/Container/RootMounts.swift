@@ -34,7 +34,8 @@ extension RootDirectory {
             guard let top = try find(mount.destination) else { continue }
             let depth = kind & UInt(MS_REC) != 0 ? UInt32(berth_at_recursive()) : 0
             try check("set the propagation of \(mount.destination)") {
-                berth_mount_setattr(top.number, "", UInt32(berth_at_empty_path()) | depth, 0, 0, UInt64(kind & ~UInt(MS_REC)))
+                berth_mount_setattr(
+                    top.number, "", UInt32(berth_at_empty_path()) | depth, 0, 0, UInt64(kind & ~UInt(MS_REC)))
             }
         }
     }

@@ -47,12 +47,15 @@ struct SeccompFilter {
     }
 
     private static func add(
-        _ context: scmp_filter_ctx, _ action: UInt32, _ number: Int32, _ name: String, _ conditions: [SeccompSpec.Condition]
+        _ context: scmp_filter_ctx, _ action: UInt32, _ number: Int32, _ name: String,
+        _ conditions: [SeccompSpec.Condition]
     ) throws(OCIError) {
         let arguments = conditions.map {
             scmp_arg_cmp(arg: $0.index, op: scmp_compare($0.comparison), datum_a: $0.value, datum_b: $0.valueTwo)
         }
-        try done("add a rule for \(name)", seccomp_rule_add_array(context, action, number, UInt32(arguments.count), arguments), besides: EEXIST)
+        try done(
+            "add a rule for \(name)",
+            seccomp_rule_add_array(context, action, number, UInt32(arguments.count), arguments), besides: EEXIST)
     }
 
     private static func done(_ what: String, _ code: Int32, besides: Int32 = 0) throws(OCIError) {

@@ -18,14 +18,18 @@ enum TreeCopy {
         }
     }
 
-    private static func copyOne(_ from: Int32, _ to: Int32, _ name: String, _ path: String, _ depth: Int) throws(KernelError) {
+    private static func copyOne(_ from: Int32, _ to: Int32, _ name: String, _ path: String, _ depth: Int)
+        throws(KernelError)
+    {
         var found = stat()
         try check("look at \(path)") { fstatat(from, name, &found, AT_SYMLINK_NOFOLLOW) }
         switch found.st_mode & S_IFMT {
         case S_IFDIR:
             try check("make \(path)") { mkdirat(to, name, 0o700) }
-            let below = OwnedDescriptor(taking: try check("open \(path)") { berth_openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) })
-            let target = OwnedDescriptor(taking: try check("open \(path)") { berth_openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) })
+            let below = OwnedDescriptor(
+                taking: try check("open \(path)") { berth_openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) })
+            let target = OwnedDescriptor(
+                taking: try check("open \(path)") { berth_openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) })
             try copy(from: below.number, to: target.number, path, depth: depth + 1)
             _ = fchmod(target.number, found.st_mode & 0o7777)
         case S_IFLNK:
@@ -33,8 +37,10 @@ enum TreeCopy {
             try check("read \(path)") { Int(readlinkat(from, name, &text, 4096)) }
             try check("link \(path)") { symlinkat(text, to, name) }
         case S_IFREG:
-            let source = OwnedDescriptor(taking: try check("open \(path)") { berth_openat(from, name, O_RDONLY | O_NOFOLLOW, 0) })
-            let target = OwnedDescriptor(taking: try check("make \(path)") { berth_openat(to, name, O_WRONLY | O_CREAT | O_EXCL, 0o600) })
+            let source = OwnedDescriptor(
+                taking: try check("open \(path)") { berth_openat(from, name, O_RDONLY | O_NOFOLLOW, 0) })
+            let target = OwnedDescriptor(
+                taking: try check("make \(path)") { berth_openat(to, name, O_WRONLY | O_CREAT | O_EXCL, 0o600) })
             while try check("copy \(path)", { sendfile(target.number, source.number, nil, 1 << 24) }) > 0 {}
             _ = fchmod(target.number, found.st_mode & 0o7777)
         default:

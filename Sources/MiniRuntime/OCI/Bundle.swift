@@ -40,7 +40,8 @@ public struct BundleSpec: Hashable, Sendable {
     init(_ fields: Fields, bundle: String) throws(OCIError) {
         version = try fields.required("ociVersion")
         guard BundleSpec.isServed(version) else {
-            throw OCIError("config.json: ociVersion is \(version): versions 1.0.0 to \(BundleSpec.newest) are supported")
+            throw OCIError(
+                "config.json: ociVersion is \(version): versions 1.0.0 to \(BundleSpec.newest) are supported")
         }
         guard let rootFields = try fields.fields("root") else {
             throw OCIError("config.json: root is missing: name the directory of the container's root file system")
@@ -67,7 +68,8 @@ public struct BundleSpec: Hashable, Sendable {
     }
 
     private static func isServed(_ version: String) -> Bool {
-        let numbers = version.prefix { $0 != "-" && $0 != "+" }.split(separator: ".", omittingEmptySubsequences: false).map { Int($0) }
+        let numbers = version.prefix { $0 != "-" && $0 != "+" }.split(separator: ".", omittingEmptySubsequences: false)
+            .map { Int($0) }
         guard numbers.count == 3, numbers[0] == 1, let minor = numbers[1], numbers[2] != nil else { return false }
         return minor <= 2
     }

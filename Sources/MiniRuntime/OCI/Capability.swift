@@ -2,7 +2,8 @@
 enum Capability {
     static let names = [
         "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
-        "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",
+        "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
+        "CAP_NET_ADMIN",
         "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT",
         "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE",
         "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL",
@@ -37,7 +38,9 @@ public struct CapabilitySets: Hashable, Sendable {
         var bits: UInt64 = 0
         for name in try fields.strings(key) ?? [] {
             guard let number = Capability.number(name) else {
-                throw OCIError("config.json: \(fields.name(key)) names \(name), which no kernel knows: take it out or mend its name")
+                throw OCIError(
+                    "config.json: \(fields.name(key)) names \(name), which no kernel knows: take it out or mend its name"
+                )
             }
             bits |= 1 << UInt64(number)
         }

@@ -48,7 +48,8 @@ struct Fields {
         guard let value = value(key) else { return nil }
         guard let number = value.integer else { throw fault(key, "a whole number", value) }
         guard range.contains(number) else {
-            throw OCIError("config.json: \(name(key)) is \(number): it must be from \(range.lowerBound) to \(range.upperBound)")
+            throw OCIError(
+                "config.json: \(name(key)) is \(number): it must be from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
     }
@@ -58,7 +59,9 @@ struct Fields {
         guard let elements = value.array else { throw fault(key, "an array of strings", value) }
         var texts: [String] = []
         for element in elements {
-            guard let text = element.string, !text.utf8.contains(0) else { throw fault(key, "an array of strings", value) }
+            guard let text = element.string, !text.utf8.contains(0) else {
+                throw fault(key, "an array of strings", value)
+            }
             texts.append(text)
         }
         return texts

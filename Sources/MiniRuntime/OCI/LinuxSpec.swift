@@ -39,7 +39,9 @@ public struct LinuxSpec: Hashable, Sendable {
         }
         if let name = try fields.string("rootfsPropagation"), !name.isEmpty {
             guard let kind = MountSpec.propagation(named: name) else {
-                throw OCIError("config.json: \(fields.name("rootfsPropagation")) is \(name): it must be private, slave, shared or unbindable")
+                throw OCIError(
+                    "config.json: \(fields.name("rootfsPropagation")) is \(name): it must be private, slave, shared or unbindable"
+                )
             }
             rootPropagation = kind
         }
@@ -59,7 +61,8 @@ public struct LinuxSpec: Hashable, Sendable {
             throw OCIError("config.json: \(fields.name(key)) is not supported: leave it out")
         }
         if let label = try fields.string("mountLabel"), !label.isEmpty {
-            throw OCIError("config.json: \(fields.name("mountLabel")) asks for SELinux, which is not supported: leave it out")
+            throw OCIError(
+                "config.json: \(fields.name("mountLabel")) asks for SELinux, which is not supported: leave it out")
         }
     }
 
@@ -68,10 +71,14 @@ public struct LinuxSpec: Hashable, Sendable {
             throw OCIError("config.json: a user namespace needs \(fields.name("uidMappings")) and gidMappings")
         }
         if !has(.user) && !(userMappings.isEmpty && groupMappings.isEmpty) {
-            throw OCIError("config.json: \(fields.name("uidMappings")) without a user namespace: add one, or leave the mappings out")
+            throw OCIError(
+                "config.json: \(fields.name("uidMappings")) without a user namespace: add one, or leave the mappings out"
+            )
         }
         if !has(.mount) && !(maskedPaths.isEmpty && readonlyPaths.isEmpty) {
-            throw OCIError("config.json: masked and read-only paths need a mount namespace: add one to \(fields.name("namespaces"))")
+            throw OCIError(
+                "config.json: masked and read-only paths need a mount namespace: add one to \(fields.name("namespaces"))"
+            )
         }
         for one in sysctls {
             let path = String(one.name.map { $0 == "." ? "/" : $0 })
@@ -83,16 +90,20 @@ public struct LinuxSpec: Hashable, Sendable {
             } else if path == "kernel/domainname" {
                 owner = .names
             } else {
-                throw OCIError("config.json: sysctl \(one.name) is the whole machine's, not a namespace's: set it on the host")
+                throw OCIError(
+                    "config.json: sysctl \(one.name) is the whole machine's, not a namespace's: set it on the host")
             }
             guard !path.holds(".."), !path.holds("//"), has(owner) else {
-                throw OCIError("config.json: sysctl \(one.name) needs a \(owner.rawValue) namespace of the container's own: add one")
+                throw OCIError(
+                    "config.json: sysctl \(one.name) needs a \(owner.rawValue) namespace of the container's own: add one"
+                )
             }
         }
     }
 
     private static let interprocess = [
-        "kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem", "kernel/shmall", "kernel/shmmax", "kernel/shmmni",
+        "kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem", "kernel/shmall", "kernel/shmmax",
+        "kernel/shmmni",
         "kernel/shm_rmid_forced",
     ]
 }
@@ -138,7 +149,9 @@ public struct NamespaceSpec: Hashable, Sendable {
         let name = try fields.required("type")
         guard let kind = Kind(rawValue: name) else {
             let reason = name == "time" ? "is not supported" : "is no kind of namespace"
-            throw OCIError("config.json: \(fields.name("type")) is \(name), which \(reason): take \(Kind.allCases.map(\.rawValue).joined(by: ", "))")
+            throw OCIError(
+                "config.json: \(fields.name("type")) is \(name), which \(reason): take \(Kind.allCases.map(\.rawValue).joined(by: ", "))"
+            )
         }
         self.kind = kind
         let path = try fields.string("path").flatMap { $0.isEmpty ? nil : $0 }
@@ -160,7 +173,9 @@ public struct IDMapping: Hashable, Sendable {
         inside = UInt32(try fields.integer("containerID", in: ids) ?? 0)
         outside = UInt32(try fields.integer("hostID", in: ids) ?? 0)
         count = UInt32(try fields.integer("size", in: 1...4_294_967_295) ?? 0)
-        if count == 0 { throw OCIError("config.json: \(fields.name("size")) is missing: a mapping has at least one id") }
+        if count == 0 {
+            throw OCIError("config.json: \(fields.name("size")) is missing: a mapping has at least one id")
+        }
     }
 
     var line: String { "\(inside) \(outside) \(count)\n" }

@@ -38,14 +38,38 @@ public struct MountSpec: Hashable, Sendable {
         guard try fields.list("uidMappings").isEmpty, try fields.list("gidMappings").isEmpty,
             !options.contains("idmap"), !options.contains("ridmap")
         else {
-            throw OCIError("config.json: \(fields.path): a mount with mapped ids is not supported: leave uidMappings and gidMappings out")
+            throw OCIError(
+                "config.json: \(fields.path): a mount with mapped ids is not supported: leave uidMappings and gidMappings out"
+            )
         }
         if isBind && source.isEmpty {
             throw OCIError("config.json: \(fields.path) binds nothing to \(destination): name a source")
         }
-        if !isBind && type.isEmpty {
-            throw OCIError("config.json: \(fields.path) has no type: name a file system, or bind or rbind among the options")
+        // What a volume shows in the place of the kernel's word about processes would be believed (CVE-2019-19921).
+        if let place = MountSpec.inProcesses(destination), type != "proc", !MountSpec.statistics.contains(place) {
+            throw OCIError(
+                "config.json: \(fields.path) mounts over \(destination), inside /proc: take another destination")
         }
+        if !isBind && type.isEmpty {
+            throw OCIError(
+                "config.json: \(fields.path) has no type: name a file system, or bind or rbind among the options")
+        }
+    }
+
+    /// What lxcfs and the like show of their own.
+    private static let statistics = [
+        "cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo", "sys/kernel/ns_last_pid",
+        "sys/crypto/fips_enabled",
+    ]
+
+    /// "x" for "/proc/x", however it is written; nil for what is not below /proc.
+    private static func inProcesses(_ path: String) -> String? {
+        var parts: [String] = []
+        for part in path.split(separator: "/") where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(String(part)) }
+        }
+        guard parts.first == "proc", parts.count > 1 else { return nil }
+        return Array(parts.dropFirst()).joined(by: "/")
     }
 
     private static let propagations: [String: UInt] = [
@@ -98,7 +122,9 @@ public struct MountSpec: Hashable, Sendable {
             propagation.append(kind)
         } else if let (flag, attribute, isCleared) = MountSpec.flag(option) {
             change(flag, attribute, isCleared)
-        } else if option.utf8.first == UInt8(ascii: "r"), let (_, attribute, isCleared) = MountSpec.flag(String(option.dropFirst())) {
+        } else if option.utf8.first == UInt8(ascii: "r"),
+            let (_, attribute, isCleared) = MountSpec.flag(String(option.dropFirst()))
+        {
             if isCleared { clearBelow |= attribute } else { setBelow |= attribute }
         } else if let flag = MountSpec.superblock[option] {
             flags |= flag

@@ -68,7 +68,8 @@ public struct ProcessSpec: Hashable, Sendable {
         let classes = ["IOPRIO_CLASS_RT": Int32(1), "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3]
         let name = try ioPriority.required("class")
         guard let kind = classes[name] else {
-            throw OCIError("config.json: \(ioPriority.name("class")) is \(name): it must be IOPRIO_CLASS_RT, _BE or _IDLE")
+            throw OCIError(
+                "config.json: \(ioPriority.name("class")) is \(name): it must be IOPRIO_CLASS_RT, _BE or _IDLE")
         }
         ioClass = kind
         ioLevel = Int32(try ioPriority.integer("priority", in: 0...7) ?? 0)
@@ -78,7 +79,8 @@ public struct ProcessSpec: Hashable, Sendable {
         for (key, what) in [("selinuxLabel", "an SELinux label"), ("apparmorProfile", "an AppArmor profile")] {
             let isUnconfined = try fields.string(key).map { $0.isEmpty || $0 == "unconfined" } ?? true
             guard isUnconfined else {
-                throw OCIError("config.json: \(fields.name(key)) asks for \(what), which is not supported: leave it out")
+                throw OCIError(
+                    "config.json: \(fields.name(key)) asks for \(what), which is not supported: leave it out")
             }
         }
         for key in ["scheduler", "execCPUAffinity"] where fields.value(key) != nil {
@@ -89,7 +91,8 @@ public struct ProcessSpec: Hashable, Sendable {
 
 extension ProcessSpec.ResourceLimit {
     private static let resources: [String: __rlimit_resource] = [
-        "RLIMIT_CPU": RLIMIT_CPU, "RLIMIT_FSIZE": RLIMIT_FSIZE, "RLIMIT_DATA": RLIMIT_DATA, "RLIMIT_STACK": RLIMIT_STACK,
+        "RLIMIT_CPU": RLIMIT_CPU, "RLIMIT_FSIZE": RLIMIT_FSIZE, "RLIMIT_DATA": RLIMIT_DATA,
+        "RLIMIT_STACK": RLIMIT_STACK,
         "RLIMIT_CORE": RLIMIT_CORE, "RLIMIT_RSS": __RLIMIT_RSS, "RLIMIT_NPROC": __RLIMIT_NPROC,
         "RLIMIT_NOFILE": RLIMIT_NOFILE, "RLIMIT_MEMLOCK": __RLIMIT_MEMLOCK, "RLIMIT_AS": RLIMIT_AS,
         "RLIMIT_LOCKS": __RLIMIT_LOCKS, "RLIMIT_SIGPENDING": __RLIMIT_SIGPENDING, "RLIMIT_MSGQUEUE": __RLIMIT_MSGQUEUE,
@@ -99,7 +102,8 @@ extension ProcessSpec.ResourceLimit {
     init(_ fields: Fields) throws(OCIError) {
         let name = try fields.required("type")
         guard let found = Self.resources[name] else {
-            throw OCIError("config.json: \(fields.name("type")) is \(name), which is no resource limit (man 2 getrlimit)")
+            throw OCIError(
+                "config.json: \(fields.name("type")) is \(name), which is no resource limit (man 2 getrlimit)")
         }
         let soft = try Self.amount(fields, "soft")
         let hard = try Self.amount(fields, "hard")

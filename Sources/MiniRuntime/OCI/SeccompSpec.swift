@@ -31,7 +31,8 @@ public struct SeccompSpec: Hashable, Sendable {
         for name in try fields.strings("architectures") ?? [] {
             let token = seccomp_arch_resolve_name(SeccompSpec.architecture(name))
             guard token != 0 else {
-                throw OCIError("config.json: \(fields.name("architectures")) names \(name), which libseccomp does not know")
+                throw OCIError(
+                    "config.json: \(fields.name("architectures")) names \(name), which libseccomp does not know")
             }
             architectures.append(token)
         }
@@ -51,7 +52,9 @@ public struct SeccompSpec: Hashable, Sendable {
     private static func rule(_ fields: Fields) throws(OCIError) -> Rule {
         var names = try fields.strings("names") ?? []
         if let name = try fields.string("name") { names.append(name) }
-        guard !names.isEmpty else { throw OCIError("config.json: \(fields.name("names")) is empty: name a system call") }
+        guard !names.isEmpty else {
+            throw OCIError("config.json: \(fields.name("names")) is empty: name a system call")
+        }
         let action = try action(fields, "action", try fields.integer("errnoRet", in: 0...4095))
         var conditions: [Condition] = []
         for one in try fields.list("args") { conditions.append(try condition(one)) }
@@ -69,7 +72,9 @@ public struct SeccompSpec: Hashable, Sendable {
         case "SCMP_ACT_LOG": return 0x7ffc_0000
         case "SCMP_ACT_ALLOW": return 0x7fff_0000
         case "SCMP_ACT_NOTIFY":
-            throw OCIError("config.json: \(fields.name(key)) is SCMP_ACT_NOTIFY, which is not supported: answer with an errno instead")
+            throw OCIError(
+                "config.json: \(fields.name(key)) is SCMP_ACT_NOTIFY, which is not supported: answer with an errno instead"
+            )
         case let other:
             throw OCIError("config.json: \(fields.name(key)) is \(other), which is no action of seccomp")
         }

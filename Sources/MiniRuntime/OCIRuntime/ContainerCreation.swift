@@ -21,6 +21,7 @@ struct CreationRequest {
 struct CreatedContainer: ~Copyable {
     let record: ContainerRecord
     let spec: BundleSpec
+    let cgroup: Cgroup
     let process: NewProcess
     let channel: InitChannel
     /// A foreground container's own terminal, to be received from here; else -1.
@@ -42,7 +43,8 @@ struct ContainerCreation {
         do throws(KernelError) {
             text = try Files.read("\(request.bundle)/config.json")
         } catch {
-            throw OCIError("read \(request.bundle)/config.json: \(error.errno): name the bundle's directory with --bundle")
+            throw OCIError(
+                "read \(request.bundle)/config.json: \(error.errno): name the bundle's directory with --bundle")
         }
         spec = try BundleSpec(parsing: text, bundle: request.bundle)
         guard let process = spec.process else {
@@ -62,7 +64,8 @@ struct ContainerCreation {
             throw OCIError("config.json: root.path is \(spec.root), which is no directory")
         }
         if process.terminal && !request.isForeground && request.consoleSocket == nil {
-            throw OCIError("config.json: process.terminal needs somebody who takes the terminal: name a --console-socket")
+            throw OCIError(
+                "config.json: process.terminal needs somebody who takes the terminal: name a --console-socket")
         }
         if !process.terminal && request.consoleSocket != nil {
             throw OCIError("--console-socket is given, but process.terminal is false: set it, or leave the socket out")
@@ -70,7 +73,8 @@ struct ContainerCreation {
         for one in spec.linux.namespaces {
             guard let path = one.path else { continue }
             if one.kind == .user {
-                throw OCIError("config.json: joining the user namespace \(path) is not supported: make one with mappings")
+                throw OCIError(
+                    "config.json: joining the user namespace \(path) is not supported: make one with mappings")
             }
             guard access(path, R_OK) == 0 else {
                 throw OCIError("config.json: the \(one.kind.rawValue) namespace \(path): \(Errno.current)")
@@ -87,7 +91,8 @@ struct ContainerCreation {
         }
         do throws(OCIError) {
             try kernel { () throws(KernelError) in
-                let file = try OwnedDescriptor(open: "\(directory)/config.json", O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+                let file = try OwnedDescriptor(
+                    open: "\(directory)/config.json", O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
                 try Files.write(text, to: file.number, operation: "write \(directory)/config.json")
                 try cgroup.make(spec.linux.resources)
             }
@@ -134,7 +139,8 @@ struct ContainerCreation {
             }
             throw error
         }
-        return CreatedContainer(record: record, spec: spec, process: process, channel: channel, console: ownConsole)
+        return CreatedContainer(
+            record: record, spec: spec, cgroup: cgroup, process: process, channel: channel, console: ownConsole)
     }
 
     private func clone(
@@ -175,7 +181,8 @@ struct ContainerCreation {
 
     private func record(_ pid: pid_t, _ created: String) -> ContainerRecord {
         ContainerRecord(
-            directory: directory, id: request.id, pid: pid, start: ProcessStatus(pid)?.start ?? 0, bundle: request.bundle,
+            directory: directory, id: request.id, pid: pid, start: ProcessStatus(pid)?.start ?? 0,
+            bundle: request.bundle,
             root: spec.root, version: spec.version, created: created, cgroupPath: cgroup.path,
             annotations: spec.annotations)
     }

@@ -23,7 +23,8 @@ struct ContainerRecord {
 
     /// Throws for an id that leads elsewhere.
     static func directory(_ id: String, in root: String) throws(OCIError) -> String {
-        let isSound = !id.isEmpty && id != "." && id != ".." && id.utf8.count <= 1024
+        let isSound =
+            !id.isEmpty && id != "." && id != ".." && id.utf8.count <= 1024
             && id.utf8.allSatisfy { byte in
                 switch byte {
                 case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "+"),

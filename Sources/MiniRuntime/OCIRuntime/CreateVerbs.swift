@@ -54,7 +54,8 @@ extension OCICommand {
         case .running, .paused: throw OCIError("cannot start an already running container")
         }
         let answer = try kernel { () throws(KernelError) in
-            let handle = OwnedDescriptor(taking: try check("look at process \(record.pid)") { berth_pidfd_open(record.pid) })
+            let handle = OwnedDescriptor(
+                taking: try check("look at process \(record.pid)") { berth_pidfd_open(record.pid) })
             let pipe = try OwnedDescriptor(open: record.pipe, O_RDONLY | O_NONBLOCK)
             return try OCICommand.answer(pipe.number, handle.number)
         }
@@ -108,7 +109,7 @@ extension OCICommand {
             } catch {
                 created.process.kill()
                 _ = created.process.wait()
-                try destroy(created.record)
+                try destroy(created.record, created.cgroup)
                 throw error
             }
             return 0
@@ -124,12 +125,12 @@ extension OCICommand {
             _ = try created.channel.hear()
             try created.spec.hooks.run(.poststart, created.record.describe(.running))
             let code = foreground.wait(created.process, terminal: terminal)
-            if !options.has("keep") { try destroy(created.record) }
+            if !options.has("keep") { try destroy(created.record, created.cgroup) }
             return code
         } catch {
             created.process.kill()
             _ = created.process.wait()
-            try destroy(created.record)
+            try destroy(created.record, created.cgroup)
             throw error
         }
     }

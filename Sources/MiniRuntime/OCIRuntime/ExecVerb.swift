@@ -134,11 +134,14 @@ struct ExecutedProcess {
 
     private func begin(_ mine: Int32, _ its: Int32, _ console: Int32) throws(OCIError) -> NewProcess {
         do throws(KernelError) {
-            let handle = OwnedDescriptor(taking: try check("look at process \(record.pid)") { berth_pidfd_open(record.pid) })
+            let handle = OwnedDescriptor(
+                taking: try check("look at process \(record.pid)") { berth_pidfd_open(record.pid) })
             let own = try OwnedDescriptor(open: "/proc/self/ns/pid", O_RDONLY)
             let kind = Int32(truncatingIfNeeded: NamespaceSpec.Kind.pid.flag)
             let isElsewhere = spec.linux.has(.pid)
-            if isElsewhere { try check("enter the container's pid namespace") { berth_setns_kinds(handle.number, kind) } }
+            if isElsewhere {
+                try check("enter the container's pid namespace") { berth_setns_kinds(handle.number, kind) }
+            }
             if let process = try NewProcess.clone(0) {
                 if isElsewhere { try check("go back to the own pid namespace") { berth_setns_kinds(own.number, kind) } }
                 return process
@@ -179,7 +182,9 @@ struct ExecutedProcess {
         var kinds: UInt64 = 0
         for one in spec.linux.namespaces where one.kind != .pid && one.kind != .user { kinds |= one.kind.flag }
         if kinds != 0 {
-            try check("enter the container's namespaces") { berth_setns_kinds(handle, Int32(truncatingIfNeeded: kinds)) }
+            try check("enter the container's namespaces") {
+                berth_setns_kinds(handle, Int32(truncatingIfNeeded: kinds))
+            }
         }
         if !spec.linux.has(.mount) {
             try check("enter the container's root") { fchdir(root.number) }

@@ -17,7 +17,8 @@ extension OCICommand {
         // podman and containerd write the flag before, people also behind.
         let isForAll = options.has("all") || options.words.contains("--all") || options.words.contains("-a")
         if options.words.contains(where: { $0 == "--all" || $0 == "-a" }) {
-            options = try Options(options.words.filter { $0 != "--all" && $0 != "-a" }, valued: [], plain: [], verb: "kill")
+            options = try Options(
+                options.words.filter { $0 != "--all" && $0 != "-a" }, valued: [], plain: [], verb: "kill")
         }
         let record = try load(options, "kill", more: 1)
         let text = options.words.count > 1 ? options.words[1] : "TERM"
@@ -42,7 +43,8 @@ extension OCICommand {
         }
         guard !isStopped else { throw OCIError("container not running") }
         try kernel { () throws(KernelError) in
-            let handle = OwnedDescriptor(taking: try check("signal process \(record.pid)") { berth_pidfd_open(record.pid) })
+            let handle = OwnedDescriptor(
+                taking: try check("signal process \(record.pid)") { berth_pidfd_open(record.pid) })
             // The number may be another's by now.
             guard ContainerRecord.isAlive(record.pid, record.start) else {
                 throw KernelError("signal process \(record.pid)", .noSuchProcess, "container not running")
@@ -63,25 +65,45 @@ extension OCICommand {
             throw OCIError("container \"\(options.words[0])\" does not exist")
         }
         if isForced && !Files.exists("\(directory)/state.json") {
-            // Its maker was killed before there was a process.
-            StateFolder.remove(directory)
+            try forget(options.words[0], directory)
             return
         }
         let record = try ContainerRecord.load(options.words[0], in: root)
         let status = record.status
         guard status == .stopped || status == .created || isForced else {
-            throw OCIError("cannot delete container \(record.id) that is not stopped: \(status.rawValue): kill it, or delete it with --force")
+            throw OCIError(
+                "cannot delete container \(record.id) that is not stopped: \(status.rawValue): kill it, or delete it with --force"
+            )
         }
         if status != .stopped { try end(record) }
         try destroy(record)
     }
 
+    /// Its maker was killed before there was a process: there may be a control group by what config.json says.
+    private func forget(_ id: String, _ directory: String) throws(OCIError) {
+        if Files.exists("\(directory)/config.json") {
+            do throws(OCIError) {
+                let text = try kernel { () throws(KernelError) in try Files.read("\(directory)/config.json") }
+                let cgroup = try CgroupBinding.cgroup(try BundleSpec(parsing: text, bundle: directory), id)
+                try kernel { () throws(KernelError) in try cgroup.remove() }
+            } catch {
+                // Cut in its writing: nothing was made after it.
+                Said.warn(error.message)
+            }
+        }
+        StateFolder.remove(directory)
+    }
+
     /// Kills the container's init and waits for its end.
     private func end(_ record: ContainerRecord) throws(OCIError) {
         try kernel { () throws(KernelError) in
-            guard let number = try ignoring(.noSuchProcess, do: { () throws(KernelError) in
-                try check("kill process \(record.pid)") { berth_pidfd_open(record.pid) }
-            }) else { return }
+            guard
+                let number = try ignoring(
+                    .noSuchProcess,
+                    do: { () throws(KernelError) in
+                        try check("kill process \(record.pid)") { berth_pidfd_open(record.pid) }
+                    })
+            else { return }
             let handle = OwnedDescriptor(taking: number)
             guard ContainerRecord.isAlive(record.pid, record.start) else { return }
             _ = try ignoring(.noSuchProcess) { () throws(KernelError) in
@@ -96,8 +118,8 @@ extension OCICommand {
     }
 
     /// What is left of a container whose init has ended.
-    func destroy(_ record: ContainerRecord) throws(OCIError) {
-        if let cgroup = record.cgroup {
+    func destroy(_ record: ContainerRecord, _ known: Cgroup? = nil) throws(OCIError) {
+        if let cgroup = known ?? record.cgroup {
             try kernel { () throws(KernelError) in
                 if try !cgroup.pids().isEmpty { try cgroup.kill() }
                 try cgroup.remove()
@@ -153,7 +175,9 @@ extension OCICommand {
             if flag.utf8.starts(with: "cpuset".utf8) {
                 part[key] = .string(text)
             } else {
-                guard let amount = OCICommand.amount(text) else { throw OCIError("--\(flag) is \(text): it must be a number") }
+                guard let amount = OCICommand.amount(text) else {
+                    throw OCIError("--\(flag) is \(text): it must be a number")
+                }
                 part[key] = .integer(amount)
             }
             resources[group] = .object(part)
@@ -165,12 +189,13 @@ extension OCICommand {
     private static func amount(_ text: String) -> Int64? {
         var digits = text.lowercased()
         if digits.utf8.last == UInt8(ascii: "b") { digits.removeLast() }
-        let unit: Int64 = switch digits.utf8.last {
+        let unit: Int64 =
+            switch digits.utf8.last {
             case UInt8(ascii: "k"): 1 << 10
             case UInt8(ascii: "m"): 1 << 20
             case UInt8(ascii: "g"): 1 << 30
             default: 1
-        }
+            }
         if unit > 1 { digits.removeLast() }
         guard let number = Int64(digits) else { return nil }
         let (product, isTooLarge) = number.multipliedReportingOverflow(by: unit)

@@ -15,7 +15,9 @@ public struct OCICommand {
                 plain: ["debug", "systemd-cgroup", "version,v", "help,h"], verb: "berth-oci")
             log = options.value("log").map { Said.Log(path: $0, isJSON: options.value("log-format") == "json") }
             if options.has("version") {
-                Said.out("berth-oci version \(OCICommand.version)\ncommit: \(OCICommand.version)\nspec: \(BundleSpec.newest)")
+                Said.out(
+                    "berth-oci version \(OCICommand.version)\ncommit: \(OCICommand.version)\nspec: \(BundleSpec.newest)"
+                )
                 return 0
             }
             guard let verb = options.words.first, verb != "help", !options.has("help") else {
@@ -23,7 +25,9 @@ public struct OCICommand {
                 return 0
             }
             let format = options.value("log-format") ?? "text"
-            guard format == "text" || format == "json" else { throw OCIError("--log-format \(format): take text or json") }
+            guard format == "text" || format == "json" else {
+                throw OCIError("--log-format \(format): take text or json")
+            }
             if options.has("systemd-cgroup") { Said.warn("--systemd-cgroup: control groups are made by cgroupfs") }
             let command = OCICommand(root: options.value("root") ?? "/run/berth/oci", log: log)
             return try command.run(verb, Array(options.words.dropFirst()))

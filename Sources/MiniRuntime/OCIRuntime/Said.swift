@@ -28,7 +28,9 @@ enum Said {
         if let log {
             let now = UniversalTime.text(time(nil))
             let object: JSONObject = ["level": "error", "msg": .string(error.message), "time": .string(now)]
-            let text = log.isJSON ? JSON.object(object).text : "time=\"\(now)\" level=error msg=\(JSON.string(error.message).text)"
+            let text =
+                log.isJSON
+                ? JSON.object(object).text : "time=\"\(now)\" level=error msg=\(JSON.string(error.message).text)"
             do throws(KernelError) {
                 let file = try OwnedDescriptor(open: log.path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o644)
                 try Files.write(Array((text + "\n").utf8), to: file.number, operation: "write \(log.path)")

@@ -29,7 +29,8 @@ extension OCICommand {
             for record in records {
                 let status = record.status
                 rows.append([
-                    record.id, status == .stopped ? "0" : "\(record.pid)", status.rawValue, record.bundle, record.created, "root",
+                    record.id, status == .stopped ? "0" : "\(record.pid)", status.rawValue, record.bundle,
+                    record.created, "root",
                 ])
             }
             OCICommand.table(rows)
@@ -67,7 +68,8 @@ extension OCICommand {
     private static func show(_ pids: [pid_t], _ words: [String]) throws(OCIError) {
         let outcome = try kernel { () throws(KernelError) in
             try ChildProcess(
-                path: "/usr/bin/ps", arguments: words, environment: ["PATH=/usr/bin:/bin", "LC_ALL=C"], input: [], seconds: 20
+                path: "/usr/bin/ps", arguments: words, environment: ["PATH=/usr/bin:/bin", "LC_ALL=C"], input: [],
+                seconds: 20
             ).run()
         }
         let lines = String(decoding: outcome.output, as: UTF8.self).split(separator: "\n")
@@ -83,7 +85,9 @@ extension OCICommand {
 
     func spec(_ arguments: [String]) throws(OCIError) {
         let options = try Options(arguments, valued: ["bundle,b"], plain: ["rootless"], verb: "spec")
-        if options.has("rootless") { throw OCIError("spec --rootless is not supported: add a user namespace to the file by hand") }
+        if options.has("rootless") {
+            throw OCIError("spec --rootless is not supported: add a user namespace to the file by hand")
+        }
         let path = "\(options.value("bundle") ?? ".")/config.json"
         let text = Array((DefaultSpec.document.prettyText + "\n").utf8)
         let isNew = try kernel { () throws(KernelError) in try Files.create(path, with: text, mode: 0o666) }
@@ -99,7 +103,8 @@ extension OCICommand {
             "seccomp": [
                 "enabled": true,
                 "actions": [
-                    "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
+                    "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
+                    "SCMP_ACT_KILL_THREAD",
                     "SCMP_ACT_LOG", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP",
                 ],
                 "operators": [
