@@ -98,7 +98,7 @@ let package = Package(
         .target(
             name: "Engine",
             dependencies: [
-                "Containers", "Images", "Networks", "JSON",
+                "Containers", "Images", "Networks", "MiniRuntime", "JSON", "NetCore",
                 .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Daemon"])),
                 .product(name: "NIOPosix", package: "swift-nio", condition: .when(traits: ["Daemon"])),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: .when(traits: ["Daemon"])),
@@ -128,6 +128,7 @@ let package = Package(
             name: "berth",
             dependencies: [
                 "Inspect", "MiniRuntime", "CNI", "Engine", "Client",
+                "Inspect", "MiniRuntime", "CNI", "Engine", "Containers",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],

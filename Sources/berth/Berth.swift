@@ -37,7 +37,7 @@ enum StandardError {
             subcommands: [
                 CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self,
                 RepairCommand.self, WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self,
-                StatusCommand.self, MetricsCommand.self, NetnsCommand.self,
+                StatusCommand.self, MetricsCommand.self, NetnsCommand.self, DaemonCommand.self,
             ],
             groupedSubcommands: [
                 CommandGroup(

@@ -20,7 +20,7 @@ enum RuntimeProgram {
     }
 
     /// Where this program's file is, links followed.
-    private static var directory: String? {
+    static var directory: String? {
         var path = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &path, path.count - 1)
         guard count > 0 else { return nil }

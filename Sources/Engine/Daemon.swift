@@ -1,0 +1,90 @@
+#if Daemon
+    import Containers
+    import Glibc
+    import Images
+    import NIOCore
+    import NIOPosix
+    import NetCore
+    import Networks
+
+    /// The daemon: listens, serves until SIGTERM or SIGINT. Containers run on after it.
+    public struct Daemon: Sendable {
+        public var home: Home
+        public var addresses: [ListenAddress] = []
+        public var tls: TLSFiles?
+        public var isInsecureLoopbackAllowed = false
+        /// Who may use the socket besides root.
+        public var group = "berth"
+        /// Where plugins are looked for besides berth's own.
+        public var pluginPath = ["/opt/cni/bin", "/usr/lib/cni"]
+        public var isDebugging = false
+
+        public init(_ home: Home) { self.home = home }
+
+        /// Ends when a signal says so. Throws what kept it from beginning, or from listening.
+        public func run() throws {
+            signal(SIGPIPE, SIG_IGN)
+            // Blocked before there is a second thread: whoever waits for them gets them.
+            var signals = sigset_t()
+            sigemptyset(&signals)
+            for number in [SIGTERM, SIGINT] { sigaddset(&signals, number) }
+            pthread_sigmask(SIG_BLOCK, &signals, nil)
+
+            try Files.makeDirectories(home.root, mode: 0o711)
+            try Files.makeDirectories(home.run, mode: 0o755)
+            let pidFile = try PidFile(home)
+            defer { withExtendedLifetime(pidFile) {} }
+
+            let events = EventLog()
+            let images = ImageStore("\(home.root)/images")
+            let networks = NetworkStore(
+                root: home.root, run: home.run, pluginPath: [home.programs] + pluginPath)
+            let containers = Containers(home, images, networks, events)
+            do throws(APIError) {
+                try containers.recover()
+            } catch {
+                StandardError.line("containers of before are not all known again: \(error)")
+            }
+            let service = Service(
+                Model(home: home, containers: containers, images: images, networks: networks, events: events),
+                isDebugging: isDebugging)
+
+            let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+            let listener = Listener(group: loops, service: service)
+            var channels: [any Channel] = []
+            for address in addresses {
+                channels.append(
+                    try listener.listen(
+                        address, tls: tls, group: group, isInsecureAllowed: isInsecureLoopbackAllowed))
+                StandardError.line("listening on \(address)")
+            }
+            var number: Int32 = 0
+            sigwait(&signals, &number)
+            StandardError.line("ending by signal \(number): containers run on")
+            for channel in channels { try channel.close().wait() }
+            for case .unix(let path) in addresses { try Files.remove(path) }
+        }
+
+    }
+
+    /// The pid file, locked for the daemon's life: two on one root would spoil each other's work.
+    private final class PidFile {
+        private let lock: FileLock
+
+        init(_ home: Home) throws {
+            let path = "\(home.run)/berth.pid"
+            do throws(KernelError) {
+                lock = try FileLock(path, .exclusive, seconds: 0, permissions: 0o644, isWritten: true)
+            } catch {
+                guard error.errno == .timedOut else { throw error }
+                let pid = String(decoding: try Files.read(path, limit: 64), as: UTF8.self).filter { $0 != "\n" }
+                throw APIError(
+                    409,
+                    "a daemon runs already in \(home.run) (pid \(pid)): stop it, or give this one another --run and --root"
+                )
+            }
+            try check("write \(path)") { ftruncate(lock.descriptor, 0) }
+            try Files.write(Array("\(getpid())\n".utf8), to: lock.descriptor, operation: "write \(path)")
+        }
+    }
+#endif

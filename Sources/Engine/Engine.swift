@@ -1,3 +1,0 @@
-#if Daemon
-    import Containers
-#endif

@@ -1,0 +1,113 @@
+#if Daemon
+    import NIOCore
+
+    /// Two channels' bytes go from each to the other, no faster than the other takes them; each end of writing is passed on.
+    final class Glue: ChannelDuplexHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+
+        private var other: Glue?
+        private var context: ChannelHandlerContext?
+        private var wantsRead = false
+        private var isInputClosed = false
+        private var isInputEndPassed = false
+        private var isOutputClosed = false
+        /// What came before there was another side: no more than one read.
+        private var early: [ByteBuffer] = []
+
+        /// From here on they are one stream. On the event loop of both.
+        static func join(_ one: Glue, _ two: Glue) {
+            one.other = two
+            two.other = one
+            one.begin()
+            two.begin()
+        }
+
+        private func begin() {
+            for buffer in early { other?.send(buffer) }
+            early = []
+            other?.context?.flush()
+            if isInputClosed { passEnd() }
+            if context == nil || context?.channel.isActive == false { other?.closeAll() }
+            context?.channel.setOption(.autoRead, value: true).whenFailure { _ in }
+            context?.read()
+        }
+
+        private func send(_ buffer: ByteBuffer) { context?.write(wrapOutboundOut(buffer), promise: nil) }
+        private func closeAll() { context?.close(promise: nil) }
+
+        /// The other side's reader is told the end.
+        private func passEnd() {
+            guard let other, !isInputEndPassed else { return }
+            isInputEndPassed = true
+            guard let context = other.context else { return }
+            other.isOutputClosed = true
+            context.flush()
+            // A write after the flush, so that the end comes after what is still on its way.
+            let bound = NIOLoopBound(other, eventLoop: context.eventLoop)
+            let done = context.eventLoop.makePromise(of: Void.self)
+            done.futureResult.whenComplete { _ in bound.value.closeOutput() }
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: done)
+        }
+
+        private func closeOutput() {
+            guard let context else { return }
+            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+            let done = context.eventLoop.makePromise(of: Void.self)
+            done.futureResult.whenComplete { result in
+                // What cannot be half closed is closed.
+                if case .failure = result { bound.value.closeAll() }
+                bound.value.closeIfDone()
+            }
+            context.close(mode: .output, promise: done)
+        }
+
+        private func closeIfDone() {
+            if isInputClosed && isOutputClosed { closeAll() }
+        }
+
+        func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+        func handlerRemoved(context: ChannelHandlerContext) {
+            self.context = nil
+            other = nil
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let buffer = unwrapInboundIn(data)
+            guard let other else { return early.append(buffer) }
+            other.send(buffer)
+        }
+        func channelReadComplete(context: ChannelHandlerContext) { other?.context?.flush() }
+
+        func read(context: ChannelHandlerContext) {
+            if let other = other?.context, other.channel.isWritable { context.read() } else { wantsRead = true }
+        }
+        func channelWritabilityChanged(context: ChannelHandlerContext) {
+            guard context.channel.isWritable, let other, other.wantsRead else { return }
+            other.wantsRead = false
+            other.context?.read()
+        }
+
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            guard case .inputClosed = event as? ChannelEvent else { return }
+            isInputClosed = true
+            passEnd()
+            closeIfDone()
+        }
+        func channelInactive(context: ChannelHandlerContext) {
+            isInputClosed = true
+            // A socket that is gone altogether: nobody reads what the other would still say, but its reader gets what came.
+            passEnd()
+            if let other, other.isInputClosed { other.closeIfDone() } else { other?.endAfterWrites() }
+        }
+        private func endAfterWrites() {
+            guard let context else { return }
+            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+            let done = context.eventLoop.makePromise(of: Void.self)
+            done.futureResult.whenComplete { _ in bound.value.closeAll() }
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: done)
+        }
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    }
+#endif
