@@ -58,6 +58,7 @@ enum Registry {
         if name == "berth-cni" { return runtime(arguments) }
         if name == "berth-names" { return NamesProgram.run(arguments) }
         if name == "berth-oci" { return OCICommand.run(arguments: arguments) }
+        if name == "berth-shim" { return ShimCommand.run(arguments: arguments) }
         switch arguments.first {
         case "--plugins":
             print(Registry.names.joined(by: "\n"))
@@ -69,7 +70,7 @@ enum Registry {
             fallthrough
         default:
             let help =
-                "berth-core is called by the name of a CNI plugin (\(Registry.names.joined(by: ", "))) or as berth-cni or berth-oci; --plugins lists them\n"
+                "berth-core is called by the name of a CNI plugin (\(Registry.names.joined(by: ", "))) or as berth-cni, berth-oci or berth-shim; --plugins lists them\n"
             write(2, help, help.utf8.count)
             return 2
         }

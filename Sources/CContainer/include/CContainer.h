@@ -1,5 +1,6 @@
 #pragma once
 #include "cgroup.h"
+#include "shim_calls.h"
 #include <stdint.h>
 #include <sys/types.h>
 #include <linux/capability.h>
