@@ -19,9 +19,12 @@
 #include <unistd.h>
 #include <linux/keyctl.h>
 
-int berth_clone(uint64_t flags, int *pidfd) {
-    struct clone_args arguments = {.flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd,
-                                   .exit_signal = (flags & CLONE_PARENT) ? 0 : SIGCHLD};
+int berth_clone(uint64_t flags, int cgroup, int *pidfd) {
+    struct clone_args arguments = {.flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
+    if (cgroup >= 0) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = (uint64_t)cgroup;
+    }
     return (int)syscall(SYS_clone3, &arguments, sizeof(arguments));
 }
 int berth_setns_kinds(int descriptor, int kinds) { return setns(descriptor, kinds); }

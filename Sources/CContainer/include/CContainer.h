@@ -49,7 +49,8 @@
 // set on failure. All of them may be made in a forked child.
 
 // Like fork(2), with namespaces of its own: 0 in the child, and the child's pid here; a pidfd goes to `pidfd`.
-int berth_clone(uint64_t flags, int *pidfd);
+// `cgroup`: the open directory of a control group of version 2 in which it is born; -1 for the caller's own.
+int berth_clone(uint64_t flags, int cgroup, int *pidfd);
 int berth_setns_kinds(int descriptor, int kinds);
 int berth_unshare_kinds(int kinds);
 int berth_pidfd_open(pid_t pid);

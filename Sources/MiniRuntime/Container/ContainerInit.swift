@@ -17,6 +17,7 @@ struct ContainerInit: ~Copyable {
     let launch: ProcessLaunch
     let sources: BindSources
     let channel: InitChannel
+    let places: CgroupPlaces
     let gate: StartGate
     /// Connected; -1 without a terminal.
     let console: Int32
@@ -46,6 +47,7 @@ struct ContainerInit: ~Copyable {
         guard try channel.hear() == .proceed else { _exit(1) }
         let isInUserNamespace = spec.linux.makes(.user)
         try kernel { () throws(KernelError) in
+            try places.enter()
             setsid()
             if let keyring {
                 _ = try ignoring(Errno(ENOSYS), Errno(EDQUOT)) { () throws(KernelError) in

@@ -35,10 +35,10 @@ struct NewProcess: ~Copyable {
     let handle: OwnedDescriptor
 
     /// Nil in the child. Like fork(2) with the CLONE_ flags.
-    static func clone(_ flags: UInt64) throws(KernelError) -> NewProcess? {
+    static func clone(_ flags: UInt64, _ places: CgroupPlaces) throws(KernelError) -> NewProcess? {
         var handle: Int32 = -1
         fflush(nil)
-        let pid = try check("make a process in new namespaces") { berth_clone(flags, &handle) }
+        let pid = try check("make a process in new namespaces") { berth_clone(flags, places.birth, &handle) }
         return pid == 0 ? nil : NewProcess(pid: pid, handle: OwnedDescriptor(taking: handle))
     }
 

@@ -116,8 +116,10 @@ struct ContainerCreation {
         var ends: [Int32] = [-1, -1]
         try kernel { () throws(KernelError) in try check("make a pair of sockets") { berth_new_pair(&ends) } }
         let created = ContainerCreation.now()
-        let process = try clone(sources, console, gate, ends, created)
+        let places = try kernel { () throws(KernelError) in try CgroupPlaces(cgroup) }
+        let process = try clone(sources, places, console, gate, ends, created)
         sources.close()
+        places.close()
         close(ends[1])
         if console >= 0 { close(console) }
         if case .pipe(let pipe) = gate { close(pipe) }
@@ -144,14 +146,15 @@ struct ContainerCreation {
     }
 
     private func clone(
-        _ sources: BindSources, _ console: Int32, _ gate: StartGate, _ ends: [Int32], _ created: String
+        _ sources: BindSources, _ places: CgroupPlaces, _ console: Int32, _ gate: StartGate, _ ends: [Int32],
+        _ created: String
     ) throws(OCIError) -> NewProcess {
         var flags: UInt64 = 0
         for one in spec.linux.namespaces where one.path == nil && one.kind != .cgroup { flags |= one.kind.flag }
         let mountPath = spec.linux.namespaces.first { $0.kind == .mount }?.path
         do throws(KernelError) {
             var borrowed = try BorrowedNamespaces(spec.linux.namespaces)
-            if let process = try NewProcess.clone(flags) {
+            if let process = try NewProcess.clone(flags, places) {
                 try borrowed.giveBack()
                 return process
             }
@@ -170,7 +173,8 @@ struct ContainerCreation {
                 }
             }
             ContainerInit(
-                spec: spec, launch: launch, sources: sources, channel: channel, gate: gate, console: console,
+                spec: spec, launch: launch, sources: sources, channel: channel, places: places, gate: gate,
+                console: console,
                 keyring: request.hasNewKeyring ? "_ses.\(request.id)" : nil, pivots: request.pivots,
                 state: record(getpid(), created).describe(.created)
             ).run()
@@ -187,7 +191,7 @@ struct ContainerCreation {
             annotations: spec.annotations)
     }
 
-    /// Its ids, its group and its place in the order of killing: before it does anything.
+    /// Its ids and its place in the order of killing: before it does anything.
     private func place(_ pid: pid_t, _ record: ContainerRecord) throws(OCIError) {
         try kernel { () throws(KernelError) in
             if spec.linux.makes(.user) {
@@ -195,7 +199,6 @@ struct ContainerCreation {
                     try ContainerCreation.write("/proc/\(pid)/\(file)", mappings.map(\.line).joined(by: ""))
                 }
             }
-            try cgroup.add(pid)
             if let score = launch.process.killScore {
                 try ContainerCreation.write("/proc/\(pid)/oom_score_adj", "\(score)")
             }

@@ -105,7 +105,6 @@ struct ExecutedProcess {
         let channel = InitChannel(taking: mine)
         do throws(OCIError) {
             try kernel { () throws(KernelError) in
-                if let cgroup = record.cgroup { try cgroup.add(process.pid) }
                 if let score = launch.process.killScore {
                     try ContainerCreation.write("/proc/\(process.pid)/oom_score_adj", "\(score)")
                 }
@@ -139,27 +138,32 @@ struct ExecutedProcess {
             let own = try OwnedDescriptor(open: "/proc/self/ns/pid", O_RDONLY)
             let kind = Int32(truncatingIfNeeded: NamespaceSpec.Kind.pid.flag)
             let isElsewhere = spec.linux.has(.pid)
+            let places = try CgroupPlaces(record.cgroup)
+            defer { places.close() }
             if isElsewhere {
                 try check("enter the container's pid namespace") { berth_setns_kinds(handle.number, kind) }
             }
-            if let process = try NewProcess.clone(0) {
+            if let process = try NewProcess.clone(0, places) {
                 if isElsewhere { try check("go back to the own pid namespace") { berth_setns_kinds(own.number, kind) } }
                 return process
             }
             close(mine)
-            inside(handle.number, InitChannel(taking: its), console)
+            inside(handle.number, InitChannel(taking: its), places, console)
         } catch {
             throw OCIError(error)
         }
     }
 
     /// Never returns.
-    private func inside(_ handle: Int32, _ channel: consuming InitChannel, _ console: Int32) -> Never {
+    private func inside(_ handle: Int32, _ channel: consuming InitChannel, _ places: CgroupPlaces, _ console: Int32)
+        -> Never
+    {
         do throws(OCIError) {
             guard try channel.hear() == .proceed else { _exit(1) }
             try kernel { () throws(KernelError) in
                 // Nothing of this process is to be read by those that it goes to.
                 try check("hide from the container") { berth_set_dumpable(0) }
+                try places.enter()
                 try enter(handle)
                 setsid()
                 if console >= 0 {
