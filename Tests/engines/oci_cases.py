@@ -1,6 +1,7 @@
 """What a bundle asks for, and what the process inside is seen to have."""
 
 import errno
+import fcntl
 import json
 import os
 import re
@@ -389,6 +390,51 @@ def user_namespace():
     bundle.create().start()
     out, _ = call("exec", "--user", "5:6", bundle.id, "sh", "-c", "id -u; id -g; readlink /proc/self/ns/user; echo y >/dev/null && echo null")
     expect(out.split() == ["5", "6", os.readlink(f"/proc/{bundle.pid}/ns/user"), "null"], out)
+
+
+@case("descriptors: none but the three streams, those that are preserved, and systemd's sockets with their count")
+def descriptors():
+    ends = os.pipe()
+    reader, writer = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 20) for end in ends)
+    os.dup2(writer, 3)
+    os.dup2(writer, 4)
+    os.set_inheritable(3, True)
+    try:
+        script = "ls /proc/self/fd | wc -l; echo ${LISTEN_FDS:-none}; echo hello 2>/dev/null >&3 || echo closed"
+        for flags, variables, wanted in (((), {}, "4\nnone\nclosed\n"), (("--preserve-fds", "1"), {}, "5\nnone\n"),
+                                         ((), {"LISTEN_FDS": "1"}, "5\n1\n")):
+            bundle = Bundle(f"fds{len(flags)}{len(variables)}", "sh", "-c", script)
+            out = bundle.run(*flags, pass_fds=(3, 4), env={**os.environ, **variables})
+            expect(out == wanted, f"{flags} {variables}: {out!r}")
+        expect(os.read(reader, 100) == b"hello\nhello\n", "the descriptor is not the one that was preserved")
+    finally:
+        for number in {reader, writer, 3, 4, *ends}:
+            os.close(number)
+
+
+@case("without pivot_root, and without a mount namespace, the root is still the bundle's")
+def other_roots():
+    bundle = Bundle("nopivot")
+    expect("busybox" in bundle.shell("ls /bin; test ! -e /usr || echo usr"), "no root")
+    bundle.process["args"] = ["sh", "-c", "ls /; hostname"]
+    out = bundle.run("--no-pivot")
+    expect("bin" in out.split() and "usr" not in out.split(), out)
+    bundle = Bundle("nomounts")
+    bundle.spec["mounts"], bundle.linux["namespaces"] = [], [{"type": "pid"}]
+    del bundle.spec["hostname"], bundle.linux["maskedPaths"], bundle.linux["readonlyPaths"]
+    out = bundle.shell("ls /")
+    expect("bin" in out.split() and "usr" not in out.split(), out)
+
+
+@case("an error is one line on standard error, and a line of JSON in the log that was asked for")
+def log():
+    path = f"{oci.TOP}/log.json"
+    process = subprocess.run([oci.runtime, "--root", oci.ROOT, "--log", path, "--log-format", "json", "state", "nobody"],
+                             stderr=subprocess.PIPE, text=True)
+    expect(process.returncode == 1 and process.stderr.count("\n") == 1, process.stderr)
+    with open(path) as file:
+        entry = json.loads(file.read())
+    expect(entry["level"] == "error" and "does not exist" in entry["msg"] and entry["time"], f"{entry}")
 
 
 @case("sysctls of the container's own namespaces are set; the host's are refused")

@@ -13,6 +13,8 @@ struct CreationRequest {
     var pivots = true
     var hasNewKeyring = true
     var preserved = 0
+    /// How many of those are sockets that systemd hands on (man 3 sd_listen_fds).
+    var listeners = 0
     /// The maker stays, starts it by word of mouth and shows its terminal.
     var isForeground = false
 }
@@ -47,9 +49,10 @@ struct ContainerCreation {
                 "read \(request.bundle)/config.json: \(error.errno): name the bundle's directory with --bundle")
         }
         spec = try BundleSpec(parsing: text, bundle: request.bundle)
-        guard let process = spec.process else {
+        guard var process = spec.process else {
             throw OCIError("config.json: process is missing: name what the container runs")
         }
+        if request.listeners > 0 { process.environment += ["LISTEN_FDS=\(request.listeners)", "LISTEN_PID=1"] }
         launch = try ProcessLaunch(process, spec.linux.seccomp, preserved: request.preserved)
         cgroup = try CgroupBinding.cgroup(spec, request.id)
         try judge(process)

@@ -16,7 +16,7 @@ extension OCICommand {
             id: options.words[0], root: root, bundle: try OCICommand.absolute(options.value("bundle") ?? "."),
             pidFile: options.value("pid-file"), consoleSocket: options.value("console-socket"),
             pivots: !options.has("no-pivot"), hasNewKeyring: !options.has("no-new-keyring"),
-            preserved: preserved + OCICommand.listeners)
+            preserved: preserved + OCICommand.listeners, listeners: OCICommand.listeners)
     }
 
     /// Sockets that systemd hands on (man 3 sd_listen_fds).
