@@ -56,7 +56,7 @@ let package = Package(
         .executable(name: "berth-iptables", targets: ["IptablesBackend"]),
         .executable(name: "berth-firewalld", targets: ["FirewalldBackend"]),
         // For Fuzz/, which is a package of its own.
-        .library(name: "BerthModules", targets: ["JSON", "CNI", "NetCore"]),
+        .library(name: "BerthModules", targets: ["JSON", "CNI", "NetCore", "Images"]),
     ],
     traits: [
         .default(enabledTraits: ["Daemon"]),

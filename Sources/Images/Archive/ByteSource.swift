@@ -2,15 +2,14 @@ import CZlib
 import Glibc
 import NetCore
 
-/// A descriptor's bytes, as they are or out of gzip (one member or several), with the digests of both. Memory is two buffers.
+/// A descriptor's bytes, as they are or out of gzip (one member or several), with the digest of what comes out. Memory is two buffers.
 final class ByteSource {
     private let descriptor: Int32
     private let what: String
     private let raw = Buffer()
     private var inflation: Inflation?
     private var isBegun = false
-    private let rawDigest: StreamDigest?
-    private var plainDigest: StreamDigest?
+    private let plainDigest: StreamDigest?
 
     /// How many bytes were read from the descriptor.
     private(set) var bytesRead: Int64 = 0
@@ -21,7 +20,7 @@ final class ByteSource {
     init(_ descriptor: Int32, _ what: String, isDigested: Bool = false) {
         self.descriptor = descriptor
         self.what = what
-        rawDigest = isDigested ? StreamDigest() : nil
+        plainDigest = isDigested ? StreamDigest() : nil
     }
 
     /// The next bytes, at most `limit`; none at the end. They are valid until the next call.
@@ -64,7 +63,7 @@ final class ByteSource {
         }
     }
 
-    /// Everything is read up to the end, so that the digests are those of the whole. Throws 400 past `limit` bytes.
+    /// Everything is read up to the end, so that the digest is that of the whole. Throws 400 past `limit` bytes.
     func drain(limit: Int64) throws(ImageError) {
         var count: Int64 = 0
         while true {
@@ -75,11 +74,8 @@ final class ByteSource {
         }
     }
 
-    /// The digests of the whole, as it came and unpacked. After drain(), once.
-    func digests() -> (raw: String, plain: String) {
-        let raw = rawDigest?.finish() ?? ""
-        return (raw, plainDigest?.finish() ?? raw)
-    }
+    /// The digest of the whole, unpacked. After drain(), once.
+    func digest() -> String { plainDigest?.finish() ?? "" }
 
     func cut() -> ImageError {
         ImageError(400, "read \(what): it ends in the middle: it was cut off on its way")
@@ -90,24 +86,26 @@ final class ByteSource {
         let count = try kernel { () throws(KernelError) in
             try check("read \(what)") { () -> Int in Glibc.read(descriptor, room.baseAddress, room.count) }
         }
-        rawDigest?.update(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<count]))
+        if isBegun, inflation == nil {
+            plainDigest?.update(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<count]))
+        }
         raw.added(count)
         bytesRead += Int64(count)
     }
 
     private func begin() throws(ImageError) {
-        isBegun = true
         while raw.count < 6 {
             let before = raw.count
             try fill()
             if raw.count == before { break }
         }
+        isBegun = true
         let magic = Array(raw.content.prefix(6))
         if magic.starts(with: [0x1f, 0x8b]) {
             inflation = try Inflation()
-            if rawDigest != nil { plainDigest = StreamDigest() }
             return
         }
+        plainDigest?.update(raw.content)
         let others: [(String, [UInt8])] = [
             ("zstd", [0x28, 0xb5, 0x2f, 0xfd]), ("xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a]), ("bzip2", [0x42, 0x5a, 0x68]),
         ]
@@ -133,7 +131,7 @@ final class ByteSource {
             }
         }
         plainDigest?.update(inflation.plain.content)
-        // What follows the last member counts for the digest as it came.
+        // What follows the last member says nothing.
         while inflation.isOver {
             _ = raw.take(Buffer.size)
             try fill()

@@ -43,6 +43,18 @@ public enum RootArchive {
         try unpacking.unpack(&reader)
     }
 
+    /// The names that an archive would write below a directory, nothing written. Throws 400 for what would be refused by its bytes.
+    public static func names(from descriptor: Int32) throws(ImageError) -> [String] {
+        var reader = TarReader(ByteSource(descriptor, "the archive"))
+        var names: [String] = []
+        while let entry = try reader.next() {
+            let parts = try TarEntry.parts(entry.name, depth: ArchiveLimits().depth)
+            names.append(String(decoding: Array(parts.joined(separator: [UInt8(ascii: "/")])), as: UTF8.self))
+        }
+        try reader.finish()
+        return names
+    }
+
     /// `X-Docker-Container-Path-Stat`: name, size, mode (Go's os.FileMode), mtime, linkTarget.
     public static func stat(_ path: String, in root: String) throws(ImageError) -> JSONObject {
         let place = try RootPath(path, in: root)

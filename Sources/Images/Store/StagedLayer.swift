@@ -45,7 +45,7 @@ struct StagedLayer {
         let source = ByteSource(open.number, "the layer \(diffID ?? file.digest)", isDigested: !file.isPlain)
         var reader = TarReader(source)
         try body(&reader)
-        let digest = file.isPlain ? file.digest : source.digests().plain
+        let digest = file.isPlain ? file.digest : source.digest()
         guard let diffID, digest != diffID else { return digest }
         throw ImageError(400, "the layer \(diffID) is damaged: its content has the digest \(digest)")
     }
