@@ -17,11 +17,12 @@ public struct ContainerRoot: Sendable {
     public func mount(over layers: [String]) throws(ImageError) {
         guard !layers.isEmpty else { throw ImageError(400, "the image has no layer: a container cannot run on it") }
         if isMounted { return }
+        let isNew = !Files.exists(upper)
         try kernel { () throws(KernelError) in
             for place in [upper, work, path] { try Files.makeDirectories(place, mode: 0o755) }
         }
-        // The overlay's root has the upper directory's mode and owner: those of the image.
-        try takeAttributes(of: layers[layers.count - 1])
+        // The overlay's root has the upper directory's mode and owner: at first those of the image.
+        if isNew { try takeAttributes(of: layers[layers.count - 1]) }
         var stage: UnsafePointer<CChar>?
         let names = layers.reversed().map { strdup($0) }
         defer { for name in names { free(name) } }
@@ -77,10 +78,11 @@ public struct ContainerRoot: Sendable {
 
     /// What has changed as a layer's archive, whiteouts as `.wh.` names.
     func writeLayer(to descriptor: Int32) throws(ImageError) {
-        try kernel { () throws(KernelError) in try Files.makeDirectories(upper, mode: 0o755) }
-        let root = try Directory.open(upper)
         var archive = TreeArchive(TarWriter(descriptor, "the layer"), style: .layer)
-        try archive.addContent(of: root.number, named: [])
+        if Files.exists(upper) {
+            let root = try Directory.open(upper)
+            try archive.addContent(of: root.number, named: [])
+        }
         try archive.finish()
     }
 
@@ -94,8 +96,6 @@ public struct ContainerRoot: Sendable {
         let lower = try Directory.open(layer, Directory.pathOnly)
         guard let facts = try Directory.facts(lower.number, []) else { return }
         let own = try Directory.open(upper)
-        // Once: what the container has changed since stays.
-        if try !Directory.names(own.number).isEmpty { return }
         try attempt("set the owner of \(upper)") {
             berth_file_chown(own.number, [0], facts.found.user, facts.found.group)
         }

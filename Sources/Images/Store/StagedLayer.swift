@@ -18,6 +18,8 @@ struct StagedLayer {
         }
         let root = try Directory.open("\(place)/files")
         try attempt("set the mode of \(place)/files") { chmod("\(place)/files", 0o755) }
+        // Until the archive says otherwise the root is as the one below.
+        _ = try LowerDirectory.copyAttributes(of: [], in: below, to: root.number)
         var size: Int64 = 0
         let digest = try read(diffID) { (reader) throws(ImageError) in
             var unpacking = Unpacking(root: root.number, purpose: .layer(below: below), limits: limits)

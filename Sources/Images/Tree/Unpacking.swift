@@ -12,15 +12,15 @@ struct Unpacking {
     }
 
     let root: Int32
-    private let scope: (root: Int32, path: [Name])
+    let scope: (root: Int32, path: [Name])
     let purpose: Purpose
     var limits = ArchiveLimits()
     /// Bytes of all files.
-    private(set) var size: Int64 = 0
+    var size: Int64 = 0
     /// The directory that the last entry went to: archives name one directory's entries together.
-    private var parent: (path: [Name], descriptor: Int32)?
+    var parent: (path: [Name], descriptor: Int32)?
     /// Set at the end: what comes after a directory changes its time.
-    private var times: [(path: [Name], seconds: Int64, nanoseconds: UInt32)] = []
+    var times: [(path: [Name], seconds: Int64, nanoseconds: UInt32)] = []
 
     /// `scope`: links start at that directory, in which `root` has that path; else at `root`.
     init(
@@ -91,151 +91,11 @@ struct Unpacking {
     }
 }
 
-// MARK: the kinds of entries
-
-extension Unpacking {
-    private mutating func makeDirectory(_ entry: TarEntry, _ path: [Name], _ directory: Int32) throws(ImageError) {
-        let name = path[path.count - 1]
-        var hidesBelow = false
-        var place = -1 as Int32
-        for _ in 0..<16 {
-            let isMade = berth_file_mkdir(directory, name.terminated, 0o700) == 0
-            if !isMade, errno != EEXIST { throw ImageError(KernelError("make directory \(name.shown)", .current)) }
-            place = berth_file_open(directory, name.terminated, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
-            if place >= 0 { break }
-            hidesBelow = try clear(entry, name, directory) || hidesBelow
-        }
-        guard place >= 0 else {
-            throw ImageError(500, "make directory \(name.shown): something else takes its name again and again")
-        }
-        let made = OwnedDescriptor(taking: place)
-        if hidesBelow { try Whiteout.hideBelow(made.number) }
-        try dress(made.number, entry)
-        times.append((path, entry.seconds, entry.nanoseconds))
-    }
-
-    private mutating func makeFile(
-        _ entry: TarEntry, _ name: Name, _ directory: Int32, _ reader: inout TarReader
-    ) throws(ImageError) {
-        var number = -1 as Int32
-        try make(entry, name, directory) {
-            number = berth_file_open(directory, name.terminated, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-            return number
-        }
-        let file = OwnedDescriptor(taking: number)
-        while true {
-            let part = try reader.part()
-            if part.isEmpty { break }
-            var done = 0
-            while done < part.count {
-                done += try kernel { () throws(KernelError) in
-                    try check("write \(entry.name.shown)") { () -> Int in
-                        write(file.number, part.baseAddress! + done, part.count - done)
-                    }
-                }
-            }
-        }
-        size += entry.size
-        try dress(file.number, entry)
-        try attempt("set the time of \(name.shown)") {
-            berth_file_touch(file.number, [0], entry.seconds, entry.nanoseconds)
-        }
-    }
-
-    /// The target's directory is resolved in the root; the target itself is no link that is followed.
-    private mutating func makeHardLink(_ entry: TarEntry, _ path: [Name], _ directory: Int32) throws(ImageError) {
-        let target = try TarEntry.parts(entry.target, depth: limits.depth)
-        guard let old = target.last, target != path else {
-            throw ImageError(
-                400, "the archive has \(entry.name.shown) as a hard link to itself or to the root: it is refused")
-        }
-        guard let from = try resolved(Array(target.dropLast())), let facts = try Directory.facts(from.number, old),
-            !facts.isDirectory, !facts.isWhiteout
-        else {
-            throw ImageError(
-                400,
-                "the archive has \(entry.name.shown) as a hard link to \(entry.target.shown), which is no file in it: it is refused"
-            )
-        }
-        let name = path[path.count - 1]
-        try make(entry, name, directory) {
-            berth_file_link(from.number, old.terminated, directory, name.terminated)
-        }
-    }
-
-    private mutating func makeNode(_ entry: TarEntry, _ name: Name, _ directory: Int32) throws(ImageError) {
-        let type: UInt32
-        switch entry.kind {
-        case .characterDevice: type = S_IFCHR
-        case .blockDevice: type = S_IFBLK
-        default: type = S_IFIFO
-        }
-        if type == S_IFCHR, entry.major == 0, entry.minor == 0 {
-            throw ImageError(
-                400,
-                "the archive has the device 0:0 as \(entry.name.shown), an overlay's sign for a deleted file: it is refused"
-            )
-        }
-        do throws(ImageError) {
-            try make(entry, name, directory) {
-                berth_file_mknod(directory, name.terminated, type | 0o600, entry.major, entry.minor)
-            }
-        } catch {
-            guard type != S_IFIFO, errno == EPERM else { throw error }
-            throw ImageError(
-                400,
-                "the archive has the device \(entry.name.shown), and this process may not make devices (CAP_MKNOD): give an archive without"
-            )
-        }
-        let made = try kernel { () throws(KernelError) in
-            try Directory.entry(directory, name, Directory.pathOnly)
-        }
-        try dress(made.number, entry)
-        try attempt("set the time of \(name.shown)") {
-            berth_file_touch(made.number, [0], entry.seconds, entry.nanoseconds)
-        }
-    }
-
-    /// `call` makes the entry; what had its name before is gone.
-    private mutating func make(
-        _ entry: TarEntry, _ name: Name, _ directory: Int32, _ call: () -> Int32
-    ) throws(ImageError) {
-        for _ in 0..<16 {
-            if call() >= 0 { return }
-            let code = Errno.current
-            guard code == .alreadyExists else { throw ImageError(KernelError("make \(name.shown)", code)) }
-            _ = try clear(entry, name, directory)
-        }
-        throw ImageError(500, "make \(name.shown): something else takes its name again and again")
-    }
-
-    /// What has the name gives way to the entry. True when it was a whiteout.
-    private mutating func clear(_ entry: TarEntry, _ name: Name, _ directory: Int32) throws(ImageError) -> Bool {
-        guard let facts = try Directory.facts(directory, name) else { return false }
-        if case .copy(noOverwriteDirNonDir: true) = purpose, facts.isDirectory != (entry.kind == .directory) {
-            throw ImageError(
-                400,
-                facts.isDirectory
-                    ? "cannot overwrite directory \(name.shown) with what is none"
-                    : "cannot overwrite \(name.shown), which is no directory, with one")
-        }
-        if facts.isDirectory || facts.isLink {
-            // The parent that is open may be what goes.
-            let isParent = parent?.descriptor == directory
-            try Removal.remove(directory, name)
-            if !isParent { forgetParent() }
-        } else {
-            try Removal.remove(directory, name)
-        }
-        return facts.isWhiteout
-    }
-}
-
 // MARK: owner, mode, attributes
 
 extension Unpacking {
     /// In this order: a change of the owner takes setuid and capabilities away.
-    private func dress(_ descriptor: Int32, _ entry: TarEntry) throws(ImageError) {
+    func dress(_ descriptor: Int32, _ entry: TarEntry) throws(ImageError) {
         try attempt("set the owner of \(entry.name.shown)") {
             berth_file_chown(descriptor, [0], entry.user, entry.group)
         }
@@ -243,7 +103,7 @@ extension Unpacking {
         try setAttributes(descriptor, [], entry)
     }
 
-    private func dressLink(_ directory: Int32, _ name: Name, _ entry: TarEntry) throws(ImageError) {
+    func dressLink(_ directory: Int32, _ name: Name, _ entry: TarEntry) throws(ImageError) {
         try setAttributes(directory, name, entry)
         try attempt("set the time of \(name.shown)") {
             berth_file_touch(directory, name.terminated, entry.seconds, entry.nanoseconds)
@@ -268,13 +128,13 @@ extension Unpacking {
 // MARK: directories
 
 extension Unpacking {
-    private mutating func forgetParent() {
+    mutating func forgetParent() {
         if let parent { close(parent.descriptor) }
         parent = nil
     }
 
     /// The directory of that path, made where it is missing. It stays open until another one is asked for.
-    private mutating func directory(_ path: [Name]) throws(ImageError) -> Int32 {
+    mutating func directory(_ path: [Name]) throws(ImageError) -> Int32 {
         if path.isEmpty { return root }
         if let parent, parent.path == path { return parent.descriptor }
         forgetParent()
@@ -289,7 +149,7 @@ extension Unpacking {
     }
 
     /// Nil when it, or a directory above it, is not there.
-    private func resolved(_ path: [Name]) throws(ImageError) -> OwnedDescriptor? {
+    func resolved(_ path: [Name]) throws(ImageError) -> OwnedDescriptor? {
         do throws(KernelError) {
             return try Directory.resolve(scope.root, joined(scope.path + path), Directory.pathOnly | O_DIRECTORY)
         } catch {
@@ -336,5 +196,5 @@ extension Unpacking {
     }
 
     private func joined(_ path: [Name]) -> Name { Array(path.joined(separator: [UInt8(ascii: "/")])) }
-    private func shown(_ path: [Name]) -> String { joined(path).shown }
+    func shown(_ path: [Name]) -> String { joined(path).shown }
 }
