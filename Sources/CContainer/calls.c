@@ -20,7 +20,7 @@
 #include <linux/keyctl.h>
 
 int berth_clone(uint64_t flags, int cgroup, int *pidfd) {
-    struct clone_args arguments = {.flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
+    struct clone_args arguments = {.flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = (flags & CLONE_PARENT) ? 0 : SIGCHLD};
     if (cgroup >= 0) {
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = (uint64_t)cgroup;

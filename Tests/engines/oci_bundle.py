@@ -15,6 +15,7 @@ from private_host import Failed
 
 TOP = "/run/oci-test"
 ROOT = f"{TOP}/state"
+UNIFIED = "/run/oci-unified"
 PATH = "PATH=/bin:/sbin"
 APPLETS = "sh true false ls cat echo id mount umount ps sleep hostname stat grep tty kill mkdir touch env pwd readlink ulimit dd sed head wc chmod ping ip setsid stty test"
 runtime = None
@@ -30,11 +31,18 @@ def begin(program):
     runtime, cgroup = program, f"/berth-oci-test-{os.stat('/proc/self/ns/pid').st_ino}"
     os.makedirs(ROOT)
     host.run("mount", "--make-rprivate", "/")
+    # The private host hides version 2 from crun; the groups that a runtime makes there are to be seen and removed all the same.
+    os.makedirs(UNIFIED)
+    host.run("mount", "-t", "cgroup2", "cgroup2", UNIFIED)
+
+
+def hierarchies():
+    return {*control_groups.hierarchies(), UNIFIED}
 
 
 def end():
     clean_up()
-    for hierarchy in control_groups.hierarchies():
+    for hierarchy in hierarchies():
         control_groups.remove_tree(f"{hierarchy}{cgroup}")
 
 
@@ -218,7 +226,7 @@ def clean_up():
 def leftovers():
     """Containers, groups, mounts and processes that should be gone."""
     lines = [f"container {name}" for name in os.listdir(ROOT)]
-    for hierarchy in control_groups.hierarchies():
+    for hierarchy in hierarchies():
         top = f"{hierarchy}{cgroup}"
         lines += [f"cgroup {top}/{name}" for name in os.listdir(top)
                   if os.path.isdir(f"{top}/{name}")] if os.path.isdir(top) else []

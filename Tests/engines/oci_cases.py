@@ -389,7 +389,18 @@ def user_namespace():
     bundle.process["args"] = ["sleep", "100"]
     bundle.create().start()
     out, _ = call("exec", "--user", "5:6", bundle.id, "sh", "-c", "id -u; id -g; readlink /proc/self/ns/user; echo y >/dev/null && echo null")
-    expect(out.split() == ["5", "6", os.readlink(f"/proc/{bundle.pid}/ns/user"), "null"], out)
+    space = os.readlink(f"/proc/{bundle.pid}/ns/user")
+    expect(out.split() == ["5", "6", space, "null"], out)
+    # Another container joins it, and the network that it owns.
+    other = Bundle("userns2")
+    other.linux["namespaces"] = [{"type": kind} for kind in ("pid", "mount", "uts")] + [
+        {"type": "user", "path": f"/proc/{bundle.pid}/ns/user"}, {"type": "network", "path": f"/proc/{bundle.pid}/ns/net"}]
+    for folder, _, _ in os.walk(other.root):
+        os.chown(folder, 100000, 100000)
+    other.spec["mounts"] = [one for one in other.spec["mounts"] if one["type"] != "sysfs"]
+    other.linux["maskedPaths"] = []
+    out = other.shell("id -u; readlink /proc/self/ns/user; readlink /proc/self/ns/net; echo y >/dev/null && echo null; hostname")
+    expect(out.split() == ["0", space, os.readlink(f"/proc/{bundle.pid}/ns/net"), "null", "inside"], out)
 
 
 @case("descriptors: none but the three streams, those that are preserved, and systemd's sockets with their count")

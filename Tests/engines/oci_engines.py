@@ -63,7 +63,7 @@ def own(*flags):
 def remove_all():
     """Every container, and the group that podman was told to put them in, which is to hold none of theirs."""
     podman("rm", "-f", "-a", "-t", "0", code=None)
-    for hierarchy in control_groups.hierarchies():
+    for hierarchy in oci.hierarchies():
         parent = f"{hierarchy}{oci.cgroup}/podman"
         if os.path.isdir(parent):
             left = [name for name in os.listdir(parent) if name.startswith("libpod-") and "conmon" not in name]

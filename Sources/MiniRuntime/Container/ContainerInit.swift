@@ -45,7 +45,7 @@ struct ContainerInit: ~Copyable {
 
     private func becomeContainer() throws(OCIError) -> (path: String, environment: [String]) {
         guard try channel.hear() == .proceed else { _exit(1) }
-        let isInUserNamespace = spec.linux.makes(.user)
+        let isInUserNamespace = spec.linux.has(.user)
         try kernel { () throws(KernelError) in
             try places.enter()
             setsid()

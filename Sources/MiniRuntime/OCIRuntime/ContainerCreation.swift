@@ -75,10 +75,6 @@ struct ContainerCreation {
         }
         for one in spec.linux.namespaces {
             guard let path = one.path else { continue }
-            if one.kind == .user {
-                throw OCIError(
-                    "config.json: joining the user namespace \(path) is not supported: make one with mappings")
-            }
             guard access(path, R_OK) == 0 else {
                 throw OCIError("config.json: the \(one.kind.rawValue) namespace \(path): \(Errno.current)")
             }
@@ -157,7 +153,12 @@ struct ContainerCreation {
         let mountPath = spec.linux.namespaces.first { $0.kind == .mount }?.path
         do throws(KernelError) {
             var borrowed = try BorrowedNamespaces(spec.linux.namespaces)
-            if let process = try NewProcess.clone(flags, places) {
+            let joined = spec.linux.namespaces.first { $0.kind == .user }?.path
+            let clone =
+                if let joined { try NewProcess.clone(flags, places, userNamespace: joined) } else {
+                    try NewProcess.clone(flags, places)
+                }
+            if let process = clone {
                 try borrowed.giveBack()
                 return process
             }
