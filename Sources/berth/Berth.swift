@@ -71,7 +71,8 @@ enum StandardError {
                 try command.run()
                 Glibc.exit(0)
             } catch let error as ClientError {
-                StandardError.write(error.description)
+                // Whoever read the output went away: that is no news.
+                if error.exitCode != 128 + SIGPIPE { StandardError.write(error.description) }
                 Glibc.exit(error.exitCode)
             } catch let error as InspectError {
                 StandardError.write(error.description)

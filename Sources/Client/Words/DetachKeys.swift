@@ -10,7 +10,7 @@ public struct DetachKeys: Sendable {
     /// Keys between commas: a character, or `ctrl-` and one of a–z @ [ \ ] ^ _. Empty: none.
     public init(_ text: String) throws(ClientError) {
         var bytes: [UInt8] = []
-        for key in text.split(separator: ",", omittingEmptySubsequences: !text.holdsOnlyCommas) {
+        for key in text.split(separator: ",") {
             let code = Array(key.utf8)
             if code.count == 1 {
                 bytes.append(code[0])
@@ -42,8 +42,4 @@ public struct DetachKeys: Sendable {
         }
         return (bytes, false)
     }
-}
-
-extension String {
-    fileprivate var holdsOnlyCommas: Bool { allSatisfy { $0 == "," } }
 }
