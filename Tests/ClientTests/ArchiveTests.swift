@@ -51,11 +51,12 @@ import Testing
         } + [UInt8](repeating: 0, count: 1024)
     }
 
-    @Test(arguments: [
-        [("top/", .directory, ""), ("top/../../escaped", .file, "x")],
-        [("top/", .directory, ""), ("top/link", .symbolicLink, "/tmp"), ("top/link/berth-escaped", .file, "x")],
-        [("top/", .directory, ""), ("top/hard", .hardLink, "../../../etc/passwd")],
-    ] as [[(String, TarHeader.Kind, String)]])
+    @Test(
+        arguments: [
+            [("top/", .directory, ""), ("top/../../escaped", .file, "x")],
+            [("top/", .directory, ""), ("top/link", .symbolicLink, "/tmp"), ("top/link/berth-escaped", .file, "x")],
+            [("top/", .directory, ""), ("top/hard", .hardLink, "../../../etc/passwd")],
+        ] as [[(String, TarHeader.Kind, String)]])
     func aHostileArchiveStaysInItsDirectory(_ members: [(String, TarHeader.Kind, String)]) throws {
         let folder = temporary()
         defer { _ = system("rm -rf \(folder)") }
@@ -86,7 +87,8 @@ import Testing
 
     @Test func placesAreDockers() throws {
         func place(_ source: String, _ isDirectory: Bool, _ path: String, _ target: CopyPath.Target) throws -> String {
-            let (directory, name) = try CopyPath.place(source: source, isDirectory: isDirectory, onto: path, which: target)
+            let (directory, name) = try CopyPath.place(
+                source: source, isDirectory: isDirectory, onto: path, over: target)
             return "\(directory) \(name ?? "-")"
         }
         #expect(try place("/a/f", false, "/x/new", .nothing) == "/x new")

@@ -64,7 +64,8 @@ import Testing
 
     @Test func chunksAreJoined() throws {
         let server = try Server(
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A:  b\r\n\r\n7;x=y\r\n{\"a\":[1\r\n3\r\n,2]\r\n1\r\n}\r\n0\r\nT: 1\r\n\r\n")
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A:  b\r\n\r\n7;x=y\r\n{\"a\":[1\r\n3\r\n,2]\r\n1\r\n}\r\n0\r\nT: 1\r\n\r\n"
+        )
         let response = try server.daemon.request("GET", "/x")
         #expect(response.headers["x-a"] == "b")
         #expect(try response.json().text == #"{"a":[1,2]}"#)
@@ -80,7 +81,8 @@ import Testing
 
     @Test func aCutAnswerIsAnError() throws {
         for answer in [
-            "", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+            "", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
             "SSH-2.0\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         ] {
             let server = try Server(answer)
@@ -89,7 +91,8 @@ import Testing
     }
 
     @Test func aRefusalSaysWhatByWhomAndHowToMendIt() throws {
-        let server = try Server("HTTP/1.1 404 Not Found\r\nContent-Length: 36\r\n\r\n{\"message\":\"No such container: web\"}\n")
+        let server = try Server(
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 36\r\n\r\n{\"message\":\"No such container: web\"}\n")
         let error = try #require(throws: ClientError.self) { try server.daemon.request("GET", "/x") }
         #expect(error.status == 404)
         #expect(

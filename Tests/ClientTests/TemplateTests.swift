@@ -6,7 +6,8 @@ import Testing
 @Suite struct TemplateTests {
     static let value: JSON = [
         "Name": "/web", "N": 3, "Off": false, "Empty": "", "State": ["Status": "running", "Pid": 7],
-        "Env": ["A=1", "B=2"], "Labels": ["b": "2", "a": "1"], "Ports": ["80/tcp": [["HostPort": "8080"]], "81/tcp": nil],
+        "Env": ["A=1", "B=2"], "Labels": ["b": "2", "a": "1"],
+        "Ports": ["80/tcp": [["HostPort": "8080"]], "81/tcp": nil],
     ]
 
     @Test(arguments: [
@@ -18,9 +19,12 @@ import Testing
         ("{{with .Missing}}x{{else}}none{{end}}", "none"), ("{{(index (index .Ports \"80/tcp\") 0).HostPort}}", "8080"),
         ("{{.State.Status | upper | printf \"<%8s>\"}}", "< RUNNING>"), ("a {{- /**/ \"x\" -}} b", nil as String?),
         ("a\n{{- \" b\"}}", "a b"), ("{{$x := .N}}{{$x}}{{$.Name}}", "3/web"), ("{{len .Env}} {{not .Off}}", "2 true"),
-        ("{{.Missing}}", "<no value>"), ("{{.Labels}} {{.Env}}", "map[a:1 b:2] [A=1 B=2]"), ("{{and .N .Empty}}|{{or .Empty .N}}", "|3"),
-        ("{{`{{`}}{{\"\\t\"}}", "{{\t"), ("{{range .Missing}}x{{else}}empty{{end}}", "empty"), ("{{index .Env 9}}", nil),
-        ("{{", nil), ("{{.Name", nil), ("{{if .N}}", nil), ("{{end}}", nil), ("{{nosuch .N}}", nil), ("{{.Name.X}}", nil), ("{{.N 1}}", nil),
+        ("{{.Missing}}", "<no value>"), ("{{.Labels}} {{.Env}}", "map[a:1 b:2] [A=1 B=2]"),
+        ("{{and .N .Empty}}|{{or .Empty .N}}", "|3"),
+        ("{{`{{`}}{{\"\\t\"}}", "{{\t"), ("{{range .Missing}}x{{else}}empty{{end}}", "empty"),
+        ("{{index .Env 9}}", nil),
+        ("{{", nil), ("{{.Name", nil), ("{{if .N}}", nil), ("{{end}}", nil), ("{{nosuch .N}}", nil),
+        ("{{.Name.X}}", nil), ("{{.N 1}}", nil),
         ("{{range .N}}{{end}}", nil), ("{{$y}}", nil), ("{{(.N}}", nil), ("{{\"a}}", nil),
     ])
     func isText(_ template: String, _ expected: String?) throws {
@@ -42,10 +46,13 @@ import Testing
 
     @Test func portsOfARowAreJoined() {
         func port(_ inner: Int64, _ outer: Int64? = nil, _ ip: String = "0.0.0.0") -> JSON {
-            outer.map { ["IP": .string(ip), "PrivatePort": .integer(inner), "PublicPort": .integer($0), "Type": "tcp"] }
+            outer.map {
+                ["IP": .string(ip), "PrivatePort": .integer(inner), "PublicPort": .integer($0), "Type": "tcp"]
+            }
                 ?? ["PrivatePort": .integer(inner), "Type": "tcp"]
         }
-        #expect(ContainerRow.ports([port(81, 9001), port(80, 9000), port(443)]) == "0.0.0.0:9000-9001->80-81/tcp, 443/tcp")
+        #expect(
+            ContainerRow.ports([port(81, 9001), port(80, 9000), port(443)]) == "0.0.0.0:9000-9001->80-81/tcp, 443/tcp")
         #expect(ContainerRow.ports([port(80, 80, "::"), port(80, 80)]) == "0.0.0.0:80->80/tcp, [::]:80->80/tcp")
     }
 

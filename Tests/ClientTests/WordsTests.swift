@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct WordsTests {
     @Test(arguments: [
-        ("512", 512), ("64k", 65536), ("256m", 268_435_456), ("1.5g", 1_610_612_736), ("2GiB", 2_147_483_648), ("3kb", 3072), ("7b", 7),
+        ("512", 512), ("64k", 65536), ("256m", 268_435_456), ("1.5g", 1_610_612_736), ("2GiB", 2_147_483_648),
+        ("3kb", 3072), ("7b", 7),
     ])
     func sizesAreRead(_ text: String, _ expected: Int64) throws {
         #expect(try Quantity.bytes(text, of: "-m") == expected)
@@ -34,7 +35,9 @@ import Testing
         #expect(Moment("1970-01-02T00:00:00Z") == Moment(seconds: 86400))
         #expect(Moment("2026-11-27T01:02:03.25+01:00") == Moment(seconds: 1_795_737_723, nanoseconds: 250_000_000))
         #expect(Moment("2000-02-29T12:00:00Z") == Moment(seconds: 951_825_600))
-        for text in ["", "2026", "2026-13-01", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00X"] { #expect(Moment(text) == nil) }
+        for text in ["", "2026", "2026-13-01", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00X"] {
+            #expect(Moment(text) == nil)
+        }
     }
 
     @Test func ulimitsNeedSoftBelowHard() throws {
@@ -51,7 +54,8 @@ import Testing
             [0, 1, 59, 60, 119, 120, 3599, 3600, 5399, 5400, 172_800, 1_209_600, 5_184_000, 63_072_000].map {
                 Spoken.duration(seconds: $0)
             } == [
-                "Less than a second", "1 second", "59 seconds", "About a minute", "About a minute", "2 minutes", "59 minutes",
+                "Less than a second", "1 second", "59 seconds", "About a minute", "About a minute", "2 minutes",
+                "59 minutes",
                 "About an hour", "About an hour", "2 hours", "2 days", "2 weeks", "2 months", "2 years",
             ])
     }
@@ -67,7 +71,9 @@ import Testing
         let file = Array("# note\n\nA=1\n  B= x y \nHOME\nMISSING\nC=\"q\"\r\nD=\n".utf8)
         let own = { (name: String) -> String? in name == "HOME" ? "/root" : nil }
         #expect(
-            try Pairs.environment(file: file, named: "f", own: own) == ["A=1", "B= x y ", "HOME=/root", "C=\"q\"", "D="])
+            try Pairs.environment(file: file, named: "f", own: own) == [
+                "A=1", "B= x y ", "HOME=/root", "C=\"q\"", "D=",
+            ])
         for text in ["=1", "A B=1"] {
             #expect(throws: ClientError.self) { try Pairs.environment(file: Array(text.utf8), named: "f", own: own) }
         }
@@ -86,11 +92,15 @@ import Testing
     @Test func mountsAreTheAPIs() throws {
         #expect(
             try MountSpec.mount("type=bind,src=/a,dst=/b,readonly,bind-propagation=rshared", in: "/").text
-                == #"{"Type":"bind","Source":"/a","Target":"/b","ReadOnly":true,"BindOptions":{"Propagation":"rshared"}}"#)
+                == #"{"Type":"bind","Source":"/a","Target":"/b","ReadOnly":true,"BindOptions":{"Propagation":"rshared"}}"#
+        )
         #expect(
             try MountSpec.mount("type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=755", in: "/").text
                 == #"{"Type":"tmpfs","Target":"/t","TmpfsOptions":{"SizeBytes":1048576,"Mode":493}}"#)
-        for text in ["type=bind,dst=/b", "type=odd,dst=/b", "src=a", "type=tmpfs,src=x,dst=/t", "type=bind,src=/a,dst=/b,tmpfs-size=1"] {
+        for text in [
+            "type=bind,dst=/b", "type=odd,dst=/b", "src=a", "type=tmpfs,src=x,dst=/t",
+            "type=bind,src=/a,dst=/b,tmpfs-size=1",
+        ] {
             #expect(throws: ClientError.self) { try MountSpec.mount(text, in: "/") }
         }
     }
@@ -118,7 +128,10 @@ import Testing
     @Test func endpointsAreOfThisMachine() throws {
         #expect(try Endpoint(parsing: "unix:///a/b") == .unix("/a/b"))
         #expect(try Endpoint(parsing: "tcp://localhost:2375") == .loopback(address: "127.0.0.1", port: 2375))
-        for text in ["", "unix://a", "tcp://192.0.2.1:80", "tcp://127.0.0.1", "http://x", "unix:///" + String(repeating: "x", count: 120)] {
+        for text in [
+            "", "unix://a", "tcp://192.0.2.1:80", "tcp://127.0.0.1", "http://x",
+            "unix:///" + String(repeating: "x", count: 120),
+        ] {
             #expect(throws: ClientError.self) { try Endpoint(parsing: text) }
         }
     }

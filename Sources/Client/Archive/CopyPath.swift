@@ -50,9 +50,9 @@ public enum CopyPath: Hashable, Sendable {
     /// Docker's rule: into which directory what is copied goes, and under which name; nil when only its content goes there.
     /// `source` is its path, `isDirectory` whether it is one. Throws what cannot be.
     public static func place(
-        source: String, isDirectory: Bool, onto path: String, which is_: Target
+        source: String, isDirectory: Bool, onto path: String, over there: Target
     ) throws(ClientError) -> (directory: String, name: String?) {
-        switch (isDirectory, is_) {
+        switch (isDirectory, there) {
         case (_, .directory):
             return (path, isContent(source) ? (isDirectory ? nil : base(of: source)) : base(of: source))
         case (true, .file):
@@ -65,7 +65,8 @@ public enum CopyPath: Hashable, Sendable {
             return (parent(of: path), base(of: path))
         case (false, .nothing):
             guard !saysDirectory(path) else {
-                throw ClientError("there is no directory \(path)", fix: "make it first, or leave the slash at its end out")
+                throw ClientError(
+                    "there is no directory \(path)", fix: "make it first, or leave the slash at its end out")
             }
             return (parent(of: path), base(of: path))
         }

@@ -88,7 +88,9 @@ public final class PackedTree {
                 filled = max(count, 0)
             }
             if count < 0 { throw ClientError(KernelError("read a file that is copied", .current)) }
-            if count == 0 { throw ClientError("a file became shorter while it was copied", fix: "copy it when nobody writes it") }
+            if count == 0 {
+                throw ClientError("a file became shorter while it was copied", fix: "copy it when nobody writes it")
+            }
             left -= Int64(count)
             return bytes
         }

@@ -32,7 +32,8 @@ struct TarHeader: Hashable {
             bytes += Self.block("PaxHeaders/member", 0x78, 0o644, 0, 0, Int64(records.count), modified, "")
             bytes += records + [UInt8](repeating: 0, count: Self.padding(Int64(records.count)))
         }
-        return bytes + Self.block(name, kind.rawValue, mode, user, group, size > 0o77777777777 ? 0 : size, modified, link)
+        return bytes
+            + Self.block(name, kind.rawValue, mode, user, group, size > 0o77777777777 ? 0 : size, modified, link)
     }
 
     /// Zero bytes up to the next block.
@@ -41,12 +42,15 @@ struct TarHeader: Hashable {
     private static func record(_ key: String, _ value: String) -> [UInt8] {
         let rest = " \(key)=\(value)\n"
         var length = rest.utf8.count + 1
-        while String(length).utf8.count + rest.utf8.count != length { length = String(length).utf8.count + rest.utf8.count }
+        while String(length).utf8.count + rest.utf8.count != length {
+            length = String(length).utf8.count + rest.utf8.count
+        }
         return Array("\(length)\(rest)".utf8)
     }
 
     private static func block(
-        _ name: String, _ kind: UInt8, _ mode: UInt32, _ user: UInt32, _ group: UInt32, _ size: Int64, _ modified: Int64,
+        _ name: String, _ kind: UInt8, _ mode: UInt32, _ user: UInt32, _ group: UInt32, _ size: Int64,
+        _ modified: Int64,
         _ link: String
     ) -> [UInt8] {
         var block = [UInt8](repeating: 0, count: 512)

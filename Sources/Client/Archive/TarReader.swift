@@ -12,7 +12,8 @@ struct TarReader {
     init(_ source: @escaping () throws(ClientError) -> ArraySlice<UInt8>) { self.source = source }
 
     private static func broken(_ why: String) -> ClientError {
-        ClientError("the archive cannot be read", by: why, fix: "try again; if it stays so, the daemon sends no tar archive")
+        ClientError(
+            "the archive cannot be read", by: why, fix: "try again; if it stays so, the daemon sends no tar archive")
     }
 
     /// The next member; what was not read of the one before is stepped over. Nil at the archive's end.
@@ -59,7 +60,8 @@ struct TarReader {
             guard length >= 0 else { throw Self.broken("a member's size is negative") }
             begin(kind == .file ? length : kind == .hardLink ? 0 : stated)
             return TarHeader(
-                name: path ?? name, kind: kind, mode: UInt32(truncatingIfNeeded: Self.number(block[100..<108])) & 0o7777,
+                name: path ?? name, kind: kind,
+                mode: UInt32(truncatingIfNeeded: Self.number(block[100..<108])) & 0o7777,
                 user: UInt32(truncatingIfNeeded: Self.number(block[108..<116])),
                 group: UInt32(truncatingIfNeeded: Self.number(block[116..<124])), size: length,
                 modified: Self.number(block[136..<148]), link: link ?? Self.text(block[157..<257]))
@@ -113,7 +115,9 @@ struct TarReader {
         if let first = field.first, first & 0x80 != 0 {
             return field.dropFirst().suffix(7).reduce(0) { $0 << 8 | Int64($1) }
         }
-        return field.drop { $0 == 0x20 || $0 == 0 }.prefix { (0x30...0x37).contains($0) }.reduce(0) { $0 << 3 | Int64($1 - 0x30) }
+        return field.drop { $0 == 0x20 || $0 == 0 }.prefix { (0x30...0x37).contains($0) }.reduce(0) {
+            $0 << 3 | Int64($1 - 0x30)
+        }
     }
 
     private static func text(_ field: ArraySlice<UInt8>) -> String {
@@ -126,7 +130,8 @@ struct TarReader {
         var rest = bytes[...]
         while !rest.isEmpty {
             let digits = rest.prefix { (0x30...0x39).contains($0) }
-            guard digits.count < 8, let length = Int(String(decoding: digits, as: UTF8.self)), length > digits.count + 2,
+            guard digits.count < 8, let length = Int(String(decoding: digits, as: UTF8.self)),
+                length > digits.count + 2,
                 length <= rest.count
             else { throw broken("a pax header is wrong") }
             let record = rest.prefix(length).dropFirst(digits.count + 1).dropLast()

@@ -47,7 +47,9 @@ public struct UnpackedTree {
     private mutating func place(_ text: String) throws(ClientError) -> [String]? {
         let parts = text.split(separator: "/").map(String.init).filter { $0 != "." }
         guard !parts.contains("..") else {
-            throw ClientError("the archive names \(text)", by: "a path with .. leads out of \(path)", fix: "do not trust that container")
+            throw ClientError(
+                "the archive names \(text)", by: "a path with .. leads out of \(path)",
+                fix: "do not trust that container")
         }
         if skipped == nil { skipped = parts.isEmpty ? 0 : 1 }
         let rest = Array(parts.dropFirst(skipped ?? 0))
@@ -68,7 +70,8 @@ public struct UnpackedTree {
     }
 
     private func failed(_ what: String, _ name: String) -> ClientError {
-        ClientError(KernelError("\(what) \(name) in \(path)", .current), fix: "look at what is there, and who may write it")
+        ClientError(
+            KernelError("\(what) \(name) in \(path)", .current), fix: "look at what is there, and who may write it")
     }
 
     private mutating func make(_ header: TarHeader, _ parts: [String], _ reader: inout TarReader) throws(ClientError) {
@@ -87,7 +90,9 @@ public struct UnpackedTree {
             own(parent.number, last, header)
             return
         }
-        if isDirectory { throw ClientError("cannot put a file onto the directory \(path)/\(last)", fix: "name another place") }
+        if isDirectory {
+            throw ClientError("cannot put a file onto the directory \(path)/\(last)", fix: "name another place")
+        }
         if isThere, unlinkat(parent.number, last, 0) != 0 { throw failed("replace", last) }
         switch header.kind {
         case .file:
@@ -103,7 +108,9 @@ public struct UnpackedTree {
         case .hardLink:
             guard let target = try place(header.link) else { return }
             let folder = try open(target.dropLast())
-            guard linkat(folder.number, target[target.count - 1], parent.number, last, 0) == 0 else { throw failed("link", last) }
+            guard linkat(folder.number, target[target.count - 1], parent.number, last, 0) == 0 else {
+                throw failed("link", last)
+            }
         case .pipe:
             guard mkfifoat(parent.number, last, mode) == 0 else { throw failed("make", last) }
         case .characterDevice, .blockDevice:

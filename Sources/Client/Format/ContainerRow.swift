@@ -26,7 +26,10 @@ public enum ContainerRow {
             ("Networks", networks.keys.sorted().joined(separator: ",")),
             ("IP", networks.compactMap { $0.value["IPAddress"]?.string }.filter { !$0.isEmpty }.joined(separator: ",")),
             ("Mounts", mounts.map { isCut ? $0.shortened(to: 15) : $0 }.joined(separator: ",")),
-            ("LocalVolumes", String((container["Mounts"]?.array ?? []).filter { $0["Type"]?.string == "volume" }.count)),
+            (
+                "LocalVolumes",
+                String((container["Mounts"]?.array ?? []).filter { $0["Type"]?.string == "volume" }.count)
+            ),
             ("Size", size(container)),
         ])
     }
@@ -53,7 +56,8 @@ public enum ContainerRow {
         }
         let ports = all.map {
             Port(
-                ip: $0["IP"]?.string ?? "", outer: $0["PublicPort"]?.integer ?? 0, inner: $0["PrivatePort"]?.integer ?? 0,
+                ip: $0["IP"]?.string ?? "", outer: $0["PublicPort"]?.integer ?? 0,
+                inner: $0["PrivatePort"]?.integer ?? 0,
                 proto: $0["Type"]?.string ?? "tcp")
         }.sorted {
             ($0.inner, $0.outer, $0.ip, $0.proto) < ($1.inner, $1.outer, $1.ip, $1.proto)

@@ -14,7 +14,10 @@ public enum ImageRow {
             return Row.make([
                 ("ID", isWhole ? id : String((id.hasPrefix("sha256:") ? String(id.dropFirst(7)) : id).prefix(12))),
                 ("Repository", name.repository), ("Tag", name.tag), ("Digest", digest.map(String.init) ?? "<none>"),
-                ("CreatedSince", created.seconds <= 0 ? "N/A" : Spoken.duration(seconds: now.seconds - created.seconds) + " ago"),
+                (
+                    "CreatedSince",
+                    created.seconds <= 0 ? "N/A" : Spoken.duration(seconds: now.seconds - created.seconds) + " ago"
+                ),
                 ("CreatedAt", created.localText), ("Size", Spoken.size(Double(image["Size"]?.integer ?? 0))),
             ])
         }

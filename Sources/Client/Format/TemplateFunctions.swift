@@ -69,7 +69,9 @@ enum TemplateFunctions {
         default:
             throw ClientError(
                 "--format cannot be read", by: "there is no function \(name)",
-                fix: "there are: json join split lower upper title truncate pad print printf println len index and or not eq ne lt le gt ge")
+                fix:
+                    "there are: json join split lower upper title truncate pad print printf println len index and or not eq ne lt le gt ge"
+            )
         }
     }
 

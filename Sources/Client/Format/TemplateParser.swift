@@ -41,7 +41,8 @@ struct TemplateParser {
     }
 
     static func fault(_ why: String) -> ClientError {
-        ClientError("--format cannot be read", by: why, fix: "write a Go template, as '{{.ID}} {{json .Labels}}', or json")
+        ClientError(
+            "--format cannot be read", by: why, fix: "write a Go template, as '{{.ID}} {{json .Labels}}', or json")
     }
 
     /// Text and actions; `{{-` and `-}}` take the white space beside them away.
@@ -51,7 +52,9 @@ struct TemplateParser {
         var plain = String.UnicodeScalarView()
         var index = 0
         var trims = false
-        func isSpace(_ scalar: UnicodeScalar) -> Bool { scalar == " " || scalar == "\n" || scalar == "\t" || scalar == "\r" }
+        func isSpace(_ scalar: UnicodeScalar) -> Bool {
+            scalar == " " || scalar == "\n" || scalar == "\t" || scalar == "\r"
+        }
         while index < characters.count {
             guard characters[index] == "{", index + 1 < characters.count, characters[index + 1] == "{" else {
                 if !(trims && plain.isEmpty && isSpace(characters[index])) { plain.append(characters[index]) }
@@ -141,7 +144,9 @@ struct TemplateParser {
     }
 
     /// An `if`, `with` or `range` whose word is read already, up to its `end`.
-    private mutating func branch(_ kind: TemplateTokens.Token, _ head: TemplateTokens) throws(ClientError) -> TemplateNode {
+    private mutating func branch(_ kind: TemplateTokens.Token, _ head: TemplateTokens) throws(ClientError)
+        -> TemplateNode
+    {
         var tokens = head
         var names: [String] = []
         if kind == .word("range"), let found = tokens.rangeVariables { names = found }

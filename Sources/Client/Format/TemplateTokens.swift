@@ -43,7 +43,9 @@ struct TemplateTokens {
     init(_ text: String) throws(ClientError) {
         let scalars = Array(text.unicodeScalars)
         var index = 0
-        func isName(_ scalar: UnicodeScalar) -> Bool { scalar.properties.isAlphabetic || scalar == "_" || ("0"..."9").contains(scalar) }
+        func isName(_ scalar: UnicodeScalar) -> Bool {
+            scalar.properties.isAlphabetic || scalar == "_" || ("0"..."9").contains(scalar)
+        }
         func name() -> String {
             var view = String.UnicodeScalarView()
             while index < scalars.count, isName(scalars[index]) {
@@ -63,7 +65,8 @@ struct TemplateTokens {
         }
         while index < scalars.count {
             let scalar = scalars[index]
-            let follows = index > 0 && (isName(scalars[index - 1]) || scalars[index - 1] == ")" || scalars[index - 1] == "$")
+            let follows =
+                index > 0 && (isName(scalars[index - 1]) || scalars[index - 1] == ")" || scalars[index - 1] == "$")
             switch scalar {
             case " ", "\t", "\n", "\r": index += 1
             case "(", ")", "|", ",":
@@ -141,7 +144,9 @@ struct TemplateTokens {
         guard let value = try operand() else { throw TemplateParser.fault("a value is missing") }
         while let argument = try operand() { arguments.append(argument) }
         if case .field(let path) = value, !path.isEmpty, !arguments.isEmpty { return .method(path, arguments) }
-        guard arguments.isEmpty, piped == nil else { throw TemplateParser.fault("a function is missing before a value") }
+        guard arguments.isEmpty, piped == nil else {
+            throw TemplateParser.fault("a function is missing before a value")
+        }
         return value
     }
 

@@ -72,7 +72,8 @@ public struct Daemon: Sendable {
     private func head(_ method: String, _ path: String, _ query: [(String, String)]) -> String {
         let pairs = query.map { "\($0.0)=\($0.1.percentEncoded)" }.joined(separator: "&")
         let prefix = path.hasPrefix("/berth/") ? "" : "/\(Self.version)"
-        return "\(method) \(prefix)\(path)\(pairs.isEmpty ? "" : "?\(pairs)") HTTP/1.1\r\nHost: berth\r\nUser-Agent: berth\r\n"
+        return
+            "\(method) \(prefix)\(path)\(pairs.isEmpty ? "" : "?\(pairs)") HTTP/1.1\r\nHost: berth\r\nUser-Agent: berth\r\n"
     }
 
     private func accept(_ response: Response) throws(ClientError) {

@@ -32,8 +32,10 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
             let name = host == "localhost" || host == "" ? "127.0.0.1" : host
             guard name.hasPrefix("127."), IPAddress(name) != nil else {
                 throw ClientError(
-                    "\(text) is not on this machine", by: "berth's command line speaks to other machines in no other way",
-                    fix: "forward the socket: ssh -L /tmp/berth.sock:/run/berth/berth.sock HOST, then -H unix:///tmp/berth.sock"
+                    "\(text) is not on this machine",
+                    by: "berth's command line speaks to other machines in no other way",
+                    fix:
+                        "forward the socket: ssh -L /tmp/berth.sock:/run/berth/berth.sock HOST, then -H unix:///tmp/berth.sock"
                 )
             }
             self = .loopback(address: name, port: port)
@@ -55,14 +57,16 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         let code: Int32
         switch self {
         case .unix(let path):
-            let descriptor = OwnedDescriptor(taking: socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
+            let descriptor = OwnedDescriptor(
+                taking: socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
             var address = sockaddr_un()
             address.sun_family = sa_family_t(AF_UNIX)
             withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
             code = Self.connect(descriptor.number, address)
             if code == 0 { return descriptor }
         case .loopback(let text, let port):
-            let descriptor = OwnedDescriptor(taking: socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
+            let descriptor = OwnedDescriptor(
+                taking: socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
             address.sin_port = port.bigEndian
@@ -93,8 +97,10 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         case .accessDenied, .notPermitted:
             let group = Self.group(of: path) ?? "berth"
             return ClientError(
-                "you may not speak to the daemon at \(path)", by: "\(code): the socket is for root and the group \(group)",
-                fix: "sudo berth …, or join the group (which is as good as root): sudo usermod -aG \(group) $USER, then log in anew"
+                "you may not speak to the daemon at \(path)",
+                by: "\(code): the socket is for root and the group \(group)",
+                fix:
+                    "sudo berth …, or join the group (which is as good as root): sudo usermod -aG \(group) $USER, then log in anew"
             )
         case .noSuchFile:
             return ClientError(

@@ -20,7 +20,8 @@ public final class Response {
         self.connection = connection
         guard let first = try connection.line() else {
             throw ClientError(
-                "\(endpoint) closed the connection without an answer", by: "the daemon ended, or does not speak HTTP here",
+                "\(endpoint) closed the connection without an answer",
+                by: "the daemon ended, or does not speak HTTP here",
                 fix: "see what its log says, and whether it still runs")
         }
         let words = first.split(separator: " ", maxSplits: 2)
@@ -62,7 +63,8 @@ public final class Response {
                 if !isFirst { _ = try connection.line() }
                 guard let line = try connection.line() else { throw cut }
                 guard let size = Int(line.prefix { $0.isHexDigit }, radix: 16), size >= 0 else {
-                    throw ClientError("the daemon's answer cannot be read", by: "\(line.prefix(40)) is no size of a chunk")
+                    throw ClientError(
+                        "the daemon's answer cannot be read", by: "\(line.prefix(40)) is no size of a chunk")
                 }
                 if size == 0 {
                     while let trailer = try connection.line(), !trailer.isEmpty {}

@@ -8,7 +8,9 @@ public struct Frames: Sendable {
 
     /// The pieces in the bytes, each with its stream: 1 output, 2 errors, 3 the daemon's own. A frame may come in parts.
     /// Throws when they are no frames.
-    public mutating func feed(_ bytes: ArraySlice<UInt8>) throws(ClientError) -> [(stream: UInt8, bytes: ArraySlice<UInt8>)] {
+    public mutating func feed(_ bytes: ArraySlice<UInt8>) throws(ClientError) -> [(
+        stream: UInt8, bytes: ArraySlice<UInt8>
+    )] {
         var pieces: [(stream: UInt8, bytes: ArraySlice<UInt8>)] = []
         var rest = bytes
         while !rest.isEmpty {
@@ -25,7 +27,8 @@ public struct Frames: Sendable {
             guard header.count == 8 else { break }
             guard header[0] <= 3, header[1] == 0, header[2] == 0, header[3] == 0 else {
                 throw ClientError(
-                    "the container's stream cannot be read", by: "the daemon sends something other than Docker's frames",
+                    "the container's stream cannot be read",
+                    by: "the daemon sends something other than Docker's frames",
                     fix: "this is a mistake in berth or its daemon; please report it")
             }
             stream = header[0]

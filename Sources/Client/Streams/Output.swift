@@ -4,7 +4,8 @@ import NetCore
 /// What goes to this process's standard streams.
 public enum Output {
     /// All of it. A reader that went away ends the process quietly, as SIGPIPE would.
-    public static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32 = STDOUT_FILENO) throws(ClientError) {
+    public static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32 = STDOUT_FILENO) throws(ClientError)
+    {
         let bytes = Array(bytes)
         var done = 0
         while done < bytes.count {

@@ -17,7 +17,9 @@ public struct DetachKeys: Sendable {
             } else if key.hasPrefix("ctrl-"), code.count == 6, (0x40...0x7a).contains(code[5]) {
                 bytes.append(code[5] & 0x1f)
             } else {
-                throw ClientError("--detach-keys \(text) cannot be read", by: "there is no key \(key)", fix: "write for example ctrl-p,ctrl-q")
+                throw ClientError(
+                    "--detach-keys \(text) cannot be read", by: "there is no key \(key)",
+                    fix: "write for example ctrl-p,ctrl-q")
             }
         }
         sequence = bytes

@@ -99,7 +99,8 @@ public struct Moment: Hashable, Comparable, Sendable {
             return text
         } else {
             throw ClientError(
-                "\(option) \(text) is no time", fix: "write a span (10m, 1h30m), a time (2026-11-27T01:02:03Z) or seconds since 1970"
+                "\(option) \(text) is no time",
+                fix: "write a span (10m, 1h30m), a time (2026-11-27T01:02:03Z) or seconds since 1970"
             )
         }
         let nanos = String(moment.nanoseconds)

@@ -17,10 +17,14 @@ public enum MountSpec {
     /// `[source:]path[:options]`; a source that begins with `.` or `~/` is relative to `directory`. Throws what cannot be read.
     public static func volume(_ text: String, in directory: String) throws(ClientError) -> Volume {
         func bad(_ why: String) -> ClientError {
-            ClientError("-v \(text) cannot be read", by: why, fix: "write source:/path[:ro], as -v /srv/www:/www:ro or -v data:/data")
+            ClientError(
+                "-v \(text) cannot be read", by: why,
+                fix: "write source:/path[:ro], as -v /srv/www:/www:ro or -v data:/data")
         }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count <= 3, parts.allSatisfy({ !$0.isEmpty }) else { throw bad("it has one to three parts between colons") }
+        guard parts.count <= 3, parts.allSatisfy({ !$0.isEmpty }) else {
+            throw bad("it has one to three parts between colons")
+        }
         if parts.count == 1 {
             guard parts[0].hasPrefix("/") else { throw bad("\(parts[0]) is no whole path of the container") }
             return .anonymous(parts[0])
@@ -61,7 +65,9 @@ public enum MountSpec {
     /// `--mount type=bind,source=/a,target=/b,readonly`: the API's Mount. Throws what cannot be read.
     public static func mount(_ text: String, in directory: String) throws(ClientError) -> JSON {
         func bad(_ why: String) -> ClientError {
-            ClientError("--mount \(text) cannot be read", by: why, fix: "write type=bind|volume|tmpfs,source=…,target=/path[,readonly]")
+            ClientError(
+                "--mount \(text) cannot be read", by: why,
+                fix: "write type=bind|volume|tmpfs,source=…,target=/path[,readonly]")
         }
         var mount: JSONObject = ["Type": "volume"]
         var bind = JSONObject()
@@ -88,10 +94,16 @@ public enum MountSpec {
                 mount["Source"] = .string(value.hasPrefix(".") ? cleaned("\(directory)/\(value)") : value)
             case "target", "dst", "destination": mount["Target"] = .string(value)
             case "readonly", "ro", "volume-nocopy", "bind-nonrecursive":
-                guard let flag = ["true": true, "1": true, "false": false, "0": false][value] else { throw bad("\(value) is neither true nor false") }
-                if key == "volume-nocopy" { volume["NoCopy"] = .bool(flag) }
-                else if key == "bind-nonrecursive" { bind["NonRecursive"] = .bool(flag) }
-                else { mount["ReadOnly"] = .bool(flag) }
+                guard let flag = ["true": true, "1": true, "false": false, "0": false][value] else {
+                    throw bad("\(value) is neither true nor false")
+                }
+                if key == "volume-nocopy" {
+                    volume["NoCopy"] = .bool(flag)
+                } else if key == "bind-nonrecursive" {
+                    bind["NonRecursive"] = .bool(flag)
+                } else {
+                    mount["ReadOnly"] = .bool(flag)
+                }
             case "bind-propagation": bind["Propagation"] = .string(value)
             case "volume-driver": volume["DriverConfig"] = ["Name": .string(value)]
             case "volume-label":
@@ -106,11 +118,17 @@ public enum MountSpec {
             default: throw bad("there is no key \(key)")
             }
         }
-        guard mount["Target"]?.string?.hasPrefix("/") == true else { throw bad("target is no whole path of the container") }
+        guard mount["Target"]?.string?.hasPrefix("/") == true else {
+            throw bad("target is no whole path of the container")
+        }
         let type = mount["Type"]?.string
-        if type == "bind", mount["Source"]?.string?.hasPrefix("/") != true { throw bad("a bind mount takes a whole path as source") }
+        if type == "bind", mount["Source"]?.string?.hasPrefix("/") != true {
+            throw bad("a bind mount takes a whole path as source")
+        }
         if type == "tmpfs", mount["Source"] != nil { throw bad("a tmpfs has no source") }
-        for (of, key, options) in [("bind", "BindOptions", bind), ("volume", "VolumeOptions", volume), ("tmpfs", "TmpfsOptions", tmpfs)]
+        for (of, key, options) in [
+            ("bind", "BindOptions", bind), ("volume", "VolumeOptions", volume), ("tmpfs", "TmpfsOptions", tmpfs),
+        ]
         where !options.isEmpty {
             guard of == type else { throw bad("\(options.keys[0]) is of \(of), the mount is of \(type ?? "")") }
             mount[key] = .object(options)

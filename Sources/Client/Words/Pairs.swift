@@ -1,11 +1,13 @@
-public import JSON
 import Glibc
+public import JSON
 import NetCore
 
 /// Environment variables, labels, filters and what else is written `key=value`.
 public enum Pairs {
     /// `-e` and `--env-file`: a name alone takes its value from `own`, and is left out when that has none.
-    public static func environment(files: [String], words: [String], own: (String) -> String?) throws(ClientError) -> [String] {
+    public static func environment(files: [String], words: [String], own: (String) -> String?) throws(ClientError)
+        -> [String]
+    {
         var all: [String] = []
         for path in files {
             let bytes = try asking("name a file that you may read") { () throws(KernelError) in try Files.read(path) }
@@ -17,14 +19,18 @@ public enum Pairs {
                 if let value = own(word) { all.append("\(word)=\(value)") }
                 continue
             }
-            guard equals != word.startIndex else { throw ClientError("-e \(word) has no name", fix: "write -e NAME=value") }
+            guard equals != word.startIndex else {
+                throw ClientError("-e \(word) has no name", fix: "write -e NAME=value")
+            }
             all.append(word)
         }
         return all
     }
 
     /// Lines `NAME=value`, `NAME`, `# comment`; values are taken as they stand.
-    static func environment(file bytes: [UInt8], named path: String, own: (String) -> String?) throws(ClientError) -> [String] {
+    static func environment(file bytes: [UInt8], named path: String, own: (String) -> String?) throws(ClientError)
+        -> [String]
+    {
         var found: [String] = []
         for (number, raw) in bytes.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
             guard let text = String(validating: raw, as: UTF8.self) else {
@@ -68,7 +74,8 @@ public enum Pairs {
         for word in words {
             let pair = word.split(separator: "=", maxSplits: 1)
             guard pair.count == 2 else {
-                throw ClientError("--filter \(word) cannot be read", fix: "write --filter key=value, as --filter status=running")
+                throw ClientError(
+                    "--filter \(word) cannot be read", fix: "write --filter key=value, as --filter status=running")
             }
             let key = pair[0].lowercased()
             object[key] = .array((object[key]?.array ?? []) + [.string(String(pair[1]))])
@@ -84,7 +91,8 @@ public enum Pairs {
         guard ["no", "always", "unless-stopped", "on-failure"].contains(name), let count, count >= 0,
             parts.count == 1 || name == "on-failure"
         else {
-            throw ClientError("--restart \(text) is no policy", fix: "write no, always, unless-stopped or on-failure[:times]")
+            throw ClientError(
+                "--restart \(text) is no policy", fix: "write no, always, unless-stopped or on-failure[:times]")
         }
         return ["Name": .string(name), "MaximumRetryCount": .integer(count)]
     }
@@ -114,11 +122,15 @@ public enum Pairs {
         for prefix in ["seccomp=", "seccomp:"] where text.hasPrefix(prefix) {
             let path = String(text.dropFirst(prefix.count))
             if path == "unconfined" || path == "builtin" { return "seccomp=\(path)" }
-            let bytes = try asking("name a seccomp profile in JSON, or unconfined") { () throws(KernelError) in try Files.read(path) }
+            let bytes = try asking("name a seccomp profile in JSON, or unconfined") { () throws(KernelError) in
+                try Files.read(path)
+            }
             do throws(JSONError) {
                 return "seccomp=\(try JSON(parsing: bytes).text)"
             } catch {
-                throw ClientError("\(path) is no seccomp profile", by: error.description, fix: "correct the file, or use seccomp=unconfined")
+                throw ClientError(
+                    "\(path) is no seccomp profile", by: error.description,
+                    fix: "correct the file, or use seccomp=unconfined")
             }
         }
         return text

@@ -13,7 +13,9 @@ public struct PortSpec: Hashable, Sendable {
     /// Every mapping that the text asks for. Throws what cannot be read.
     public static func parse(_ text: String) throws(ClientError) -> [PortSpec] {
         func bad(_ why: String) -> ClientError {
-            ClientError("-p \(text) cannot be read", by: why, fix: "write [ip:][host:]container[/proto], as -p 8080:80 or -p 127.0.0.1:5353:53/udp")
+            ClientError(
+                "-p \(text) cannot be read", by: why,
+                fix: "write [ip:][host:]container[/proto], as -p 8080:80 or -p 127.0.0.1:5353:53/udp")
         }
         var rest = Substring(text)
         var proto = "tcp"
@@ -59,7 +61,8 @@ public struct PortSpec: Hashable, Sendable {
         }
     }
 
-    private static func range(_ text: String, _ bad: (String) -> ClientError) throws(ClientError) -> ClosedRange<UInt16> {
+    private static func range(_ text: String, _ bad: (String) -> ClientError) throws(ClientError) -> ClosedRange<UInt16>
+    {
         let ends = text.split(separator: "-", omittingEmptySubsequences: false)
         guard ends.count <= 2, let first = ends.first.flatMap({ UInt16($0) }), let last = UInt16(ends[ends.count - 1])
         else { throw bad("\(text.isEmpty ? "nothing" : text) is no port between 1 and 65535") }

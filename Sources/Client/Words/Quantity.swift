@@ -10,7 +10,8 @@ public enum Quantity {
             word = word.dropLast()
         }
         while word.last == " " { word = word.dropLast() }
-        guard let number = Double(word), number >= 0, number * factor < 9e18, word.allSatisfy({ $0.isNumber || $0 == "." })
+        guard let number = Double(word), number >= 0, number * factor < 9e18,
+            word.allSatisfy({ $0.isNumber || $0 == "." })
         else {
             throw ClientError(
                 "\(option) \(text) is no size", fix: "write a number with b, k, m or g behind it, as \(option) 256m")
@@ -24,7 +25,8 @@ public enum Quantity {
             "--cpus \(text) is no number of processors", by: "it takes at most nine digits after the point",
             fix: "write for example --cpus 1.5")
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count <= 2, parts.allSatisfy({ $0.allSatisfy { "0123456789".contains($0) } }), text != ".", !text.isEmpty
+        guard parts.count <= 2, parts.allSatisfy({ $0.allSatisfy { "0123456789".contains($0) } }), text != ".",
+            !text.isEmpty
         else { throw bad }
         let fraction = parts.count == 2 ? String(parts[1]) : ""
         guard fraction.count <= 9, let whole = Int64(parts[0].isEmpty ? "0" : parts[0]), whole < 1_000_000,
@@ -66,7 +68,8 @@ public enum Quantity {
             let hard = Int64(values[values.count - 1]), hard == -1 || (soft != -1 && soft <= hard)
         else {
             throw ClientError(
-                "--ulimit \(text) cannot be read", fix: "write name=soft:hard with soft at most hard, as --ulimit nofile=1024:2048")
+                "--ulimit \(text) cannot be read",
+                fix: "write name=soft:hard with soft at most hard, as --ulimit nofile=1024:2048")
         }
         return (String(pair[0]), soft, hard)
     }

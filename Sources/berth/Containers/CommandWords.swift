@@ -5,8 +5,10 @@
     enum CommandWords {
         private static let flags: Set<String> = [
             "--rm", "--detach", "-d", "--interactive", "-i", "--tty", "-t", "--privileged", "--read-only", "--init",
-            "--oom-kill-disable", "--no-healthcheck", "--publish-all", "-P", "--sig-proxy", "--all", "-a", "--quiet", "-q",
-            "--force", "-f", "--no-trunc", "--follow", "--timestamps", "--no-stream", "--no-stdin", "--internal", "--ipv6",
+            "--oom-kill-disable", "--no-healthcheck", "--publish-all", "-P", "--sig-proxy", "--all", "-a", "--quiet",
+            "-q",
+            "--force", "-f", "--no-trunc", "--follow", "--timestamps", "--no-stream", "--no-stdin", "--internal",
+            "--ipv6",
             "--attachable", "--volumes", "--size", "--explain", "--dry-run", "--attach",
         ]
 
@@ -14,7 +16,8 @@
         private static func step(_ words: [String], from start: Int) -> (words: [String], next: Int)? {
             for index in words.indices.dropFirst(start) {
                 let word = words[index]
-                guard word.hasPrefix("-"), let equals = word.firstIndex(of: "="), flags.contains(String(word[..<equals]))
+                guard word.hasPrefix("-"), let equals = word.firstIndex(of: "="),
+                    flags.contains(String(word[..<equals]))
                 else { continue }
                 var changed = words
                 switch word[word.index(after: equals)...] {

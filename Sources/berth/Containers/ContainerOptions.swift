@@ -28,9 +28,12 @@
         var network: String?
         @Option(
             name: [.customShort("p", allowingJoined: true), .customLong("publish")], parsing: .unconditionalSingleValue,
-            help: ArgumentHelp("A port of the host that leads to the container: [ip:][host:]container[/proto].", valueName: "port"))
+            help: ArgumentHelp(
+                "A port of the host that leads to the container: [ip:][host:]container[/proto].", valueName: "port"))
         var publish: [String] = []
-        @Flag(name: [.customShort("P"), .customLong("publish-all")], help: "Every port that the image exposes is published.")
+        @Flag(
+            name: [.customShort("P"), .customLong("publish-all")],
+            help: "Every port that the image exposes is published.")
         var publishAll = false
         @Option(name: .long, parsing: .unconditionalSingleValue, help: "A port that the container serves.")
         var expose: [String] = []
@@ -52,13 +55,16 @@
             name: [.customLong("dns-option"), .customLong("dns-opt")], parsing: .unconditionalSingleValue,
             help: "An option of the resolver.")
         var dnsOption: [String] = []
-        @Option(name: .customLong("add-host"), parsing: .unconditionalSingleValue, help: "A line of /etc/hosts: name:address.")
+        @Option(
+            name: .customLong("add-host"), parsing: .unconditionalSingleValue,
+            help: "A line of /etc/hosts: name:address.")
         var addHost: [String] = []
         @Option(name: [.customShort("h"), .long], help: "The container's host name.")
         var hostname: String?
         @Option(name: .long, help: "The container's domain name.")
         var domainname: String?
-        @Option(name: .long, parsing: .unconditionalSingleValue, help: "Not served: use a network of your own and names.")
+        @Option(
+            name: .long, parsing: .unconditionalSingleValue, help: "Not served: use a network of your own and names.")
         var link: [String] = []
     }
 
@@ -67,11 +73,15 @@
             name: [.customShort("v", allowingJoined: true), .long], parsing: .unconditionalSingleValue,
             help: "A directory of the host or a volume: source:/path[:ro].")
         var volume: [String] = []
-        @Option(name: .long, parsing: .unconditionalSingleValue, help: "type=bind|volume|tmpfs,source=…,target=…[,readonly]")
+        @Option(
+            name: .long, parsing: .unconditionalSingleValue, help: "type=bind|volume|tmpfs,source=…,target=…[,readonly]"
+        )
         var mount: [String] = []
         @Option(name: .long, parsing: .unconditionalSingleValue, help: "A file system in memory: /path[:options].")
         var tmpfs: [String] = []
-        @Option(name: .customLong("volumes-from"), parsing: .unconditionalSingleValue, help: "The volumes of that container.")
+        @Option(
+            name: .customLong("volumes-from"), parsing: .unconditionalSingleValue,
+            help: "The volumes of that container.")
         var volumesFrom: [String] = []
         @Flag(name: .customLong("read-only"), help: "The container's root cannot be written.")
         var readOnly = false
@@ -102,7 +112,8 @@
         var restart: String?
         @Option(name: .customLong("stop-signal"), help: "The signal that asks it to end.")
         var stopSignal: String?
-        @Option(name: .customLong("stop-timeout"), parsing: .unconditional, help: "Seconds from that signal to SIGKILL.")
+        @Option(
+            name: .customLong("stop-timeout"), parsing: .unconditional, help: "Seconds from that signal to SIGKILL.")
         var stopTimeout: Int64?
         @Option(name: [.short, .long], parsing: .unconditionalSingleValue, help: "name=value")
         var label: [String] = []
@@ -112,7 +123,8 @@
         var logDriver: String?
         @Option(name: .customLong("log-opt"), parsing: .unconditionalSingleValue, help: "max-size=10m, max-file=3")
         var logOpt: [String] = []
-        @Option(name: .customLong("health-cmd"), parsing: .unconditional, help: "A command that tells whether it is well.")
+        @Option(
+            name: .customLong("health-cmd"), parsing: .unconditional, help: "A command that tells whether it is well.")
         var healthCommand: String?
         @Option(name: .customLong("health-interval"), help: "From one such command to the next, as 30s.")
         var healthInterval: String?
@@ -124,7 +136,9 @@
         var healthRetries: Int64?
         @Flag(name: .customLong("no-healthcheck"), help: "Not even the image's own.")
         var noHealthcheck = false
-        @Option(name: .customLong("annotation"), parsing: .unconditionalSingleValue, help: "name=value, for the OCI runtime.")
+        @Option(
+            name: .customLong("annotation"), parsing: .unconditionalSingleValue,
+            help: "name=value, for the OCI runtime.")
         var annotation: [String] = []
         @Option(name: .long, help: "The OCI runtime.")
         var runtime: String?
@@ -146,7 +160,9 @@
         @Option(
             name: .customLong("device-cgroup-rule"), parsing: .unconditionalSingleValue, help: "As c 1:3 rwm.")
         var deviceCgroupRule: [String] = []
-        @Option(name: .long, parsing: .unconditionalSingleValue, help: "A kernel parameter of the container's own: name=value.")
+        @Option(
+            name: .long, parsing: .unconditionalSingleValue,
+            help: "A kernel parameter of the container's own: name=value.")
         var sysctl: [String] = []
         @Option(name: .long, help: "host, or private.")
         var userns: String?
@@ -163,7 +179,8 @@
     struct ResourceOptions: ParsableArguments {
         @Option(name: [.customShort("m", allowingJoined: true), .long], help: "At most that much memory, as 256m.")
         var memory: String?
-        @Option(name: .customLong("memory-swap"), parsing: .unconditional, help: "Memory and swap together; -1 for any.")
+        @Option(
+            name: .customLong("memory-swap"), parsing: .unconditional, help: "Memory and swap together; -1 for any.")
         var memorySwap: String?
         @Option(name: .customLong("memory-reservation"), help: "What it may keep when memory is short.")
         var memoryReservation: String?
@@ -175,9 +192,12 @@
         var oomScoreAdj: Int64?
         @Option(name: .long, help: "At most that many processors, as 1.5.")
         var cpus: String?
-        @Option(name: [.customShort("c"), .customLong("cpu-shares")], help: "Its weight where processors are short: 1024 is usual.")
+        @Option(
+            name: [.customShort("c"), .customLong("cpu-shares")],
+            help: "Its weight where processors are short: 1024 is usual.")
         var cpuShares: Int64?
-        @Option(name: .customLong("cpu-quota"), parsing: .unconditional, help: "Microseconds of processor time a period.")
+        @Option(
+            name: .customLong("cpu-quota"), parsing: .unconditional, help: "Microseconds of processor time a period.")
         var cpuQuota: Int64?
         @Option(name: .customLong("cpu-period"), help: "That period, in microseconds.")
         var cpuPeriod: Int64?
@@ -185,19 +205,25 @@
         var cpusetCpus: String?
         @Option(name: .customLong("cpuset-mems"), help: "Memory nodes.")
         var cpusetMems: String?
-        @Option(name: .customLong("pids-limit"), parsing: .unconditional, help: "At most that many processes; -1 for any.")
+        @Option(
+            name: .customLong("pids-limit"), parsing: .unconditional, help: "At most that many processes; -1 for any.")
         var pidsLimit: Int64?
         @Option(name: .long, parsing: .unconditionalSingleValue, help: "name=soft[:hard], as nofile=1024:2048.")
         var ulimit: [String] = []
         @Option(name: .customLong("blkio-weight"), help: "10 to 1000.")
         var blkioWeight: Int64?
-        @Option(name: .customLong("device-read-bps"), parsing: .unconditionalSingleValue, help: "/dev/NAME:10m a second.")
+        @Option(
+            name: .customLong("device-read-bps"), parsing: .unconditionalSingleValue, help: "/dev/NAME:10m a second.")
         var deviceReadBps: [String] = []
-        @Option(name: .customLong("device-write-bps"), parsing: .unconditionalSingleValue, help: "/dev/NAME:10m a second.")
+        @Option(
+            name: .customLong("device-write-bps"), parsing: .unconditionalSingleValue, help: "/dev/NAME:10m a second.")
         var deviceWriteBps: [String] = []
-        @Option(name: .customLong("device-read-iops"), parsing: .unconditionalSingleValue, help: "/dev/NAME:1000 a second.")
+        @Option(
+            name: .customLong("device-read-iops"), parsing: .unconditionalSingleValue, help: "/dev/NAME:1000 a second.")
         var deviceReadIops: [String] = []
-        @Option(name: .customLong("device-write-iops"), parsing: .unconditionalSingleValue, help: "/dev/NAME:1000 a second.")
+        @Option(
+            name: .customLong("device-write-iops"), parsing: .unconditionalSingleValue, help: "/dev/NAME:1000 a second."
+        )
         var deviceWriteIops: [String] = []
         @Option(name: .customLong("cgroup-parent"), help: "The group in which the container's own is made.")
         var cgroupParent: String?

@@ -31,7 +31,8 @@
             case (.stream, .container(let name, let path)): try send(daemon, nil, to: name, path)
             case (.local(let local), .container(let name, let path)): try send(daemon, local, to: name, path)
             case (.container, .container):
-                throw ClientError("both sides are containers", fix: "copy by way of this machine: berth cp A:/x - | berth cp - B:/")
+                throw ClientError(
+                    "both sides are containers", fix: "copy by way of this machine: berth cp A:/x - | berth cp - B:/")
             default: throw ClientError("no side is a container", fix: "write one as CONTAINER:/path")
             }
         }
@@ -54,16 +55,18 @@
         /// Nil: nothing is there.
         private func look(_ daemon: Daemon, _ container: String, _ path: String) throws(ClientError) -> Found? {
             do throws(ClientError) {
-                let response = try daemon.request("HEAD", "/containers/\(container.pathEncoded)/archive", [("path", path)])
+                let response = try daemon.request(
+                    "HEAD", "/containers/\(container.pathEncoded)/archive", [("path", path)])
                 return Found(response.headers["x-docker-container-path-stat"])
-            } catch where error.status == 404 {
+            } catch  where error.status == 404 {
                 // A HEAD has no words: whether it is the container that is not there, is asked.
                 _ = try daemon.json("GET", "/containers/\(container.pathEncoded)/json")
                 return nil
             }
         }
 
-        private func fetch(_ daemon: Daemon, _ container: String, _ path: String, to local: String?) throws(ClientError) {
+        private func fetch(_ daemon: Daemon, _ container: String, _ path: String, to local: String?) throws(ClientError)
+        {
             var path = path
             if followLink, let found = try look(daemon, container, path), found.isLink, !found.link.isEmpty {
                 path = found.link.hasPrefix("/") ? found.link : CopyPath.parent(of: path) + "/" + found.link
@@ -74,8 +77,10 @@
             let response: Response
             do throws(ClientError) {
                 response = try daemon.request("GET", "/containers/\(container.pathEncoded)/archive", [("path", path)])
-            } catch where error.status == 404 && !error.message.hasPrefix("No such container") {
-                throw ClientError("there is no \(path) in \(container)", by: error.by, fix: "see what there is: berth exec \(container) ls", status: 404)
+            } catch  where error.status == 404 && !error.message.hasPrefix("No such container") {
+                throw ClientError(
+                    "there is no \(path) in \(container)", by: error.by,
+                    fix: "see what there is: berth exec \(container) ls", status: 404)
             }
             guard let local else {
                 while case let bytes = try response.read(), !bytes.isEmpty { try Output.write(bytes) }
@@ -83,8 +88,9 @@
             }
             let found = Found(response.headers["x-docker-container-path-stat"])
             let place = try CopyPath.place(
-                source: path, isDirectory: found.isDirectory, onto: local, which: Self.target(local))
-            var tree = try UnpackedTree(into: place.directory, as: place.name == "/" ? nil : place.name, keepsOwner: archive)
+                source: path, isDirectory: found.isDirectory, onto: local, over: Self.target(local))
+            var tree = try UnpackedTree(
+                into: place.directory, as: place.name == "/" ? nil : place.name, keepsOwner: archive)
             var progress = Progress("copying", total: nil)
             let isQuiet = quiet
             try tree.unpack { () throws(ClientError) in
@@ -101,7 +107,8 @@
             return found.st_mode & S_IFMT == S_IFDIR ? .directory : .file
         }
 
-        private func send(_ daemon: Daemon, _ local: String?, to container: String, _ path: String) throws(ClientError) {
+        private func send(_ daemon: Daemon, _ local: String?, to container: String, _ path: String) throws(ClientError)
+        {
             var path = path
             var found = try look(daemon, container, path)
             if let link = found, link.isLink, !link.link.isEmpty {
@@ -112,17 +119,22 @@
             let directory: String
             if let local {
                 var state = stat()
-                guard (followLink || CopyPath.saysDirectory(local) ? stat(local, &state) : lstat(local, &state)) == 0 else {
-                    throw ClientError(KernelError("read \(local)", .current), fix: "name a file or directory that is there")
+                guard (followLink || CopyPath.saysDirectory(local) ? stat(local, &state) : lstat(local, &state)) == 0
+                else {
+                    throw ClientError(
+                        KernelError("read \(local)", .current), fix: "name a file or directory that is there")
                 }
                 let isDirectory = state.st_mode & S_IFMT == S_IFDIR
                 let target = found.map { $0.isDirectory ? CopyPath.Target.directory : .file } ?? .nothing
                 // A relative path or `..` has a name only when it is resolved.
-                let named = ["..", "."].contains(CopyPath.base(of: local)) && !CopyPath.isContent(local)
+                let named =
+                    ["..", "."].contains(CopyPath.base(of: local)) && !CopyPath.isContent(local)
                     ? Self.resolved(local) : local
-                let place = try CopyPath.place(source: named, isDirectory: isDirectory, onto: path, which: target)
+                let place = try CopyPath.place(source: named, isDirectory: isDirectory, onto: path, over: target)
                 directory = place.directory
-                let tree = PackedTree(local, as: place.name == "/" ? nil : place.name, followsLink: followLink || CopyPath.saysDirectory(local))
+                let tree = PackedTree(
+                    local, as: place.name == "/" ? nil : place.name,
+                    followsLink: followLink || CopyPath.saysDirectory(local))
                 var progress = Progress("copying", total: nil)
                 let isQuiet = quiet
                 next = { () throws(ClientError) in
@@ -132,7 +144,9 @@
                 }
             } else {
                 guard let found, found.isDirectory else {
-                    throw ClientError("\(path) of \(container) is no directory", fix: "an archive goes into a directory that is there")
+                    throw ClientError(
+                        "\(path) of \(container) is no directory", fix: "an archive goes into a directory that is there"
+                    )
                 }
                 directory = path
                 let source = try UploadSource(nil, what: "copying", isQuiet: quiet)
@@ -143,8 +157,10 @@
                     "PUT", "/containers/\(container.pathEncoded)/archive",
                     [("path", directory), ("noOverwriteDirNonDir", "true")] + (archive ? [("copyUIDGID", "true")] : []),
                     .stream(type: "application/x-tar", next: next))
-            } catch where error.status == 404 && !error.message.hasPrefix("No such container") {
-                throw ClientError("there is no directory \(directory) in \(container)", by: error.by, fix: "make it first: berth exec \(container) mkdir -p \(directory)", status: 404)
+            } catch  where error.status == 404 && !error.message.hasPrefix("No such container") {
+                throw ClientError(
+                    "there is no directory \(directory) in \(container)", by: error.by,
+                    fix: "make it first: berth exec \(container) mkdir -p \(directory)", status: 404)
             }
         }
 

@@ -54,7 +54,8 @@
             if let domainname { config["Domainname"] = .string(domainname) }
             if let macAddress {
                 guard MACAddress(macAddress) != nil else {
-                    throw ClientError("--mac-address \(macAddress) is none", fix: "write six bytes, as 02:42:ac:11:00:02")
+                    throw ClientError(
+                        "--mac-address \(macAddress) is none", fix: "write six bytes, as 02:42:ac:11:00:02")
                 }
                 config["MacAddress"] = .string(macAddress)
             }
@@ -91,10 +92,11 @@
 
     extension FileOptions {
         func fill(_ config: inout JSONObject, _ host: inout JSONObject) throws(ClientError) {
-            let directory = getcwd(nil, 0).map { text in
-                defer { free(text) }
-                return String(cString: text)
-            } ?? "/"
+            let directory =
+                getcwd(nil, 0).map { text in
+                    defer { free(text) }
+                    return String(cString: text)
+                } ?? "/"
             var binds: [String] = []
             var volumes = JSONObject()
             for text in volume {
@@ -134,11 +136,13 @@
             if let restart { host["RestartPolicy"] = try Pairs.restartPolicy(restart) }
             if let stopSignal { config["StopSignal"] = .string(stopSignal) }
             if let stopTimeout { config["StopTimeout"] = .integer(stopTimeout) }
-            let labels = try Pairs.object(try Pairs.environment(files: labelFile, words: [], own: own) + label, of: "--label")
+            let labels = try Pairs.object(
+                try Pairs.environment(files: labelFile, words: [], own: own) + label, of: "--label")
             if !labels.isEmpty { config["Labels"] = .object(labels) }
             if logDriver != nil || !logOpt.isEmpty {
                 host["LogConfig"] = [
-                    "Type": .string(logDriver ?? "json-file"), "Config": .object(try Pairs.object(logOpt, of: "--log-opt")),
+                    "Type": .string(logDriver ?? "json-file"),
+                    "Config": .object(try Pairs.object(logOpt, of: "--log-opt")),
                 ]
             }
             if let health = try health { config["Healthcheck"] = .object(health) }
@@ -191,7 +195,8 @@
         func fill(_ host: inout JSONObject) throws(ClientError) {
             if let memory { host["Memory"] = .integer(try Quantity.bytes(memory, of: "--memory")) }
             if let memorySwap {
-                host["MemorySwap"] = .integer(memorySwap == "-1" ? -1 : try Quantity.bytes(memorySwap, of: "--memory-swap"))
+                host["MemorySwap"] = .integer(
+                    memorySwap == "-1" ? -1 : try Quantity.bytes(memorySwap, of: "--memory-swap"))
             }
             if let memoryReservation {
                 host["MemoryReservation"] = .integer(try Quantity.bytes(memoryReservation, of: "--memory-reservation"))

@@ -7,7 +7,9 @@
     struct DaemonOptions: ParsableArguments {
         @Option(
             name: [.customShort("H"), .long],
-            help: "The daemon's socket: unix:///PATH or tcp://127.0.0.1:PORT. Unless given, BERTH_HOST, else unix:///run/berth/berth.sock.")
+            help:
+                "The daemon's socket: unix:///PATH or tcp://127.0.0.1:PORT. Unless given, BERTH_HOST, else unix:///run/berth/berth.sock."
+        )
         var host: String?
 
         /// The arguments without a leading `-H ADDRESS`, which goes to the environment.

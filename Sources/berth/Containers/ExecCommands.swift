@@ -43,7 +43,8 @@
     struct ExecCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "exec", abstract: "Runs a program in a running container.",
-            discussion: "Options end at the container. The exit code is the program's; 126 and 127 as berth run has them.")
+            discussion:
+                "Options end at the container. The exit code is the program's; 126 and 127 as berth run has them.")
         @Flag(name: [.short, .long], help: "In the background.")
         var detach = false
         @Flag(name: [.short, .long], help: "Standard input goes to it.")
@@ -82,13 +83,15 @@
             }
             if tty && interactive && !detach && !Terminal.isTerminal(STDIN_FILENO) {
                 throw ClientError(
-                    "-t needs a terminal on standard input", by: "it is a file or a pipe", fix: "leave -t out: berth exec -i …")
+                    "-t needs a terminal on standard input", by: "it is a file or a pipe",
+                    fix: "leave -t out: berth exec -i …")
             }
             let keys = try DetachKeys(detachKeys)
             let daemon = try Daemon.chosen()
             let own = { (name: String) in getenv(name).map { String(cString: $0) } }
             var body: JSONObject = [
-                "AttachStdin": .bool(interactive && !detach), "AttachStdout": .bool(!detach), "AttachStderr": .bool(!detach),
+                "AttachStdin": .bool(interactive && !detach), "AttachStdout": .bool(!detach),
+                "AttachStderr": .bool(!detach),
                 "Tty": .bool(tty), "Privileged": .bool(privileged),
                 "Cmd": .array(words.dropFirst().map { .string($0) }),
                 "Env": .array(try Pairs.environment(files: envFile, words: env, own: own).map { .string($0) }),
@@ -101,9 +104,11 @@
             let id: String
             do throws(ClientError) {
                 let answer = try daemon.json("POST", "/containers/\(container.pathEncoded)/exec", [], .object(body))
-                guard let text = answer["Id"]?.string else { throw ClientError("the daemon gave no id", by: answer.text) }
+                guard let text = answer["Id"]?.string else {
+                    throw ClientError("the daemon gave no id", by: answer.text)
+                }
                 id = text
-            } catch where error.status == 409 {
+            } catch  where error.status == 409 {
                 throw error.ending(with: 126)
             }
             do throws(ClientError) {
@@ -112,7 +117,7 @@
                     return 0
                 }
                 return try attached(daemon, id, keys)
-            } catch where error.status != nil {
+            } catch  where error.status != nil {
                 throw Foreground.startFailure(error)
             }
         }

@@ -16,12 +16,14 @@
             try asked(daemon) { () throws(ClientError) in try daemon.json("GET", "/berth/containers/\(id)/explain") }
         }
 
-        private static func asked(_ daemon: Daemon, _ body: () throws(ClientError) -> JSON) throws(ClientError) -> JSON {
+        private static func asked(_ daemon: Daemon, _ body: () throws(ClientError) -> JSON) throws(ClientError) -> JSON
+        {
             do throws(ClientError) {
                 return try body()
-            } catch where error.status == 404 && !error.message.hasPrefix("No such container") || error.status == 501 {
+            } catch  where error.status == 404 && !error.message.hasPrefix("No such container") || error.status == 501 {
                 throw ClientError(
-                    "this daemon does not tell its steps", by: error.by, fix: "leave --explain and --dry-run out, or use berth's own daemon")
+                    "this daemon does not tell its steps", by: error.by,
+                    fix: "leave --explain and --dry-run out, or use berth's own daemon")
             }
         }
 

@@ -86,12 +86,14 @@
             let text = error.message.lowercased()
             if text.holds("executable file not found") || text.holds("no such file or directory") {
                 return ClientError(
-                    error.message, by: error.by, fix: "name a program that the image has; berth run … ls /bin shows them",
+                    error.message, by: error.by,
+                    fix: "name a program that the image has; berth run … ls /bin shows them",
                     status: error.status, exitCode: 127)
             }
             if text.holds("permission denied") || text.holds("is a directory") || text.holds("exec format error") {
                 return ClientError(
-                    error.message, by: error.by, fix: "name a file that may be executed (chmod +x), made for this machine",
+                    error.message, by: error.by,
+                    fix: "name a file that may be executed (chmod +x), made for this machine",
                     status: error.status, exitCode: 126)
             }
             return error.ending(with: 125)

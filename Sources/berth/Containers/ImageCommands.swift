@@ -15,7 +15,8 @@
         var digests = false
         @Flag(name: .customLong("no-trunc"), help: "Ids are not cut off.")
         var noTrunc = false
-        @Option(name: [.short, .long], parsing: .unconditionalSingleValue, help: "key=value: dangling, label, reference, …")
+        @Option(
+            name: [.short, .long], parsing: .unconditionalSingleValue, help: "key=value: dangling, label, reference, …")
         var filter: [String] = []
         @Option(name: .long, help: "table, json, or a template: '{{.Repository}}:{{.Tag}}'.")
         var format: String?
@@ -37,7 +38,8 @@
                 }
                 return
             }
-            let columns = ["Repository", "Tag"] + (digests ? ["Digest"] : []) + ["ID=IMAGE ID", "CreatedSince", "Size"]
+            let columns =
+                ["Repository", "Tag"] + (digests ? ["Digest"] : []) + ["ID=IMAGE ID", "CreatedSince", "Size"]
             try Output.write(try Listing(format, columns: columns).text(rows).utf8)
         }
     }
@@ -114,7 +116,9 @@
     struct ImportCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "import", abstract: "Makes an image of a root directory's archive (tar, also compressed).")
-        @Option(name: [.short, .long], parsing: .unconditionalSingleValue, help: "A line of a Dockerfile, as 'CMD [\"sh\"]'.")
+        @Option(
+            name: [.short, .long], parsing: .unconditionalSingleValue,
+            help: "A line of a Dockerfile, as 'CMD [\"sh\"]'.")
         var change: [String] = []
         @Option(name: [.short, .long], help: "A note that is kept with it.")
         var message: String?
@@ -149,7 +153,9 @@
                 }
                 if let text = line["stream"]?.string {
                     try Output.write(text.utf8)
-                } else if let text = line["status"]?.string, line["progressDetail"] == nil || line["progressDetail"] == .object([:]) {
+                } else if let text = line["status"]?.string,
+                    line["progressDetail"] == nil || line["progressDetail"] == .object([:])
+                {
                     try Output.line(line["id"]?.string.map { "\($0): \(text)" } ?? text)
                 }
             }

@@ -44,7 +44,8 @@
         func run() throws {
             let daemon = try Daemon.chosen()
             let kinds: [(String, (String) -> String)] = [
-                ("container", { "/containers/\($0.pathEncoded)/json" }), ("image", { "/images/\($0.pathEncoded)/json" }),
+                ("container", { "/containers/\($0.pathEncoded)/json" }),
+                ("image", { "/images/\($0.pathEncoded)/json" }),
                 ("network", { "/networks/\($0.pathEncoded)" }), ("volume", { "/volumes/\($0.pathEncoded)" }),
             ]
             let chosen = kinds.filter { type == nil || $0.0 == type }
@@ -56,7 +57,7 @@
                 for (kind, path) in chosen {
                     do throws(ClientError) {
                         return try daemon.json("GET", path(name), kind == "container" ? query : [])
-                    } catch where error.status == 404 && type == nil {
+                    } catch  where error.status == 404 && type == nil {
                         continue
                     }
                 }

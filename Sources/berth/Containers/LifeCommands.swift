@@ -5,7 +5,8 @@
     import JSON
 
     struct StartCommand: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "start", abstract: "Starts containers that stand still.")
+        static let configuration = CommandConfiguration(
+            commandName: "start", abstract: "Starts containers that stand still.")
         @Flag(name: [.short, .long], help: "Shows its output, and ends with its exit code.")
         var attach = false
         @Flag(name: [.short, .long], help: "Standard input goes to it.")
@@ -22,7 +23,9 @@
                     _ = try daemon.request("POST", "/containers/\(name.pathEncoded)/start")
                 }
             }
-            guard container.count == 1 else { throw ClientError("one container at a time is attached", fix: "name one") }
+            guard container.count == 1 else {
+                throw ClientError("one container at a time is attached", fix: "name one")
+            }
             let found = try daemon.json("GET", "/containers/\(container[0].pathEncoded)/json")
             let id = found["Id"]?.string ?? container[0]
             let hasTerminal = found["Config"]?["Tty"]?.bool == true
@@ -37,7 +40,9 @@
     struct StopCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "stop", abstract: "Asks containers to end, and ends them when they do not.")
-        @Option(name: [.short, .long, .customLong("timeout")], parsing: .unconditional, help: "Seconds to wait; -1 for any.")
+        @Option(
+            name: [.short, .long, .customLong("timeout")], parsing: .unconditional, help: "Seconds to wait; -1 for any."
+        )
         var time: Int?
         @Option(name: [.short, .long], help: "The signal that asks.")
         var signal: String?
@@ -54,8 +59,11 @@
     }
 
     struct RestartCommand: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "restart", abstract: "Stops containers and starts them.")
-        @Option(name: [.short, .long, .customLong("timeout")], parsing: .unconditional, help: "Seconds to wait for the stop.")
+        static let configuration = CommandConfiguration(
+            commandName: "restart", abstract: "Stops containers and starts them.")
+        @Option(
+            name: [.short, .long, .customLong("timeout")], parsing: .unconditional,
+            help: "Seconds to wait for the stop.")
         var time: Int?
         @Option(name: [.short, .long], help: "The signal that asks.")
         var signal: String?
@@ -100,7 +108,8 @@
     }
 
     struct UnpauseCommand: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "unpause", abstract: "Lets frozen containers go on.")
+        static let configuration = CommandConfiguration(
+            commandName: "unpause", abstract: "Lets frozen containers go on.")
         @Argument(help: "Containers, by name or id.")
         var container: [String]
 
@@ -142,7 +151,7 @@
             try each(container) { name throws(ClientError) in
                 do throws(ClientError) {
                     _ = try daemon.request("DELETE", "/containers/\(name.pathEncoded)", query)
-                } catch where force && error.status == 404 {
+                } catch  where force && error.status == 404 {
                     Output.tell(error.description)
                 }
             }
@@ -150,7 +159,8 @@
     }
 
     struct RenameCommand: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "rename", abstract: "Gives a container another name.")
+        static let configuration = CommandConfiguration(
+            commandName: "rename", abstract: "Gives a container another name.")
         @Argument(help: "The container, by name or id.")
         var container: String
         @Argument(help: "Its new name.")
@@ -175,7 +185,9 @@
             var body = JSONObject()
             try resources.fill(&body)
             if let restart { body["RestartPolicy"] = try Pairs.restartPolicy(restart) }
-            guard !body.isEmpty else { throw ClientError("nothing to change", fix: "name a limit, as -m 256m or --cpus 1.5") }
+            guard !body.isEmpty else {
+                throw ClientError("nothing to change", fix: "name a limit, as -m 256m or --cpus 1.5")
+            }
             try each(container) { name throws(ClientError) in
                 let answer = try daemon.json("POST", "/containers/\(name.pathEncoded)/update", [], .object(body))
                 for warning in answer["Warnings"]?.array ?? [] {

@@ -10,7 +10,8 @@
         var follow = false
         @Flag(name: [.short, .long], help: "The time before each line.")
         var timestamps = false
-        @Option(name: [.customShort("n"), .long], parsing: .unconditional, help: "The last lines alone, a number or all.")
+        @Option(
+            name: [.customShort("n"), .long], parsing: .unconditional, help: "The last lines alone, a number or all.")
         var tail = "all"
         @Option(name: .long, parsing: .unconditional, help: "From then on: a span (10m) or a time.")
         var since: String?
@@ -53,7 +54,9 @@
         var since: String?
         @Option(name: .long, parsing: .unconditional, help: "Up to then, instead of going on.")
         var until: String?
-        @Option(name: [.short, .long], parsing: .unconditionalSingleValue, help: "key=value: type, event, container, label, …")
+        @Option(
+            name: [.short, .long], parsing: .unconditionalSingleValue,
+            help: "key=value: type, event, container, label, …")
         var filter: [String] = []
         @Option(name: .long, help: "json, or a template: '{{.Type}} {{.Action}}'.")
         var format: String?

@@ -12,14 +12,17 @@
             ])
 
         struct Create: ParsableCommand {
-            static let configuration = CommandConfiguration(commandName: "create", abstract: "Makes a network, and prints its id.")
+            static let configuration = CommandConfiguration(
+                commandName: "create", abstract: "Makes a network, and prints its id.")
             @Option(name: [.short, .long], help: "bridge.")
             var driver: String?
             @Option(name: .long, parsing: .unconditionalSingleValue, help: "Its addresses, as 10.9.0.0/24.")
             var subnet: [String] = []
             @Option(name: .long, parsing: .unconditionalSingleValue, help: "The host's address there.")
             var gateway: [String] = []
-            @Option(name: .customLong("ip-range"), parsing: .unconditionalSingleValue, help: "The part of it that containers get.")
+            @Option(
+                name: .customLong("ip-range"), parsing: .unconditionalSingleValue,
+                help: "The part of it that containers get.")
             var ipRange: [String] = []
             @Flag(name: .long, help: "IPv6, too.")
             var ipv6 = false
@@ -33,7 +36,9 @@
             var noMasquerade = false
             @Option(name: .long, help: "Who makes NAT: nftables or iptables.")
             var backend: String?
-            @Option(name: [.short, .customLong("opt")], parsing: .unconditionalSingleValue, help: "key=value, for the driver.")
+            @Option(
+                name: [.short, .customLong("opt")], parsing: .unconditionalSingleValue,
+                help: "key=value, for the driver.")
             var option: [String] = []
             @Option(name: .long, parsing: .unconditionalSingleValue, help: "name=value")
             var label: [String] = []
@@ -46,7 +51,9 @@
                 if noMasquerade { options["com.docker.network.bridge.enable_ip_masquerade"] = "false" }
                 if let backend { options["berth.backend"] = .string(backend) }
                 guard gateway.count <= subnet.count, ipRange.count <= subnet.count else {
-                    throw ClientError("--gateway and --ip-range belong to a --subnet", fix: "name the subnet, too: --subnet 10.9.0.0/24")
+                    throw ClientError(
+                        "--gateway and --ip-range belong to a --subnet",
+                        fix: "name the subnet, too: --subnet 10.9.0.0/24")
                 }
                 let pools = subnet.enumerated().map { index, text in
                     var pool: JSONObject = ["Subnet": .string(text)]
@@ -61,25 +68,30 @@
                 ]
                 if !pools.isEmpty { body["IPAM"] = ["Driver": "default", "Config": .array(pools)] }
                 let answer = try Daemon.chosen().json("POST", "/networks/create", [], .object(body))
-                if let warning = answer["Warning"]?.string, !warning.isEmpty { Output.tell("berth: warning: \(warning)\n") }
+                if let warning = answer["Warning"]?.string, !warning.isEmpty {
+                    Output.tell("berth: warning: \(warning)\n")
+                }
                 try Output.line(answer["Id"]?.string ?? name)
             }
         }
 
         struct List: ParsableCommand {
-            static let configuration = CommandConfiguration(commandName: "ls", abstract: "Lists networks.", aliases: ["list"])
+            static let configuration = CommandConfiguration(
+                commandName: "ls", abstract: "Lists networks.", aliases: ["list"])
             @Flag(name: [.short, .long], help: "Ids alone.")
             var quiet = false
             @Flag(name: .customLong("no-trunc"), help: "Ids are not cut off.")
             var noTrunc = false
-            @Option(name: [.short, .long], parsing: .unconditionalSingleValue, help: "key=value: name, driver, label, …")
+            @Option(
+                name: [.short, .long], parsing: .unconditionalSingleValue, help: "key=value: name, driver, label, …")
             var filter: [String] = []
             @Option(name: .long, help: "table, json, or a template: '{{.ID}} {{.Name}}'.")
             var format: String?
 
             func run() throws {
                 let filters = try Pairs.filters(filter)
-                let found = try Daemon.chosen().json("GET", "/networks", filters.map { [("filters", $0)] } ?? []).array ?? []
+                let found =
+                    try Daemon.chosen().json("GET", "/networks", filters.map { [("filters", $0)] } ?? []).array ?? []
                 let rows = found.sorted { ($0["Name"]?.string ?? "") < ($1["Name"]?.string ?? "") }.map { network in
                     let id = network["Id"]?.string ?? ""
                     let labels = network["Labels"]?.object ?? [:]
@@ -88,7 +100,10 @@
                         ("Driver", network["Driver"]?.string ?? ""), ("Scope", network["Scope"]?.string ?? ""),
                         ("IPv6", network["EnableIPv6"]?.bool == true ? "true" : "false"),
                         ("Internal", network["Internal"]?.bool == true ? "true" : "false"),
-                        ("Labels", labels.keys.sorted().map { "\($0)=\(labels[$0]?.string ?? "")" }.joined(separator: ",")),
+                        (
+                            "Labels",
+                            labels.keys.sorted().map { "\($0)=\(labels[$0]?.string ?? "")" }.joined(separator: ",")
+                        ),
                         ("CreatedAt", network["Created"]?.string ?? ""),
                         (
                             "Subnets",
@@ -107,7 +122,8 @@
         }
 
         struct Inspect: ParsableCommand {
-            static let configuration = CommandConfiguration(commandName: "inspect", abstract: "Tells everything of networks.")
+            static let configuration = CommandConfiguration(
+                commandName: "inspect", abstract: "Tells everything of networks.")
             @Option(name: [.short, .long], help: "json, or a template.")
             var format: String?
             @Argument(help: "Names or ids.")
@@ -122,7 +138,8 @@
         }
 
         struct Remove: ParsableCommand {
-            static let configuration = CommandConfiguration(commandName: "rm", abstract: "Removes networks.", aliases: ["remove"])
+            static let configuration = CommandConfiguration(
+                commandName: "rm", abstract: "Removes networks.", aliases: ["remove"])
             @Flag(name: [.short, .long], help: "That one is not there is no failure.")
             var force = false
             @Argument(help: "Names or ids.")
@@ -133,7 +150,7 @@
                 try each(network) { name throws(ClientError) in
                     do throws(ClientError) {
                         _ = try daemon.request("DELETE", "/networks/\(name.pathEncoded)")
-                    } catch where force && error.status == 404 {
+                    } catch  where force && error.status == 404 {
                     }
                 }
             }
@@ -157,7 +174,8 @@
         }
 
         struct Connect: ParsableCommand {
-            static let configuration = CommandConfiguration(commandName: "connect", abstract: "Brings a container into a network.")
+            static let configuration = CommandConfiguration(
+                commandName: "connect", abstract: "Brings a container into a network.")
             @Option(name: .long, help: "Its IPv4 address there.")
             var ip: String?
             @Option(name: .long, help: "Its IPv6 address there.")

@@ -19,7 +19,9 @@
         var latest = false
         @Option(name: [.customShort("n"), .customLong("last")], help: "The last ones made.")
         var last: Int?
-        @Option(name: [.short, .long], parsing: .unconditionalSingleValue, help: "key=value: status, name, label, network, …")
+        @Option(
+            name: [.short, .long], parsing: .unconditionalSingleValue,
+            help: "key=value: status, name, label, network, …")
         var filter: [String] = []
         @Option(name: .long, help: "table, json, or a template: '{{.ID}} {{.Names}}'.")
         var format: String?

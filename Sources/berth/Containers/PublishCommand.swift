@@ -5,7 +5,8 @@
 
     struct PublishCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "publish", abstract: "Ports of the host that lead to a running container: listed, added, taken away.",
+            commandName: "publish",
+            abstract: "Ports of the host that lead to a running container: listed, added, taken away.",
             subcommands: [List.self, Add.self, Remove.self])
 
         /// The ports that those words mean, as the daemon takes them (docs/runtime/parts.md).
@@ -15,7 +16,8 @@
                 for spec in try PortSpec.parse(word) {
                     guard spec.hostPort.isEmpty || Int64(spec.hostPort) != nil else {
                         throw ClientError(
-                            "\(word) leaves a choice of the host's port", by: "a running container gets ports one by one",
+                            "\(word) leaves a choice of the host's port",
+                            by: "a running container gets ports one by one",
                             fix: "name one port, or as many as the container's")
                     }
                     ports.append([
@@ -32,7 +34,8 @@
                 let ip = port["HostIp"]?.string ?? port["IP"]?.string ?? ""
                 let outer = port["HostPort"]?.integer.map(String.init) ?? port["HostPort"]?.string ?? ""
                 let place = ip.isEmpty ? "0.0.0.0" : ip.contains(":") ? "[\(ip)]" : ip
-                try Output.line("\(port["PrivatePort"]?.integer ?? 0)/\(port["Type"]?.string ?? "tcp") -> \(place):\(outer)")
+                try Output.line(
+                    "\(port["PrivatePort"]?.integer ?? 0)/\(port["Type"]?.string ?? "tcp") -> \(place):\(outer)")
             }
         }
 
@@ -40,7 +43,7 @@
         static func asked(_ method: String, _ container: String, _ body: JSON? = nil) throws(ClientError) -> JSON {
             do throws(ClientError) {
                 return try Daemon.chosen().json(method, "/berth/containers/\(container.pathEncoded)/publish", [], body)
-            } catch where error.status == 404 && !error.message.hasPrefix("No such container") {
+            } catch  where error.status == 404 && !error.message.hasPrefix("No such container") {
                 throw ClientError(
                     "this daemon does not change ports of a running container", by: error.by,
                     fix: "use berth's own daemon; with another, make the container anew with -p")
@@ -48,7 +51,8 @@
         }
 
         struct List: ParsableCommand {
-            static let configuration = CommandConfiguration(commandName: "ls", abstract: "Lists a container's published ports.")
+            static let configuration = CommandConfiguration(
+                commandName: "ls", abstract: "Lists a container's published ports.")
             @Argument(help: "The container, by name or id.")
             var container: String
 
@@ -73,7 +77,10 @@
                 commandName: "rm", abstract: "Takes published ports away, and forgets their connections.")
             @Argument(help: "The container, by name or id.")
             var container: String
-            @Argument(help: ArgumentHelp("[ip:]host:container[/proto]; the container's port alone means all that lead to it.", valueName: "port"))
+            @Argument(
+                help: ArgumentHelp(
+                    "[ip:]host:container[/proto]; the container's port alone means all that lead to it.",
+                    valueName: "port"))
             var port: [String]
 
             func run() throws {

@@ -18,7 +18,8 @@
         func run() throws {
             let daemon = try Daemon.chosen()
             try checkImage(words)
-            let created = try Creation(daemon, options, words, attaches: ["stdout", "stderr"] + (options.interactive ? ["stdin"] : []))
+            let created = try Creation(
+                daemon, options, words, attaches: ["stdout", "stderr"] + (options.interactive ? ["stdin"] : []))
             try Output.line(created.id)
         }
     }
@@ -101,10 +102,12 @@
     /// Throws when what stands in the image's place is an option that nobody knows, or nothing.
     func checkImage(_ words: [String]) throws(ClientError) {
         guard let image = words.first else {
-            throw ClientError("an image is missing", fix: "name one: berth run berth/busybox; berth images lists them", exitCode: 125)
+            throw ClientError(
+                "an image is missing", fix: "name one: berth run berth/busybox; berth images lists them", exitCode: 125)
         }
         if image.hasPrefix("-") {
-            throw ClientError("there is no option \(image)", fix: "see berth help run; options end at the image", exitCode: 125)
+            throw ClientError(
+                "there is no option \(image)", fix: "see berth help run; options end at the image", exitCode: 125)
         }
     }
 
@@ -116,14 +119,15 @@
             let body = try options.body(words, attaches: attaches)
             if let path = options.cidfile, Files.exists(path) {
                 throw ClientError(
-                    "\(path) exists", by: "--cidfile names a new file, so that no id is lost", fix: "remove it, or name another",
+                    "\(path) exists", by: "--cidfile names a new file, so that no id is lost",
+                    fix: "remove it, or name another",
                     exitCode: 125)
             }
             let query = options.name.map { [("name", $0)] } ?? []
             let answer: JSON
             do throws(ClientError) {
                 answer = try daemon.json("POST", "/containers/create", query, .object(body))
-            } catch where error.status == 404 && error.message.holds("o such image") {
+            } catch  where error.status == 404 && error.message.holds("o such image") {
                 throw Self.missing(daemon, words[0], error)
             } catch {
                 throw error.ending(with: 125)

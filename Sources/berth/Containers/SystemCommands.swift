@@ -41,7 +41,8 @@
     }
 
     struct InfoCommand: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "info", abstract: "Tells about the daemon and its host.")
+        static let configuration = CommandConfiguration(
+            commandName: "info", abstract: "Tells about the daemon and its host.")
         @Option(name: [.short, .long], help: "json, or a template: '{{.Containers}}'.")
         var format: String?
 
@@ -60,7 +61,8 @@
                 ("Memory", "MemTotal"), ("Name", "Name"), ("Root", "DockerRootDir"),
             ] {
                 guard let value = found[key] else { continue }
-                let text = key == "MemTotal" ? Spoken.binarySize(Double(value.integer ?? 0)) : value.string ?? value.text
+                let text =
+                    key == "MemTotal" ? Spoken.binarySize(Double(value.integer ?? 0)) : value.string ?? value.text
                 try Output.line("\(title): \(text)")
             }
             for warning in found["Warnings"]?.array ?? [] { Output.tell("berth: warning: \(warning.string ?? "")\n") }

@@ -14,7 +14,9 @@
         var words: [String]
 
         func run() throws {
-            guard let container = words.first else { throw ClientError("a container is missing", fix: "berth ps lists them") }
+            guard let container = words.first else {
+                throw ClientError("a container is missing", fix: "berth ps lists them")
+            }
             let arguments = words.dropFirst().joined(separator: " ")
             let found = try Daemon.chosen().json(
                 "GET", "/containers/\(container.pathEncoded)/top", arguments.isEmpty ? [] : [("ps_args", arguments)])
@@ -62,7 +64,9 @@
                 }
                 var rows: [JSON] = []
                 for name in names {
-                    guard let answer = try look(daemon, name, isAtOnce: !isAlone || before[name] != nil) else { continue }
+                    guard let answer = try look(daemon, name, isAtOnce: !isAlone || before[name] != nil) else {
+                        continue
+                    }
                     rows.append(UsageRow.make(answer, before: before[name], isWhole: noTrunc))
                     before[name] = answer
                 }

@@ -9,10 +9,13 @@
             subcommands: [Create.self, List.self, Inspect.self, Remove.self, Prune.self])
 
         struct Create: ParsableCommand {
-            static let configuration = CommandConfiguration(commandName: "create", abstract: "Makes a volume, and prints its name.")
+            static let configuration = CommandConfiguration(
+                commandName: "create", abstract: "Makes a volume, and prints its name.")
             @Option(name: [.short, .long], help: "local.")
             var driver = "local"
-            @Option(name: [.short, .customLong("opt")], parsing: .unconditionalSingleValue, help: "key=value, for the driver.")
+            @Option(
+                name: [.short, .customLong("opt")], parsing: .unconditionalSingleValue,
+                help: "key=value, for the driver.")
             var option: [String] = []
             @Option(name: .long, parsing: .unconditionalSingleValue, help: "name=value")
             var label: [String] = []
@@ -31,10 +34,12 @@
         }
 
         struct List: ParsableCommand {
-            static let configuration = CommandConfiguration(commandName: "ls", abstract: "Lists volumes.", aliases: ["list"])
+            static let configuration = CommandConfiguration(
+                commandName: "ls", abstract: "Lists volumes.", aliases: ["list"])
             @Flag(name: [.short, .long], help: "Names alone.")
             var quiet = false
-            @Option(name: [.short, .long], parsing: .unconditionalSingleValue, help: "key=value: name, label, dangling.")
+            @Option(
+                name: [.short, .long], parsing: .unconditionalSingleValue, help: "key=value: name, label, dangling.")
             var filter: [String] = []
             @Option(name: .long, help: "table, json, or a template: '{{.Name}} {{.Mountpoint}}'.")
             var format: String?
@@ -42,7 +47,9 @@
             func run() throws {
                 let filters = try Pairs.filters(filter)
                 let found = try Daemon.chosen().json("GET", "/volumes", filters.map { [("filters", $0)] } ?? [])
-                let volumes = (found["Volumes"]?.array ?? []).sorted { ($0["Name"]?.string ?? "") < ($1["Name"]?.string ?? "") }
+                let volumes = (found["Volumes"]?.array ?? []).sorted {
+                    ($0["Name"]?.string ?? "") < ($1["Name"]?.string ?? "")
+                }
                 if quiet && format == nil {
                     for volume in volumes { try Output.line(volume["Name"]?.string ?? "") }
                     return
@@ -52,7 +59,10 @@
                     return Row.make([
                         ("Name", volume["Name"]?.string ?? ""), ("Driver", volume["Driver"]?.string ?? ""),
                         ("Scope", volume["Scope"]?.string ?? ""), ("Mountpoint", volume["Mountpoint"]?.string ?? ""),
-                        ("Labels", labels.keys.sorted().map { "\($0)=\(labels[$0]?.string ?? "")" }.joined(separator: ",")),
+                        (
+                            "Labels",
+                            labels.keys.sorted().map { "\($0)=\(labels[$0]?.string ?? "")" }.joined(separator: ",")
+                        ),
                     ])
                 }
                 let listing = try Listing(format, columns: ["Driver", "Name=VOLUME NAME"])
@@ -61,7 +71,8 @@
         }
 
         struct Inspect: ParsableCommand {
-            static let configuration = CommandConfiguration(commandName: "inspect", abstract: "Tells everything of volumes.")
+            static let configuration = CommandConfiguration(
+                commandName: "inspect", abstract: "Tells everything of volumes.")
             @Option(name: [.short, .long], help: "json, or a template.")
             var format: String?
             @Argument(help: "Names.")
@@ -76,7 +87,8 @@
         }
 
         struct Remove: ParsableCommand {
-            static let configuration = CommandConfiguration(commandName: "rm", abstract: "Removes volumes.", aliases: ["remove"])
+            static let configuration = CommandConfiguration(
+                commandName: "rm", abstract: "Removes volumes.", aliases: ["remove"])
             @Flag(name: [.short, .long], help: "That one is not there is no failure.")
             var force = false
             @Argument(help: "Names.")
@@ -87,7 +99,7 @@
                 try each(volume) { name throws(ClientError) in
                     do throws(ClientError) {
                         _ = try daemon.request("DELETE", "/volumes/\(name.pathEncoded)", force ? [("force", "1")] : [])
-                    } catch where force && error.status == 404 {
+                    } catch  where force && error.status == 404 {
                     }
                 }
             }
@@ -106,7 +118,8 @@
             func run() throws {
                 let daemon = try Daemon.chosen()
                 let filters = try Pairs.filters(filter + (all ? ["all=1"] : []))
-                guard try force || Question.isYes("This removes every volume that no container uses, with what is in it.")
+                guard
+                    try force || Question.isYes("This removes every volume that no container uses, with what is in it.")
                 else { return }
                 let answer = try daemon.json("POST", "/volumes/prune", filters.map { [("filters", $0)] } ?? [])
                 for name in answer["VolumesDeleted"]?.array ?? [] { try Output.line(name.string ?? "") }
