@@ -17,7 +17,7 @@ public struct Daemon: Sendable {
     }
 
     /// The answer to a request that was accepted. Throws the daemon's refusal.
-    /// A path that begins with `/berth/` is our own, every other one Docker's.
+    /// A path that begins with `/berth/` is our own, every other one Docker's; one with a version keeps it.
     public func request(
         _ method: String, _ path: String, _ query: [(String, String)] = [], _ body: Body = .none
     ) throws(ClientError) -> Response {
@@ -71,7 +71,7 @@ public struct Daemon: Sendable {
 
     private func head(_ method: String, _ path: String, _ query: [(String, String)]) -> String {
         let pairs = query.map { "\($0.0)=\($0.1.percentEncoded)" }.joined(separator: "&")
-        let prefix = path.hasPrefix("/berth/") ? "" : "/\(Self.version)"
+        let prefix = path.hasPrefix("/berth/") || path.hasPrefix("/v1.") ? "" : "/\(Self.version)"
         return
             "\(method) \(prefix)\(path)\(pairs.isEmpty ? "" : "?\(pairs)") HTTP/1.1\r\nHost: berth\r\nUser-Agent: berth\r\n"
     }

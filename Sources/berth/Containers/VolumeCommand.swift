@@ -121,7 +121,8 @@
                 guard
                     try force || Question.isYes("This removes every volume that no container uses, with what is in it.")
                 else { return }
-                let answer = try daemon.json("POST", "/volumes/prune", filters.map { [("filters", $0)] } ?? [])
+                // Before 1.42 a daemon would take those with a name, too.
+                let answer = try daemon.json("POST", "/v1.42/volumes/prune", filters.map { [("filters", $0)] } ?? [])
                 for name in answer["VolumesDeleted"]?.array ?? [] { try Output.line(name.string ?? "") }
                 try Output.line("Reclaimed: \(Spoken.size(Double(answer["SpaceReclaimed"]?.integer ?? 0)))")
             }
