@@ -93,7 +93,7 @@ let package = Package(
             name: "Images", dependencies: ["NetCore", "JSON", "CZlib", "CDigest", "CFiles"], swiftSettings: core),
         .target(name: "Networks", dependencies: ["CNI", "IPAM", "NetPlan", "MiniRuntime"], swiftSettings: core),
         .target(
-            name: "Containers", dependencies: ["MiniRuntime", "Images", "Networks", "CNI", "JSON", "NetCore"],
+            name: "Containers", dependencies: ["MiniRuntime", "CContainer", "Images", "Networks", "CNI", "JSON", "NetCore"],
             swiftSettings: core),
         .target(
             name: "Engine",

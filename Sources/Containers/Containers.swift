@@ -1,5 +1,7 @@
+import Glibc
 import Images
 import JSON
+import MiniRuntime
 import NetCore
 import Networks
 
@@ -16,102 +18,241 @@ public final class Containers: Sendable {
     public let home: Home
     public let images: ImageStore
     public let networks: NetworkStore
-    private let events: any EventSink
+    let events: any EventSink
+    let table = Monitor(NameTable())
+    let execs = Monitor([String: ExecState]())
+    /// Clients that attached before the start: our end of their stream, and what they want of it.
+    let pending = Monitor([String: [(Int32, JSONObject)]]())
+    let volumeStore: VolumeStore
 
     public init(_ home: Home, _ images: ImageStore, _ networks: NetworkStore, _ events: any EventSink) {
         self.home = home
         self.images = images
         self.networks = networks
         self.events = events
+        volumeStore = VolumeStore(directory: "\(home.root)/volumes")
     }
 
-    /// Every container of before is known again: what runs is watched, what ended meanwhile is told, what was half made is gone. Once, at the start.
-    public func recover() throws(APIError) { throw APIError(501, "not yet") }
+    func find(_ reference: String) throws(APIError) -> Container {
+        try table.change { table throws(APIError) in try table.find(reference) }
+    }
+
+    /// `container` events carry name, image and labels.
+    func tell(_ action: String, _ container: Container, _ more: [(String, String)] = []) {
+        let now = container.now
+        var attributes = [("image", container.imageName), ("name", now.name)]
+        for (key, value) in now.config["Labels"]?.object ?? JSONObject() {
+            attributes.append((key, value.string ?? ""))
+        }
+        events.happened("container", action, container.id, attributes + more)
+    }
+
+    // MARK: create
 
     public func create(name: String?, _ body: JSONObject) throws(APIError) -> JSONObject {
-        throw APIError(501, "not yet")
+        let reference = body["Image"]?.string ?? ""
+        guard !reference.isEmpty else { throw APIError(400, "no image is named: Image is empty") }
+        let image: Image
+        do throws(ImageError) { image = try images.image(reference) } catch {
+            throw APIError(error.status, error.description)
+        }
+        let wish = try Wish(body, image)
+        let ports = try wish.ports()
+        let mounts = try wish.mounts()
+        let mode = wish.host["NetworkMode"]?.string ?? ""
+        try judgeNetwork(mode, wish, ports)
+        for key in ["PidMode", "IpcMode"] { _ = try other(wish.host[key]?.string ?? "", key) }
+        let resources = try Resources.document(wish.host)
+        var warnings: [JSON] = []
+        let id = Names.newID()
+        var state = ContainerState(name: "")
+        state.config = wish.config
+        state.host = wish.host
+        state.endpoints = wish.endpoints
+        let chosen = try table.change { table throws(APIError) -> String in
+            let taken = table.names
+            let chosen = name.flatMap { $0.isEmpty ? nil : $0 } ?? Names.generated { taken[$0] != nil }
+            try table.reserve(chosen, for: id)
+            return chosen
+        }
+        state.name = chosen
+        let container = Container(
+            home, id: id, created: Moment.now.text, imageID: image.id, imageName: reference, state)
+        do throws(APIError) {
+            do throws(KernelError) {
+                warnings = try Cgroup(path: container.cgroupPath(wish.host)).exceeding(resources).map { .string($0) }
+            } catch {
+                throw APIError(400, "\(error)")
+            }
+            let made = try points(mounts)
+            container.state.change { $0.mounts = made }
+            try container.save()
+        } catch {
+            table.change { $0.free(chosen, of: id) }
+            do throws(KernelError) { try Trees.remove(container.directory) } catch {}
+            throw error
+        }
+        table.change { $0.insert(container) }
+        tell("create", container)
+        return ["Id": .string(id), "Warnings": .array(warnings)]
     }
-    public func list(all: Bool, limit: Int?, size: Bool, filters: JSONObject) throws(APIError) -> [JSONObject] {
-        throw APIError(501, "not yet")
+
+    private func judgeNetwork(_ mode: String, _ wish: Wish, _ ports: [PublishedPort]) throws(APIError) {
+        if try other(mode, "NetworkMode") != nil {
+            guard ports.isEmpty else {
+                throw APIError(400, "conflicting options: port publishing and the container type network mode")
+            }
+            return
+        }
+        guard !["", "default", "host", "none", "bridge"].contains(mode) else { return }
+        do throws(NetworkError) { _ = try networks.network(mode) } catch {
+            throw APIError(error.status, error.description)
+        }
     }
-    public func inspect(_ reference: String, size: Bool) throws(APIError) -> JSONObject {
-        throw APIError(501, "not yet")
+
+    /// The container that a mode as `container:web` names; nil for any other mode. Throws 404.
+    func other(_ mode: String, _ key: String) throws(APIError) -> Container? {
+        guard mode.hasPrefix("container:") else {
+            guard ["", "default", "host", "none", "private", "shareable"].contains(mode) || key == "NetworkMode" else {
+                throw APIError(400, "invalid \(key): \(mode)")
+            }
+            return nil
+        }
+        return try find(String(mode.dropFirst("container:".count)))
     }
-    /// False: it ran already (304).
-    public func start(_ reference: String) throws(APIError) -> Bool { throw APIError(501, "not yet") }
-    /// False: it did not run (304). Nil seconds: the container's own StopTimeout, else 10.
-    public func stop(_ reference: String, signal: String?, seconds: Int?) throws(APIError) -> Bool {
-        throw APIError(501, "not yet")
+
+    /// The mounts as Docker's MountPoint objects, with the volumes made that they name.
+    private func points(_ wishes: [MountWish]) throws(APIError) -> [JSONObject] {
+        var points: [JSONObject] = []
+        for wish in wishes {
+            var point: JSONObject = [
+                "Type": .string(wish.kind.rawValue), "Source": .string(wish.source),
+                "Destination": .string(wish.target),
+                "Mode": .string(wish.options.joined(separator: ",")), "RW": .bool(!wish.isReadOnly),
+                "Propagation": .string(wish.kind == .bind ? wish.propagation : ""),
+            ]
+            switch wish.kind {
+            case .bind:
+                if !Files.exists(wish.source) {
+                    guard wish.makesSource else {
+                        throw APIError(
+                            400,
+                            "invalid mount config for type \"bind\": bind source path does not exist: \(wish.source)")
+                    }
+                    do throws(KernelError) { try Files.makeDirectories(wish.source) } catch {
+                        throw APIError(500, "make the source of a bind mount: \(error)")
+                    }
+                }
+            case .volume:
+                let isAnonymous = wish.source.isEmpty
+                let volume = try volumeStore.make(isAnonymous ? Names.newID() : wish.source, isAnonymous: isAnonymous)
+                point["Name"] = volume["Name"]
+                point["Driver"] = "local"
+                point["Source"] = volume["Mountpoint"]
+                point["Copy"] = .bool(wish.copies)
+                point["Anonymous"] = .bool(isAnonymous)
+            case .tmpfs: break
+            }
+            points.append(point)
+        }
+        return points
     }
-    public func restart(_ reference: String, signal: String?, seconds: Int?) throws(APIError) {
-        throw APIError(501, "not yet")
+
+    // MARK: simple things
+
+    public func rename(_ reference: String, to name: String) throws(APIError) {
+        let container = try find(reference)
+        let old = container.now.name
+        try table.change { table throws(APIError) in
+            try table.reserve(name, for: container.id)
+            if old != name { table.free(old, of: container.id) }
+        }
+        container.state.change { $0.name = name }
+        try container.save()
+        do throws(NetworkError) { try networks.rename(container.id, to: name) } catch {
+            throw APIError(error.status, error.description)
+        }
+        tell("rename", container, [("oldName", "/\(old)")])
     }
-    public func kill(_ reference: String, signal: String?) throws(APIError) { throw APIError(501, "not yet") }
-    /// `condition`: not-running, next-exit, removed. Gives StatusCode (and Error). `isAbandoned` is asked ten times a second.
-    public func wait(_ reference: String, condition: String, isAbandoned: () -> Bool) throws(APIError) -> JSONObject {
-        throw APIError(501, "not yet")
+
+    public func resize(_ reference: String, rows: Int, columns: Int) throws(APIError) {
+        let container = try running(reference)
+        _ = try ask(container, ["op": "resize", "rows": .integer(Int64(rows)), "columns": .integer(Int64(columns))])
     }
-    public func remove(_ reference: String, force: Bool, volumes: Bool) throws(APIError) {
-        throw APIError(501, "not yet")
-    }
-    public func rename(_ reference: String, to name: String) throws(APIError) { throw APIError(501, "not yet") }
-    public func update(_ reference: String, _ body: JSONObject) throws(APIError) -> JSONObject {
-        throw APIError(501, "not yet")
-    }
-    public func pause(_ reference: String) throws(APIError) { throw APIError(501, "not yet") }
-    public func unpause(_ reference: String) throws(APIError) { throw APIError(501, "not yet") }
-    public func resize(_ reference: String, rows: Int, columns: Int) throws(APIError) { throw APIError(501, "not yet") }
+
+    /// A container that does not run yet gets the stream when it starts: clients attach first, so as to miss nothing.
     public func attach(_ reference: String, stdin: Bool, stdout: Bool, stderr: Bool) throws(APIError) -> ContainerStream
     {
-        throw APIError(501, "not yet")
+        let container = try find(reference)
+        let request: JSONObject = [
+            "op": "attach", "stdin": .bool(stdin), "stdout": .bool(stdout), "stderr": .bool(stderr),
+        ]
+        let isTerminal = container.now.isTerminal
+        tell("attach", container)
+        if !container.now.isAlive {
+            let ends = try Pump.pair()
+            pending.change { $0[container.id, default: []].append((ends.1, request)) }
+            return ContainerStream(descriptor: OwnedDescriptor(taking: ends.0), isTerminal: isTerminal)
+        }
+        return ContainerStream(
+            descriptor: OwnedDescriptor(taking: try stream(container, request).descriptor), isTerminal: isTerminal)
     }
-    /// The path of the container's log (json-file), whether it has a terminal, and whether it runs.
+
+    /// A connection to the shim that is a stream now; the caller closes it.
+    func stream(_ container: Container, _ request: JSONObject) throws(APIError) -> (
+        descriptor: Int32, answer: JSONObject
+    ) {
+        let outcome: Result<(Int32, JSONObject), APIError> = {
+            do throws(KernelError) {
+                let connection = try ShimConnection(container.socket)
+                do throws(ShimError) {
+                    let answer = try connection.request(request)
+                    return .success((connection.takeStream().release(), answer))
+                } catch {
+                    return .failure(Faults.api(error))
+                }
+            } catch {
+                return .failure(APIError(409, "container \(container.shortID) is not running: \(error)"))
+            }
+        }()
+        let (descriptor, answer) = try outcome.get()
+        return (descriptor, answer)
+    }
+
     public func log(_ reference: String) throws(APIError) -> (path: String, isTerminal: Bool, isRunning: Bool) {
-        throw APIError(501, "not yet")
+        let container = try find(reference)
+        let now = container.now
+        return ("\(container.directory)/log.json", now.isTerminal, now.isAlive)
     }
-    /// One sample as `stats?stream=false` answers; nothing but id and name when it does not run.
-    public func stats(_ reference: String) throws(APIError) -> JSONObject { throw APIError(501, "not yet") }
-    public func top(_ reference: String, arguments: String) throws(APIError) -> JSONObject {
-        throw APIError(501, "not yet")
-    }
-    public func changes(_ reference: String) throws(APIError) -> [JSONObject] { throw APIError(501, "not yet") }
-    public func readArchive(_ reference: String, path: String, to descriptor: Int32) throws(APIError) {
-        throw APIError(501, "not yet")
-    }
-    public func writeArchive(_ reference: String, path: String, from descriptor: Int32, noOverwriteDirNonDir: Bool)
-        throws(APIError)
-    { throw APIError(501, "not yet") }
-    public func statArchive(_ reference: String, path: String) throws(APIError) -> JSONObject {
-        throw APIError(501, "not yet")
-    }
-    public func prune(filters: JSONObject) throws(APIError) -> JSONObject { throw APIError(501, "not yet") }
 
-    public func createExec(_ reference: String, _ body: JSONObject) throws(APIError) -> String {
-        throw APIError(501, "not yet")
+    func running(_ reference: String) throws(APIError) -> Container {
+        let container = try find(reference)
+        guard container.now.isAlive else { throw APIError(409, "container \(container.id) is not running") }
+        return container
     }
-    /// Nil when it was detached.
-    public func startExec(_ id: String, detach: Bool, tty: Bool) throws(APIError) -> ContainerStream? {
-        throw APIError(501, "not yet")
-    }
-    public func resizeExec(_ id: String, rows: Int, columns: Int) throws(APIError) { throw APIError(501, "not yet") }
-    public func inspectExec(_ id: String) throws(APIError) -> JSONObject { throw APIError(501, "not yet") }
 
-    public func connect(_ reference: String, toNetwork network: String, endpoint: JSONObject) throws(APIError) {
-        throw APIError(501, "not yet")
+    /// One request to a container's shim.
+    func ask(_ container: Container, _ request: JSONObject, seconds: Int? = 30) throws(APIError) -> JSONObject {
+        let outcome: Result<JSONObject, APIError> = {
+            do throws(KernelError) {
+                let connection = try ShimConnection(container.socket)
+                do throws(ShimError) {
+                    return .success(try connection.request(request, seconds: seconds))
+                } catch {
+                    return .failure(Faults.api(error))
+                }
+            } catch {
+                return .failure(APIError(500, "the shim of container \(container.shortID) does not answer: \(error)"))
+            }
+        }()
+        return try outcome.get()
     }
-    public func disconnect(_ reference: String, fromNetwork network: String, force: Bool) throws(APIError) {
-        throw APIError(501, "not yet")
-    }
-    /// The running container's ports, as berth publish changes them: gives the ports that are published then.
-    public func publish(_ reference: String, add: [PublishedPort], remove: [PublishedPort]) throws(APIError)
-        -> [PublishedPort]
-    { throw APIError(501, "not yet") }
 
-    public func volumes(filters: JSONObject) throws(APIError) -> [JSONObject] { throw APIError(501, "not yet") }
-    public func volume(_ name: String) throws(APIError) -> JSONObject { throw APIError(501, "not yet") }
-    public func createVolume(_ body: JSONObject) throws(APIError) -> JSONObject { throw APIError(501, "not yet") }
-    public func removeVolume(_ name: String, force: Bool) throws(APIError) { throw APIError(501, "not yet") }
-    public func pruneVolumes(filters: JSONObject) throws(APIError) -> JSONObject { throw APIError(501, "not yet") }
-    /// How many containers there are, run, are paused, are stopped.
-    public func counts() -> (all: Int, running: Int, paused: Int, stopped: Int) { (0, 0, 0, 0) }
+    public func counts() -> (all: Int, running: Int, paused: Int, stopped: Int) {
+        let all = table.read { $0.all }.map { $0.now.status }
+        return (
+            all.count, all.filter { $0 == .running }.count, all.filter { $0 == .paused }.count,
+            all.filter { ![.running, .paused].contains($0) }.count
+        )
+    }
 }

@@ -1,0 +1,339 @@
+import Glibc
+import JSON
+import MiniRuntime
+import NetCore
+import Networks
+
+/// A container as an OCI bundle (runtime specification, config.md).
+struct BundleDocument {
+    let container: Container
+    let state: ContainerState
+    let user: ContainerUser
+    /// The path of the network namespace; nil: the host's.
+    let network: String?
+    /// By kind (pid, ipc): another container's namespace.
+    let joined: [String: String]
+
+    private var host: JSONObject { state.host }
+    private func text(_ key: String) -> String { host[key]?.string ?? "" }
+    private func number(_ key: String) -> Int64 { host[key]?.integer ?? 0 }
+    private var isPrivileged: Bool { host["Privileged"]?.bool ?? false }
+
+    func document() throws(APIError) -> JSON {
+        let capabilities = try Rights.granted(host)
+        return [
+            "ociVersion": "1.1.0", "process": try process(capabilities),
+            "root": ["path": "../rootfs", "readonly": .bool(host["ReadonlyRootfs"]?.bool ?? false)],
+            "hostname": .string(hostname), "domainname": state.config["Domainname"] ?? "",
+            "mounts": .array(try mounts()), "linux": try linux(capabilities),
+            "annotations": ["io.berth.container": .string(container.id)],
+        ]
+    }
+
+    var hostname: String {
+        if text("UTSMode") == "host" { return "" }
+        let said = state.config["Hostname"]?.string ?? ""
+        return said.isEmpty ? container.shortID : said
+    }
+
+    // MARK: the process
+
+    private func process(_ capabilities: [String]) throws(APIError) -> JSON {
+        var environment = (state.config["Env"]?.array ?? []).compactMap(\.string)
+        for (name, value) in [("HOSTNAME", hostname), ("HOME", user.home), ("TERM", state.isTerminal ? "xterm" : "")]
+        where !value.isEmpty && !environment.contains(where: { $0.hasPrefix(name + "=") }) {
+            environment.append("\(name)=\(value)")
+        }
+        let directory = state.config["WorkingDir"]?.string ?? ""
+        var process = BundleDocument.process(
+            arguments: Wish.texts(state.config, "Entrypoint") + Wish.texts(state.config, "Cmd"),
+            environment: environment,
+            directory: directory.isEmpty ? "/" : directory, user: user, capabilities: capabilities,
+            terminal: state.isTerminal)
+        process["noNewPrivileges"] = .bool(
+            securityOptions.contains { $0.hasPrefix("no-new-privileges") && !$0.hasSuffix("false") })
+        process["rlimits"] = .array(try limits())
+        if let adjustment = host["OomScoreAdj"]?.integer, adjustment != 0 {
+            process["oomScoreAdj"] = .integer(adjustment)
+        }
+        return .object(process)
+    }
+
+    static func process(
+        arguments: [String], environment: [String], directory: String, user: ContainerUser, capabilities: [String],
+        terminal: Bool
+    ) -> JSONObject {
+        let names: JSON = .array(capabilities.map { .string($0) })
+        // As Docker: who is not root has none of them until a file's own give some.
+        let held: JSON = user.uid == 0 ? names : []
+        return [
+            "terminal": .bool(terminal), "args": .array(arguments.map { .string($0) }),
+            "env": .array(environment.map { .string($0) }), "cwd": .string(directory),
+            "user": [
+                "uid": .integer(user.uid), "gid": .integer(user.gid),
+                "additionalGids": .array(user.groups.map { .integer($0) }),
+            ],
+            "capabilities": ["bounding": names, "effective": held, "permitted": held],
+        ]
+    }
+
+    private var securityOptions: [String] { (host["SecurityOpt"]?.array ?? []).compactMap(\.string) }
+
+    private func limits() throws(APIError) -> [JSON] {
+        var limits: [JSON] = []
+        for limit in try Body(host, at: "HostConfig").bodies("Ulimits") {
+            let soft = try limit.number("Soft") ?? 0
+            let hard = try limit.number("Hard") ?? soft
+            limits.append([
+                "type": .string("RLIMIT_" + (try limit.text("Name")).uppercased()), "soft": .integer(soft),
+                "hard": .integer(hard),
+            ])
+        }
+        return limits
+    }
+
+    // MARK: mounts
+
+    private func mount(_ target: String, _ type: String, _ source: String, _ options: [String]) -> JSON {
+        [
+            "destination": .string(target), "type": .string(type), "source": .string(source),
+            "options": .array(options.map { .string($0) }),
+        ]
+    }
+
+    private func mounts() throws(APIError) -> [JSON] {
+        let access = isPrivileged ? "rw" : "ro"
+        let size = number("ShmSize") > 0 ? number("ShmSize") : 64 << 20
+        var list = [
+            mount("/proc", "proc", "proc", ["nosuid", "noexec", "nodev"]),
+            mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+            mount(
+                "/dev/pts", "devpts", "devpts",
+                ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+            mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", access]),
+            mount("/sys/fs/cgroup", "cgroup", "cgroup", [access, "nosuid", "noexec", "nodev"]),
+        ]
+        if text("IpcMode") == "host" {
+            list.append(mount("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", "nosuid", "noexec", "nodev"]))
+            list.append(mount("/dev/shm", "bind", "/dev/shm", ["rbind", "nosuid", "noexec", "nodev"]))
+        } else {
+            list.append(mount("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"]))
+            list.append(mount("/dev/shm", "tmpfs", "shm", ["nosuid", "noexec", "nodev", "mode=1777", "size=\(size)"]))
+        }
+        for name in ["hosts", "hostname", "resolv.conf"] {
+            list.append(mount("/etc/\(name)", "bind", "\(container.directory)/\(name)", ["rbind", "rprivate"]))
+        }
+        // The shorter path first: what is mounted below another comes after it.
+        for wish in state.mounts.sorted(by: {
+            ($0["Destination"]?.string ?? "").utf8.count < ($1["Destination"]?.string ?? "").utf8.count
+        }) {
+            let target = wish["Destination"]?.string ?? ""
+            let isWritable = wish["RW"]?.bool ?? true
+            if wish["Type"]?.string == "tmpfs" {
+                let said = (wish["Mode"]?.string ?? "").split(separator: ",").map(String.init)
+                list.append(mount(target, "tmpfs", "tmpfs", ["nosuid", "nodev"] + (said.isEmpty ? ["noexec"] : said)))
+                continue
+            }
+            let propagation = wish["Propagation"]?.string ?? ""
+            list.append(
+                mount(
+                    target, "bind", wish["Source"]?.string ?? "",
+                    ["rbind", isWritable ? "rw" : "ro", propagation.isEmpty ? "rprivate" : propagation]))
+        }
+        return list
+    }
+
+    // MARK: linux
+
+    private func linux(_ capabilities: [String]) throws(APIError) -> JSON {
+        var linux: JSONObject = [
+            "namespaces": .array(namespaces()), "cgroupsPath": .string(container.cgroupPath(host)),
+            "resources": .object(try Resources.document(host)),
+        ]
+        if !isPrivileged {
+            linux["maskedPaths"] = host["MaskedPaths"]?.array.map { .array($0) } ?? BundleDocument.masked
+            linux["readonlyPaths"] = host["ReadonlyPaths"]?.array.map { .array($0) } ?? BundleDocument.readOnly
+        }
+        if let profile = try seccomp(capabilities) { linux["seccomp"] = profile }
+        if let sysctls = host["Sysctls"]?.object, !sysctls.isEmpty { linux["sysctl"] = .object(sysctls) }
+        let devices = try self.devices()
+        if !devices.isEmpty { linux["devices"] = .array(devices) }
+        return .object(linux)
+    }
+
+    private func namespaces() -> [JSON] {
+        var list: [JSON] = [["type": "mount"]]
+        if text("CgroupnsMode") != "host" { list.append(["type": "cgroup"]) }
+        for (type, mode) in [("pid", text("PidMode")), ("ipc", text("IpcMode")), ("uts", text("UTSMode"))]
+        where mode != "host" {
+            if let path = joined[type] {
+                list.append(["type": .string(type), "path": .string(path)])
+            } else {
+                list.append(["type": .string(type)])
+            }
+        }
+        if let network { list.append(["type": "network", "path": .string(network)]) }
+        return list
+    }
+
+    private func seccomp(_ capabilities: [String]) throws(APIError) -> JSON? {
+        if isPrivileged { return nil }
+        for option in securityOptions {
+            let parts = option.split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == "=" || $0 == ":" }.map(
+                String.init)
+            guard parts[0] == "seccomp", parts.count == 2 else { continue }
+            if parts[1] == "unconfined" { return nil }
+            if let profile = (try? JSON(parsing: Array(parts[1].utf8)))?.object {
+                return try SeccompFile.document(profile, Set(capabilities))
+            }
+        }
+        return SeccompProfile.document(Set(capabilities))
+    }
+
+    private func devices() throws(APIError) -> [JSON] {
+        var list: [JSON] = []
+        if isPrivileged {
+            for (path, information) in HostDevices.all() { list.append(HostDevices.document(path, information)) }
+            return list
+        }
+        for device in try Body(host, at: "HostConfig").bodies("Devices") {
+            let source = try device.text("PathOnHost")
+            let target = try device.text("PathInContainer")
+            var information = stat()
+            guard stat(source, &information) == 0, [S_IFCHR, S_IFBLK].contains(information.st_mode & S_IFMT) else {
+                throw APIError(
+                    400, "error gathering device information while adding custom device \"\(source)\": it is no device")
+            }
+            list.append(HostDevices.document(target.isEmpty ? source : target, information))
+        }
+        return list
+    }
+
+    private static let masked: JSON = [
+        "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+        "/proc/timer_list",
+        "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+    ]
+    private static let readOnly: JSON = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+}
+
+extension Wish {
+    static func texts(_ object: JSONObject, _ key: String) -> [String] {
+        if let one = object[key]?.string { return one.isEmpty ? [] : [one] }
+        return (object[key]?.array ?? []).compactMap(\.string)
+    }
+}
+
+/// Device nodes of the host.
+enum HostDevices {
+    static func document(_ path: String, _ information: stat) -> JSON {
+        let device = UInt64(information.st_rdev)
+        return [
+            "path": .string(path), "type": information.st_mode & S_IFMT == S_IFCHR ? "c" : "b",
+            "major": .integer(Int64((device >> 8) & 0xfff | (device >> 32) & ~0xfff)),
+            "minor": .integer(Int64(device & 0xff | (device >> 12) & ~0xff)),
+            "fileMode": .integer(Int64(information.st_mode & 0o777)), "uid": .integer(Int64(information.st_uid)),
+            "gid": .integer(Int64(information.st_gid)),
+        ]
+    }
+
+    /// Those in /dev and one directory below; not what each container has of its own (pts, shm, mqueue, ptmx, console).
+    static func all() -> [(String, stat)] {
+        var found: [(String, stat)] = []
+        func look(_ directory: String, _ depth: Int) {
+            do throws(KernelError) {
+                for name in try Files.names(in: directory).sorted() {
+                    let path = "\(directory)/\(name)"
+                    if ["/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/ptmx", "/dev/console", "/dev/fd"].contains(path) {
+                        continue
+                    }
+                    var information = stat()
+                    guard lstat(path, &information) == 0 else { continue }
+                    switch information.st_mode & S_IFMT {
+                    case S_IFDIR where depth < 2: look(path, depth + 1)
+                    case S_IFCHR, S_IFBLK: found.append((path, information))
+                    default: break
+                    }
+                }
+            } catch {}
+        }
+        look("/dev", 0)
+        return found
+    }
+}
+
+/// A profile as Docker's client sends it, which chooses by capability and architecture, as `linux.seccomp`, which does not.
+enum SeccompFile {
+    static func document(_ profile: JSONObject, _ capabilities: Set<String>) throws(APIError) -> JSON {
+        var result = profile.removing("archMap", "syscalls")
+        if let map = profile["archMap"]?.array {
+            var architectures: [JSON] = []
+            for entry in map.compactMap(\.object) where entry["architecture"]?.string == native {
+                architectures = [.string(native)] + (entry["subArchitectures"]?.array ?? [])
+            }
+            result["architectures"] = .array(architectures)
+        }
+        var rules: [JSON] = []
+        for rule in (profile["syscalls"]?.array ?? []).compactMap(\.object) {
+            if let condition = rule["includes"]?.object, !holds(condition, capabilities) { continue }
+            if let condition = rule["excludes"]?.object, !condition.isEmpty, holdsAny(condition, capabilities) {
+                continue
+            }
+            var plain = rule.removing("includes", "excludes", "comment", "name")
+            if plain["names"] == nil, let name = rule["name"] { plain["names"] = .array([name]) }
+            if plain["args"] == .null { plain["args"] = nil }
+            rules.append(.object(plain))
+        }
+        result["syscalls"] = .array(rules)
+        return .object(result)
+    }
+
+    private static let native: String = {
+        #if arch(x86_64)
+            "SCMP_ARCH_X86_64"
+        #else
+            "SCMP_ARCH_AARCH64"
+        #endif
+    }()
+    private static let short: [String] = {
+        #if arch(x86_64)
+            ["amd64", "x86", "x32"]
+        #else
+            ["arm64", "arm"]
+        #endif
+    }()
+
+    private static func holds(_ condition: JSONObject, _ capabilities: Set<String>) -> Bool {
+        if let wanted = condition["caps"]?.array, !wanted.compactMap(\.string).allSatisfy(capabilities.contains) {
+            return false
+        }
+        if let wanted = condition["arches"]?.array, !wanted.isEmpty,
+            !wanted.compactMap(\.string).contains(where: short.contains)
+        {
+            return false
+        }
+        return true
+    }
+
+    private static func holdsAny(_ condition: JSONObject, _ capabilities: Set<String>) -> Bool {
+        (condition["caps"]?.array ?? []).compactMap(\.string).contains(where: capabilities.contains)
+            || (condition["arches"]?.array ?? []).compactMap(\.string).contains(where: short.contains)
+    }
+}
+
+extension HostDevices {
+    /// Major and minor number and c or b; nil for what is no device.
+    static func numbers(_ path: String) -> (Int64, Int64, String)? {
+        var information = stat()
+        guard stat(path, &information) == 0, [S_IFCHR, S_IFBLK].contains(information.st_mode & S_IFMT) else {
+            return nil
+        }
+        let document = document(path, information)
+        guard let major = document["major"]?.integer, let minor = document["minor"]?.integer,
+            let type = document["type"]?.string
+        else {
+            return nil
+        }
+        return (major, minor, type)
+    }
+}

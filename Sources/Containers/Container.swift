@@ -1,0 +1,150 @@
+import Glibc
+import JSON
+import NetCore
+import Networks
+import Synchronization
+
+/// A container of the daemon: what was asked for, and how it is. What lasts is written down at once.
+final class Container: @unchecked Sendable {
+    let id: String
+    let home: Home
+    /// When it was made, RFC 3339.
+    let created: String
+    let imageID: String
+    let imageName: String
+    let state: Monitor<ContainerState>
+    /// One at a time starts, ends or removes it.
+    private let operation = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+
+    init(_ home: Home, id: String, created: String, imageID: String, imageName: String, _ state: ContainerState) {
+        self.home = home
+        self.id = id
+        self.created = created
+        self.imageID = imageID
+        self.imageName = imageName
+        self.state = Monitor(state)
+        pthread_mutex_init(operation, nil)
+    }
+
+    deinit {
+        pthread_mutex_destroy(operation)
+        operation.deallocate()
+    }
+
+    func alone<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
+        pthread_mutex_lock(operation)
+        defer { pthread_mutex_unlock(operation) }
+        return try body()
+    }
+
+    var directory: String { home.container(id) }
+    var runtime: String { home.runtime(id) }
+    var namespace: String { "\(home.run)/netns/\(id)" }
+    var socket: String { "\(runtime)/shim.sock" }
+    var now: ContainerState { state.read { $0 } }
+    var shortID: String { String(id.prefix(12)) }
+
+    // MARK: on disk
+
+    /// container.json and state.json say what is known now. Throws 500.
+    func save() throws(APIError) {
+        let now = self.now
+        let container: JSONObject = [
+            "id": .string(id), "created": .string(created), "image": .string(imageID), "imageName": .string(imageName),
+            "name": .string(now.name), "config": .object(now.config), "host": .object(now.host),
+            "endpoints": .object(now.endpoints), "mounts": .array(now.mounts.map { .object($0) }),
+        ]
+        do throws(KernelError) {
+            try Files.makeDirectories(directory, mode: 0o710)
+            try Files.replace("\(directory)/container.json", with: Array(JSON.object(container).text.utf8))
+            try Files.replace("\(directory)/state.json", with: Array(JSON.object(now.written).text.utf8))
+        } catch {
+            throw APIError(500, "write down container \(shortID): \(error)")
+        }
+    }
+
+    /// As it was written down; nil when the files are not whole: a create that was cut.
+    init?(_ home: Home, reading id: String) {
+        func object(_ name: String) -> JSONObject? {
+            (try? JSON(parsing: Files.read("\(home.container(id))/\(name)", limit: 64 << 20)))?.object
+        }
+        guard let container = object("container.json"), let written = object("state.json"),
+            container["id"]?.string == id,
+            let name = container["name"]?.string
+        else { return nil }
+        var state = ContainerState(name: name)
+        state.config = container["config"]?.object ?? [:]
+        state.host = container["host"]?.object ?? [:]
+        state.endpoints = container["endpoints"]?.object ?? [:]
+        state.mounts = (container["mounts"]?.array ?? []).compactMap(\.object)
+        state.read(written)
+        self.id = id
+        self.home = home
+        created = container["created"]?.string ?? Moment.never
+        imageID = container["image"]?.string ?? ""
+        imageName = container["imageName"]?.string ?? ""
+        self.state = Monitor(state)
+        pthread_mutex_init(operation, nil)
+    }
+}
+
+/// What changes of a container.
+struct ContainerState: Sendable {
+    enum Status: String { case created, running, paused, restarting, removing, exited, dead }
+
+    var name: String
+    var config = JSONObject()
+    var host = JSONObject()
+    var endpoints = JSONObject()
+    /// Docker's MountPoint objects.
+    var mounts: [JSONObject] = []
+    var status = Status.created
+    var pid: Int64 = 0
+    var exitCode: Int64 = 0
+    var error = ""
+    var isKilledByOOM = false
+    var startedAt = Moment.never
+    var finishedAt = Moment.never
+    var restarts: Int64 = 0
+    /// Somebody stopped it: policies do not bring it back.
+    var isStopped = false
+    /// Something of its network is still there: DEL failed.
+    var pendingDelete = ""
+    var attached: [AttachedNetwork] = []
+    var isGone = false
+    /// Counts the starts: whoever waits for the next exit knows which it is.
+    var ends = 0
+
+    init(name: String) { self.name = name }
+
+    var isAlive: Bool { status == .running || status == .paused }
+    var isTerminal: Bool { config["Tty"]?.bool ?? false }
+
+    var written: JSONObject {
+        [
+            "status": .string(status.rawValue), "pid": .integer(pid), "exitCode": .integer(exitCode),
+            "error": .string(error),
+            "oom": .bool(isKilledByOOM), "startedAt": .string(startedAt), "finishedAt": .string(finishedAt),
+            "restarts": .integer(restarts), "isStopped": .bool(isStopped), "pendingDelete": .string(pendingDelete),
+            "attached": .array(attached.map { .object($0.json) }),
+        ]
+    }
+
+    mutating func read(_ object: JSONObject) {
+        status = object["status"]?.string.flatMap { Status(rawValue: $0) } ?? .created
+        pid = object["pid"]?.integer ?? 0
+        exitCode = object["exitCode"]?.integer ?? 0
+        error = object["error"]?.string ?? ""
+        isKilledByOOM = object["oom"]?.bool ?? false
+        startedAt = object["startedAt"]?.string ?? Moment.never
+        finishedAt = object["finishedAt"]?.string ?? Moment.never
+        restarts = object["restarts"]?.integer ?? 0
+        isStopped = object["isStopped"]?.bool ?? false
+        pendingDelete = object["pendingDelete"]?.string ?? ""
+        attached = (object["attached"]?.array ?? []).compactMap { element in
+            do throws(NetworkError) {
+                return try element.object.map { object throws(NetworkError) in try AttachedNetwork(object) }
+            } catch { return nil }
+        }
+    }
+}

@@ -1,0 +1,313 @@
+import Glibc
+import Images
+import JSON
+import MiniRuntime
+import NetCore
+import Networks
+
+extension Containers {
+    /// A thread waits for the container's end.
+    func watch(_ container: Container) {
+        Threads.start { [self] in
+            let record = waitForEnd(container)
+            container.alone { ended(container, record) }
+        }
+    }
+
+    /// What the shim, or what it wrote, says of the end. A shim that was killed takes its container with it.
+    private func waitForEnd(_ container: Container) -> ExitRecord {
+        do throws(KernelError) {
+            let connection = try ShimConnection(container.socket)
+            do throws(ShimError) {
+                if let record = ExitRecord(try connection.request(["op": "wait"], seconds: nil)) {
+                    _ = connection.waitForEnd(seconds: 5)
+                    return record
+                }
+            } catch {}
+        } catch {}
+        bury(container)
+        do throws(KernelError) {
+            return try ExitRecord(reading: "\(container.directory)/exit.json")
+        } catch {
+            return ExitRecord(exitCode: 137, signal: SIGKILL, error: "its end is not known: \(error)")
+        }
+    }
+
+    /// It is over: what it had is given back, and its policies decide what comes. The caller is alone with the container.
+    func ended(_ container: Container, _ record: ExitRecord) {
+        let before = container.now
+        guard before.isAlive || before.status == .restarting else { return }
+        clean(container)
+        container.state.change {
+            $0.exitCode = Int64(record.exitCode)
+            $0.isKilledByOOM = record.oom
+            $0.finishedAt = record.finishedAt
+            if let error = record.error { $0.error = error }
+            $0.pid = 0
+        }
+        if record.oom { tell("oom", container) }
+        tell("die", container, [("exitCode", "\(record.exitCode)")])
+        let delay = restartDelay(container.now, lasted: Moment(record.finishedAt))
+        container.state.change {
+            $0.status = delay == nil ? .exited : .restarting
+            $0.ends += 1
+        }
+        do throws(APIError) { try container.save() } catch {}
+        if let delay {
+            restart(container, after: delay)
+        } else if before.host["AutoRemove"]?.bool == true {
+            do throws(APIError) { try discard(container, volumes: true) } catch {}
+        }
+    }
+
+    /// Networks, mounts and namespace of a container that does not run are gone.
+    func clean(_ container: Container) {
+        for attached in container.now.attached.reversed() { detach(container, attached) }
+        do throws(ImageError) { try ContainerRoot(container.directory).unmount() } catch {
+            container.state.change { $0.error = error.description }
+        }
+        if Files.exists(container.namespace) {
+            do throws(KernelError) { try NamedNamespace.remove(container.id, directory: "\(home.run)/netns") } catch {}
+        }
+        unlinkTree(container.runtime)
+        if container.now.attached.isEmpty { container.state.change { $0.pendingDelete = "" } }
+    }
+
+    // MARK: restart policies
+
+    /// Milliseconds until it comes back; nil when it does not.
+    private func restartDelay(_ now: ContainerState, lasted end: Moment?) -> Int? {
+        let policy = now.host["RestartPolicy"]?.object ?? [:]
+        let wanted: Bool
+        switch policy["Name"]?.string ?? "" {
+        case "always", "unless-stopped": wanted = !now.isStopped
+        case "on-failure":
+            let most = policy["MaximumRetryCount"]?.integer ?? 0
+            wanted = !now.isStopped && now.exitCode != 0 && (most == 0 || now.restarts < most)
+        default: wanted = false
+        }
+        guard wanted else { return nil }
+        // Ten seconds of life forgive what was before.
+        if let end, let begin = Moment(now.startedAt), end.seconds - begin.seconds >= 10 { return 100 }
+        return min(100 << min(now.restarts, 10), 60_000)
+    }
+
+    private func restart(_ container: Container, after milliseconds: Int) {
+        Threads.start { [self] in
+            let stopped = container.state.wait(milliseconds: milliseconds) { $0.status == .restarting ? nil : true }
+            guard stopped == nil else { return }
+            container.alone {
+                guard container.now.status == .restarting else { return }
+                container.state.change { $0.restarts += 1 }
+                do throws(APIError) {
+                    try begin(container)
+                } catch {
+                    container.state.change { $0.status = .exited }
+                    do throws(APIError) { try container.save() } catch {}
+                }
+            }
+        }
+    }
+
+    // MARK: stop, kill, wait, remove
+
+    /// False: it did not run (304). Nil seconds: the container's own StopTimeout, else 10.
+    public func stop(_ reference: String, signal: String?, seconds: Int?) throws(APIError) -> Bool {
+        let container = try find(reference)
+        let now = container.now
+        let name = signal ?? now.config["StopSignal"]?.string ?? ""
+        let number = try SignalName.number(name.isEmpty ? "SIGTERM" : name)
+        container.state.change {
+            $0.isStopped = true
+            if $0.status == .restarting { $0.status = .exited }
+        }
+        guard now.isAlive else {
+            if now.status == .restarting { try container.save() }
+            return false
+        }
+        let ends = now.ends
+        try send(number, container)
+        let patience = seconds ?? Int(now.config["StopTimeout"]?.integer ?? 10)
+        let isOver = { (state: inout ContainerState) -> Bool? in state.ends != ends || !state.isAlive ? true : nil }
+        if patience < 0 {
+            while container.state.wait(milliseconds: 60_000, isOver) == nil {}
+        } else if container.state.wait(milliseconds: patience * 1000, isOver) == nil {
+            try send(SIGKILL, container)
+            guard container.state.wait(milliseconds: 15_000, isOver) != nil else {
+                throw APIError(
+                    500,
+                    "container \(container.shortID) did not end within 15 seconds of SIGKILL: its processes hang in the kernel"
+                )
+            }
+        }
+        tell("stop", container)
+        return true
+    }
+
+    public func restart(_ reference: String, signal: String?, seconds: Int?) throws(APIError) {
+        _ = try stop(reference, signal: signal, seconds: seconds)
+        _ = try start(reference)
+        tell("restart", try find(reference))
+    }
+
+    public func kill(_ reference: String, signal: String?) throws(APIError) {
+        let container = try find(reference)
+        let number = try SignalName.number(signal.flatMap { $0.isEmpty ? nil : $0 } ?? "SIGKILL")
+        guard container.now.isAlive else {
+            throw APIError(409, "cannot kill container: \(reference): container \(container.id) is not running")
+        }
+        if number == SIGKILL { container.state.change { $0.isStopped = true } }
+        try send(number, container)
+        tell("kill", container, [("signal", "\(number)")])
+    }
+
+    private func send(_ signal: Int32, _ container: Container) throws(APIError) {
+        do throws(APIError) {
+            _ = try ask(container, ["op": "kill", "signal": .integer(Int64(signal))])
+        } catch {
+            // It ended meanwhile.
+            guard container.now.isAlive else { return }
+            throw error
+        }
+        // A frozen process of v1 does not die of SIGKILL until it is let go.
+        if container.now.status == .paused, signal == SIGKILL || signal == SIGTERM {
+            do throws(KernelError) { try Cgroup(path: container.cgroupPath(container.now.host)).thaw() } catch {}
+        }
+    }
+
+    /// `condition`: not-running, next-exit, removed. Gives StatusCode (and Error). `isAbandoned` is asked ten times a second.
+    public func wait(_ reference: String, condition: String, isAbandoned: () -> Bool) throws(APIError) -> JSONObject {
+        let container = try find(reference)
+        let ends = container.now.ends
+        let test: (inout ContainerState) -> Bool?
+        switch condition {
+        case "", "not-running": test = { $0.isAlive || $0.status == .restarting ? nil : true }
+        case "next-exit": test = { $0.ends != ends || $0.isGone ? true : nil }
+        case "removed": test = { $0.isGone ? true : nil }
+        default: throw APIError(400, "invalid condition: \"\(condition)\": it is not-running, next-exit or removed")
+        }
+        while container.state.wait(milliseconds: 100, test) == nil {
+            if isAbandoned() { break }
+        }
+        let now = container.now
+        var answer: JSONObject = ["StatusCode": .integer(now.exitCode)]
+        if !now.error.isEmpty, now.exitCode != 0, now.ends == ends { answer["Error"] = ["Message": .string(now.error)] }
+        return answer
+    }
+
+    public func remove(_ reference: String, force: Bool, volumes: Bool) throws(APIError) {
+        let container = try find(reference)
+        if container.now.isAlive {
+            guard force else {
+                throw APIError(
+                    409,
+                    "cannot remove container \"/\(container.now.name)\": container is running: stop the container before removing or force remove"
+                )
+            }
+            container.state.change { $0.isStopped = true }
+            let ends = container.now.ends
+            do throws(APIError) { try send(SIGKILL, container) } catch {}
+            _ = container.state.wait(milliseconds: 15_000) { $0.ends != ends || !$0.isAlive ? true : nil }
+        }
+        try container.alone { () throws(APIError) in
+            if container.now.isGone { return }
+            if container.now.status == .restarting { container.state.change { $0.status = .exited } }
+            try discard(container, volumes: volumes)
+        }
+    }
+
+    /// Nothing of it is left. The caller is alone with it, and it does not run.
+    func discard(_ container: Container, volumes: Bool) throws(APIError) {
+        clean(container)
+        guard container.now.attached.isEmpty else {
+            do throws(APIError) { try container.save() } catch {}
+            throw APIError(
+                500,
+                "remove container \(container.shortID): its network could not be taken away: \(container.now.pendingDelete): try again"
+            )
+        }
+        // What names it goes first: a daemon that is killed here finds a directory that is no container, and sweeps it.
+        unlink("\(container.directory)/container.json")
+        try Faults.image { () throws(ImageError) in try ContainerRoot(container.directory).remove() }
+        try Faults.kernel("remove the files of container \(container.shortID)") { () throws(KernelError) in
+            try Trees.remove(container.directory)
+        }
+        if volumes {
+            for mount in container.now.mounts where mount["Anonymous"]?.bool == true {
+                do throws(APIError) { try removeVolume(mount["Name"]?.string ?? "", force: true) } catch {}
+            }
+        }
+        table.change { $0.remove(container.id) }
+        for (descriptor, _) in pending.change({ $0.removeValue(forKey: container.id) }) ?? [] { close(descriptor) }
+        tell("destroy", container)
+        container.state.change { $0.isGone = true }
+    }
+
+    public func prune(filters: JSONObject) throws(APIError) -> JSONObject {
+        var gone: [JSON] = []
+        for container in table.read({ $0.all }) where !container.now.isAlive && container.now.status != .restarting {
+            guard Filter(filters).takesLabels(container.now.config["Labels"]?.object ?? [:]) else { continue }
+            do throws(APIError) {
+                try remove(container.id, force: false, volumes: false)
+                gone.append(.string(container.id))
+            } catch {}
+        }
+        return ["ContainersDeleted": .array(gone), "SpaceReclaimed": 0]
+    }
+
+    // MARK: pause
+
+    public func pause(_ reference: String) throws(APIError) {
+        let container = try running(reference)
+        guard container.now.status == .running else { throw APIError(409, "container \(reference) is already paused") }
+        try Faults.kernel("pause container \(container.shortID)") { () throws(KernelError) in
+            try Cgroup(path: container.cgroupPath(container.now.host)).freeze()
+        }
+        container.state.change { if $0.status == .running { $0.status = .paused } }
+        try container.save()
+        tell("pause", container)
+    }
+
+    public func unpause(_ reference: String) throws(APIError) {
+        let container = try running(reference)
+        guard container.now.status == .paused else { throw APIError(409, "container \(reference) is not paused") }
+        try Faults.kernel("let container \(container.shortID) go on") { () throws(KernelError) in
+            try Cgroup(path: container.cgroupPath(container.now.host)).thaw()
+        }
+        container.state.change { if $0.status == .paused { $0.status = .running } }
+        try container.save()
+        tell("unpause", container)
+    }
+
+    public func update(_ reference: String, _ body: JSONObject) throws(APIError) -> JSONObject {
+        let container = try find(reference)
+        var host = container.now.host
+        for (key, value) in body
+        where Containers.updatable.contains(key) && value != .integer(0) && value != "" && value != .null {
+            host[key] = value
+        }
+        if let policy = body["RestartPolicy"]?.object, !(policy["Name"]?.string ?? "").isEmpty {
+            host["RestartPolicy"] = .object(policy)
+        }
+        var resources = try Resources.document(host)
+        resources["devices"] = nil
+        var warnings: [JSON] = []
+        do throws(KernelError) {
+            let group = try Cgroup(path: container.cgroupPath(host))
+            warnings = try group.exceeding(resources).map { .string($0) }
+            if container.now.isAlive { try group.apply(resources) }
+        } catch {
+            throw APIError(400, "Cannot update container \(container.shortID): \(error)")
+        }
+        container.state.change { $0.host = host }
+        try container.save()
+        tell("update", container)
+        return ["Warnings": .array(warnings)]
+    }
+
+    private static let updatable: Set<String> = [
+        "BlkioWeight", "CpuShares", "CpuPeriod", "CpuQuota", "CpusetCpus", "CpusetMems", "Memory", "MemorySwap",
+        "MemoryReservation",
+        "NanoCpus", "PidsLimit",
+    ]
+}

@@ -1,0 +1,146 @@
+import JSON
+import MiniRuntime
+import NetCore
+
+/// One `exec` in a container.
+struct ExecState: Sendable {
+    let container: String
+    let body: JSONObject
+    var isStarted = false
+    var isRunning = false
+    var exitCode: Int64?
+    var pid: Int64 = 0
+}
+
+extension Containers {
+    public func createExec(_ reference: String, _ body: JSONObject) throws(APIError) -> String {
+        let container = try find(reference)
+        guard container.now.status != .paused else {
+            throw APIError(409, "Container \(reference) is paused, unpause the container before exec")
+        }
+        guard container.now.isAlive else { throw APIError(409, "container \(container.id) is not running") }
+        let asked = Body(body)
+        guard try !asked.texts("Cmd", orOne: true).isEmpty else { throw APIError(400, "No exec command specified") }
+        _ = try asked.texts("Env")
+        for key in ["User", "WorkingDir"] { _ = try asked.text(key) }
+        let id = Names.newID()
+        execs.change { all in
+            // What ended long ago is forgotten.
+            if all.count > 256 { for (old, state) in all where state.exitCode != nil { all[old] = nil } }
+            all[id] = ExecState(container: container.id, body: body)
+        }
+        tell("exec_create", container, [("execID", id)])
+        return id
+    }
+
+    /// Nil when it was detached.
+    public func startExec(_ id: String, detach: Bool, tty: Bool) throws(APIError) -> ContainerStream? {
+        let state = try exec(id)
+        let container = try running(state.container)
+        let claimed = execs.change { all -> Bool in
+            guard all[id]?.isStarted == false else { return false }
+            all[id]?.isStarted = true
+            return true
+        }
+        guard claimed else { throw APIError(409, "Error: Exec command \(id) is already running") }
+        let isTerminal = state.body["Tty"]?.bool ?? tty
+        let request: JSONObject = [
+            "op": "exec", "exec": .string(id), "process": .object(try process(container, state.body, isTerminal)),
+            "stdin": state.body["AttachStdin"] ?? false, "stdout": state.body["AttachStdout"] ?? false,
+            "stderr": state.body["AttachStderr"] ?? false, "detach": .bool(detach),
+        ]
+        do throws(APIError) {
+            let (descriptor, answer) = try stream(container, request)
+            execs.change {
+                $0[id]?.isRunning = true
+                $0[id]?.pid = answer["pid"]?.integer ?? 0
+            }
+            tell("exec_start", container, [("execID", id)])
+            Threads.start { [self] in
+                var code: Int64 = 137
+                do throws(APIError) {
+                    code =
+                        try ask(container, ["op": "wait", "exec": .string(id)], seconds: nil)["exitCode"]?.integer ?? 0
+                } catch {}
+                execs.change {
+                    $0[id]?.isRunning = false
+                    $0[id]?.exitCode = code
+                }
+                tell("exec_die", container, [("execID", id), ("exitCode", "\(code)")])
+            }
+            let owned = OwnedDescriptor(taking: descriptor)
+            return detach ? nil : ContainerStream(descriptor: owned, isTerminal: isTerminal)
+        } catch {
+            let code = Faults.exitCode(error)
+            execs.change { $0[id]?.exitCode = code == 128 ? 126 : code }
+            throw error
+        }
+    }
+
+    private func process(_ container: Container, _ body: JSONObject, _ isTerminal: Bool) throws(APIError) -> JSONObject
+    {
+        let now = container.now
+        let asked = Body(body)
+        let who = try asked.text("User")
+        let user = try ContainerUser(
+            who.isEmpty ? now.config["User"]?.string ?? "" : who, in: "\(container.directory)/rootfs",
+            extra: Wish.texts(now.host, "GroupAdd"))
+        var environment = Wish.texts(now.config, "Env")
+        for text in try asked.texts("Env") {
+            let name = text.prefix { $0 != "=" }
+            environment.removeAll { $0.prefix { $0 != "=" } == name }
+            environment.append(text)
+        }
+        let hostname = now.config["Hostname"]?.string ?? ""
+        for (name, value) in [
+            ("HOSTNAME", hostname.isEmpty ? container.shortID : hostname), ("HOME", user.home),
+            ("TERM", isTerminal ? "xterm" : ""),
+        ]
+        where !value.isEmpty && !environment.contains(where: { $0.hasPrefix(name + "=") }) {
+            environment.append("\(name)=\(value)")
+        }
+        var directory = try asked.text("WorkingDir")
+        if directory.isEmpty { directory = now.config["WorkingDir"]?.string ?? "" }
+        let capabilities = try body["Privileged"]?.bool == true ? Rights.all : Rights.granted(now.host)
+        var process = BundleDocument.process(
+            arguments: try asked.texts("Cmd", orOne: true), environment: environment,
+            directory: directory.isEmpty ? "/" : directory,
+            user: user, capabilities: capabilities, terminal: isTerminal)
+        process["noNewPrivileges"] = .bool(
+            Wish.texts(now.host, "SecurityOpt").contains { $0.hasPrefix("no-new-privileges") })
+        return process
+    }
+
+    private func exec(_ id: String) throws(APIError) -> ExecState {
+        guard let state = execs.read({ $0[id] }) else { throw APIError(404, "No such exec instance: \(id)") }
+        return state
+    }
+
+    public func resizeExec(_ id: String, rows: Int, columns: Int) throws(APIError) {
+        let state = try exec(id)
+        _ = try ask(
+            try running(state.container),
+            ["op": "resize", "exec": .string(id), "rows": .integer(Int64(rows)), "columns": .integer(Int64(columns))])
+    }
+
+    public func inspectExec(_ id: String) throws(APIError) -> JSONObject {
+        var state = try exec(id)
+        // A client asks as soon as its stream has ended, and the exit code comes right behind it.
+        if state.isRunning { _ = execs.wait(milliseconds: 50) { $0[id]?.isRunning == true ? nil : true } }
+        state = try exec(id)
+        let arguments = Wish.texts(state.body, "Cmd")
+        return [
+            "ID": .string(id), "Running": .bool(state.isRunning),
+            "ExitCode": state.exitCode.map { .integer($0) } ?? .null,
+            "ProcessConfig": [
+                "tty": state.body["Tty"] ?? false, "entrypoint": .string(arguments.first ?? ""),
+                "arguments": .array(arguments.dropFirst().map { .string($0) }),
+                "privileged": state.body["Privileged"] ?? false,
+            ],
+            "OpenStdin": state.body["AttachStdin"] ?? false, "OpenStdout": state.body["AttachStdout"] ?? false,
+            "OpenStderr": state.body["AttachStderr"] ?? false, "CanRemove": false,
+            "ContainerID": .string(state.container),
+            "DetachKeys": "", "Pid": .integer(state.pid),
+        ]
+    }
+}

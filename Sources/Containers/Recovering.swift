@@ -1,0 +1,89 @@
+import Glibc
+import JSON
+import MiniRuntime
+import NetCore
+import Networks
+
+extension Containers {
+    /// Every container of before is known again: what runs is watched, what ended meanwhile is told, what was half made is gone. Once, at the start.
+    public func recover() throws(APIError) {
+        do throws(NetworkError) { try networks.resume() } catch { throw APIError(error.status, error.description) }
+        let directory = "\(home.root)/containers"
+        var names: [String] = []
+        try Faults.kernel("read the containers of before") { () throws(KernelError) in
+            try Files.makeDirectories(directory, mode: 0o711)
+            try Files.makeDirectories(home.run, mode: 0o711)
+            names = try Files.names(in: directory)
+        }
+        var found: [Container] = []
+        for id in names {
+            guard let container = Container(home, reading: id) else {
+                sweep(id)
+                continue
+            }
+            found.append(container)
+        }
+        for container in found.sorted(by: { $0.created < $1.created }) {
+            table.change { table in
+                do throws(APIError) { try table.reserve(container.now.name, for: container.id) } catch {}
+                table.insert(container)
+            }
+        }
+        for container in found { resume(container) }
+    }
+
+    /// What a create or a remove that was cut left.
+    private func sweep(_ id: String) {
+        guard Names.isHexadecimal(id) else { return }
+        let half = Container(home, id: id, created: Moment.never, imageID: "", imageName: "", ContainerState(name: id))
+        bury(half)
+        clean(half)
+        unlinkTree(half.directory)
+    }
+
+    private func resume(_ container: Container) {
+        let now = container.now
+        if ShimProcess.find(run: container.runtime) != nil {
+            do throws(APIError) {
+                let answer = try ask(container, ["op": "state"], seconds: 5)
+                if answer["status"]?.string == "running" {
+                    container.state.change {
+                        if $0.status != .paused { $0.status = .running }
+                        $0.pid = answer["pid"]?.integer ?? $0.pid
+                        if $0.startedAt == Moment.never { $0.startedAt = Moment.now.text }
+                    }
+                    do throws(APIError) { try container.save() } catch {}
+                    return watch(container)
+                }
+            } catch {}
+            // Its end is being written down, or its start was cut.
+            if now.isAlive { return watch(container) }
+            bury(container)
+        }
+        let wasHalf = now.status == .created || now.status == .exited || now.status == .dead || now.status == .removing
+        if now.isAlive {
+            bury(container)
+            do throws(KernelError) {
+                let record = try ExitRecord(reading: "\(container.directory)/exit.json")
+                container.alone { ended(container, record) }
+            } catch {
+                container.alone {
+                    ended(container, ExitRecord(exitCode: 137, signal: SIGKILL, error: "it ended with the host"))
+                }
+            }
+        } else if now.status == .restarting {
+            container.alone {
+                clean(container)
+                do throws(APIError) { try begin(container) } catch { container.state.change { $0.status = .exited } }
+            }
+        } else if wasHalf {
+            clean(container)
+            do throws(APIError) { try container.save() } catch {}
+            if now.host["AutoRemove"]?.bool == true, now.status == .exited {
+                do throws(APIError) {
+                    try container.alone { () throws(APIError) in try discard(container, volumes: true) }
+                } catch {}
+            }
+        }
+    }
+}
