@@ -156,7 +156,7 @@ extension Containers {
         )
         for container in newest {
             let now = container.now
-            guard all || limit != nil || filter.holds("status") || now.isAlive || now.status == .restarting else {
+            guard all || limit != nil || filter.has("status") || now.isAlive || now.status == .restarting else {
                 continue
             }
             if let bound = bounds.0, container.created >= bound { continue }

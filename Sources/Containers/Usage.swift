@@ -291,8 +291,8 @@ extension Containers {
         let filter = Filter(filters)
         return volumeStore.all().filter { volume in
             let name = volume["Name"]?.string ?? ""
-            return (!filter.holds("name") || filter.values("name").contains { name.holds($0) })
-                && (!filter.holds("dangling")
+            return (!filter.has("name") || filter.values("name").contains { name.holds($0) })
+                && (!filter.has("dangling")
                     || filter.values("dangling").contains { ($0 == "true" || $0 == "1") == users(name).isEmpty })
                 && filter.takesLabels(volume["Labels"]?.object ?? [:])
         }
