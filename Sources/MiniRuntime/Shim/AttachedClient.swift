@@ -17,7 +17,9 @@ final class AttachedClient {
     private var isEnding = false
     /// It was given its time, and is skipped until it has caught up.
     private var isBehind = false
-    private var stalledWith: Int?
+    private var isWatched = false
+    /// How many bytes it ever took.
+    private var taken = 0
     /// Its bytes for the process; empty: it has no more.
     var received: (UnsafeBufferPointer<UInt8>) -> Void = { _ in }
     /// It has gone.
@@ -80,14 +82,14 @@ final class AttachedClient {
     private var inputHasEnded = false
 
     private func watch() {
-        guard stalledWith == nil else { return }
-        let waiting = backlog.count - sent
-        stalledWith = waiting
+        guard !isWatched else { return }
+        isWatched = true
+        let before = taken
         loop.after(1000) { [weak self] in
             guard let self, source != nil else { return }
-            stalledWith = nil
+            isWatched = false
             guard isFull else { return }
-            if waiting - (backlog.count - sent) < AttachedClient.leastProgress {
+            if taken - before < AttachedClient.leastProgress {
                 isBehind = true
                 relieved()
             } else {
@@ -131,6 +133,7 @@ final class AttachedClient {
             let count = backlog.withUnsafeBytes { write(source.descriptor, $0.baseAddress! + sent, $0.count - sent) }
             if count > 0 {
                 sent += count
+                taken += count
             } else if errno == EAGAIN {
                 break
             } else if errno != EINTR {
