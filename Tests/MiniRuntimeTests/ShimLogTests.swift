@@ -10,7 +10,9 @@ import Testing
 struct ShimLogTests {
     private func folder(_ body: (String) throws -> Void) throws {
         var template = Array("/tmp/berth-log-XXXXXX".utf8CString)
-        let path = try #require(mkdtemp(&template)).withMemoryRebound(to: CChar.self, capacity: 1) { String(cString: $0) }
+        let path = try #require(mkdtemp(&template)).withMemoryRebound(to: CChar.self, capacity: 1) {
+            String(cString: $0)
+        }
         defer {
             for name in (try? Files.names(in: path)) ?? [] { unlink("\(path)/\(name)") }
             rmdir(path)
@@ -63,7 +65,7 @@ struct ShimLogTests {
     @Test("tail, since and until choose records, across rotated files")
     func selection() throws {
         try folder { path in
-            let writer = try LogWriter(path: "\(path)/log", sizeLimit: 400, fileLimit: 5)
+            let writer = try LogWriter(path: "\(path)/log", sizeLimit: 200, fileLimit: 5)
             for number in 0..<12 { put("line \(number)\n", writer) }
             let all = try records("\(path)/log")
             #expect(all.count == 12)

@@ -18,7 +18,10 @@ struct ShimProtocolTests {
         options.runtime = "/usr/sbin/runc"
         let read = try ShimOptions(parsing: options.arguments)
         #expect(read.arguments == options.arguments)
-        for words in [["--id"], ["--nonsense", "x"], ["--id", "c"], Array(options.arguments.dropLast(2)) + ["--log-max-size", "0"]] {
+        for words in [
+            ["--id"], ["--nonsense", "x"], ["--id", "c"],
+            Array(options.arguments.dropLast(2)) + ["--log-max-size", "0"],
+        ] {
             #expect(throws: ShimError.self) { try ShimOptions(parsing: words) }
         }
     }
@@ -29,8 +32,9 @@ struct ShimProtocolTests {
             exitCode: 137, signal: 9, oom: true, startedAt: "2026-11-26T18:41:07.042000001Z", error: "why")
         #expect(ExitRecord(record.object) == record)
         let moment = try #require(LogTime.nanoseconds("2026-11-26T18:41:07.042000001Z"))
-        #expect(LogTime.text(timespec(tv_sec: Int(moment / 1_000_000_000), tv_nsec: Int(moment % 1_000_000_000)))
-            == "2026-11-26T18:41:07.042000001Z")
+        #expect(
+            LogTime.text(timespec(tv_sec: Int(moment / 1_000_000_000), tv_nsec: Int(moment % 1_000_000_000)))
+                == "2026-11-26T18:41:07.042000001Z")
         #expect(LogTime.nanoseconds("2026-11-26T19:41:07.042000001+01:00") == moment)
         #expect(LogTime.nanoseconds("yesterday") == nil)
     }

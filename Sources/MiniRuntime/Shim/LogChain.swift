@@ -36,7 +36,7 @@ struct LogChain {
         if last > 0 {
             for number in stride(from: last, through: 1, by: -1) { rename(name(number), name(number + 1)) }
         }
-        if limit > 1 || !isUnread(path) {
+        if limit > 1 || last > 0 || !isUnread(path) {
             try check("give \(path) the name \(name(1))") { link(path, name(1)) }
         }
         try check("rename \(fresh) to \(path)") { Glibc.rename(fresh, path) }

@@ -94,7 +94,7 @@ final class RuntimeCall {
     /// 127 for a program that is not there, 126 for one that may not be executed, 125 for anything else: as Docker reads
     /// a runtime's words.
     static func code(_ text: String) -> Int32 {
-        let isProgram = text.holds("exec: ") || text.holds("execute") || text.holds("executable")
+        let isProgram = text.holds("exec")
         guard isProgram else { return 125 }
         if text.holds("not found") || text.holds("no such file") || text.holds("No such file") { return 127 }
         let refusals = [

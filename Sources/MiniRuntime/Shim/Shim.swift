@@ -86,7 +86,10 @@ final class Shim {
 
     // MARK: children
 
-    func start(_ verb: [String], standard: [Int32] = [], log: String = "runtime.log", ended: @escaping (RuntimeCall, Int32) -> Void)
+    func start(
+        _ verb: [String], standard: [Int32] = [], log: String = "runtime.log",
+        ended: @escaping (RuntimeCall, Int32) -> Void
+    )
         throws(KernelError)
     {
         let call = try RuntimeCall(
@@ -257,7 +260,10 @@ final class Shim {
     /// A full disk may have room again: for ten minutes it is tried each second.
     private func writeRecord(triesLeft: Int) {
         do throws(KernelError) { try record?.write(options.exit) } catch {
-            guard triesLeft > 0 else { return isUnwritten = false }
+            guard triesLeft > 0 else {
+                isUnwritten = false
+                return
+            }
             isUnwritten = true
             loop.after(1000) { [unowned self] in writeRecord(triesLeft: triesLeft - 1) }
             return

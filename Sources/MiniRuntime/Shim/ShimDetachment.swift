@@ -6,7 +6,9 @@ import NetCore
 /// Away from whoever started the shim: a session of its own, no descriptor, no signal and no directory of theirs.
 enum ShimDetachment {
     /// Signals that end the daemon's group, or that a vanished reader sends.
-    static let ignored = [SIGPIPE, SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGALRM]
+    static let ignored = [
+        SIGPIPE, SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGALRM,
+    ]
 
     /// Returns in the shim; the process that was started waits for its word and ends with the code that it sends.
     /// One fork does: the shim leads a session without a terminal, opens none but with O_NOCTTY, and its parent ends.

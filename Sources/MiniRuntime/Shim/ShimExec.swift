@@ -20,9 +20,14 @@ final class ShimExec {
 
     init(_ shim: Shim, _ request: JSONObject, _ connection: RequestConnection, _ rest: [UInt8]) throws(ShimError) {
         guard let id = request["exec"]?.string, !id.isEmpty, id.utf8.count <= 128,
-            id.utf8.allSatisfy({ $0 == 0x2d || $0 == 0x5f || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0 })
+            id.utf8.allSatisfy({
+                $0 == 0x2d || $0 == 0x5f || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0
+                    || UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0
+            })
         else { throw ShimError("exec: exec is an id of letters, digits, - and _") }
-        guard !shim.execs.contains(where: { $0.id == id }) else { throw ShimError("exec: there is an exec \(id) already") }
+        guard !shim.execs.contains(where: { $0.id == id }) else {
+            throw ShimError("exec: there is an exec \(id) already")
+        }
         guard let process = request["process"]?.object else { throw ShimError("exec: process is an OCI process") }
         let isDetached = request["detach"]?.bool ?? false
         self.id = id

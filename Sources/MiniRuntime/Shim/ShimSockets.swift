@@ -34,7 +34,8 @@ enum ShimSocket {
     {
         // A long path goes by way of its folder's descriptor.
         let folder = try OwnedDescriptor(open: Files.directory(of: path), O_RDONLY | O_DIRECTORY)
-        let name = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[path.utf8.index(after: $0)...]) } ?? path
+        let name =
+            path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[path.utf8.index(after: $0)...]) } ?? path
         let short = path.utf8.count < 107 ? path : "/proc/self/fd/\(folder.number)/\(name)"
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
