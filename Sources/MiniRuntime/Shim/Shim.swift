@@ -78,8 +78,20 @@ final class Shim {
         unlink("\(options.run)/init.pid")
         unlink("\(options.run)/runtime.log")
         unlink("\(options.run)/shim.pid")
-        if socket != nil { unlink("\(options.run)/shim.sock") }
+        if let socket {
+            unlink("\(options.run)/shim.sock")
+            answerLatecomers(socket.descriptor)
+        }
         return exitCode
+    }
+
+    /// Who connected before the name was gone is answered; who then says nothing for a twentieth of a second is not.
+    private func answerLatecomers(_ listener: Int32) {
+        for _ in 0..<256 { accept(listener) }
+        guard connections.values.contains(where: { !$0.hasAsked }) else { return }
+        var isLate = false
+        loop.after(50) { isLate = true }
+        loop.run { [unowned self] in isLate || !connections.values.contains { !$0.hasAsked } }
     }
 
     private var isBusy: Bool { streams.isBusy || execs.contains { $0.isBusy } }

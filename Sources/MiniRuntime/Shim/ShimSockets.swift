@@ -97,6 +97,7 @@ final class RequestConnection {
     private var source: ShimLoop.Source?
     private var line: [UInt8] = []
     let number: Int32
+    private(set) var hasAsked = false
 
     /// `received` gets the line and what came behind it, and owns the connection: it answers and closes it, or takes it.
     init(
@@ -123,6 +124,7 @@ final class RequestConnection {
                     source?.events = 0
                     let rest = Array(line[(end + 1)...])
                     let request = Array(line[..<end])
+                    hasAsked = true
                     line = []
                     received(self, request, rest)
                 } else if line.count > RequestConnection.limit {
