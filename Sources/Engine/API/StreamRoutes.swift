@@ -2,38 +2,12 @@
     import Containers
     import Glibc
     import JSON
-    import NIOCore
-    import NetCore
 
     extension Route {
         static let streams: [Route] = [
-            Route("POST", "/containers/*/attach") { call in
-                let request = call.request
-                let streams = (request.flag("stdin"), request.flag("stdout"), request.flag("stderr"))
-                let log = try call.containers.log(call.container)
-                let sendsLog = request.flag("logs")
-                guard request.flag("stream") else {
-                    guard sendsLog else { throw APIError(400, "attach asks for nothing: set stream=1, logs=1 or both") }
-                    throw APIError(
-                        501,
-                        "the log of before cannot be sent on attach: ask for /containers/\(try call.container)/logs")
-                }
-                if sendsLog {
-                    throw APIError(
-                        501,
-                        "the log of before cannot be sent on attach: ask for /containers/\(try call.container)/logs")
-                }
-                let stream = try call.containers.attach(
-                    call.container, stdin: streams.0, stdout: streams.1, stderr: streams.2)
-                try Hijack(call, isTerminal: log.isTerminal).join(stream.descriptor.copy())
-            }.hijacking,
             Route("GET", "/containers/*/attach/ws") { _ in
                 throw APIError(501, "attach by websocket is not served: use POST /containers/ID/attach")
             },
-            Route("GET", "/containers/*/logs") { call in
-                _ = try call.containers.log(call.container)
-                throw APIError(501, "logs are not read yet")
-            }.long,
             Route("GET", "/containers/*/stats") { call in
                 let reference = try call.container
                 let exchange = call.exchange

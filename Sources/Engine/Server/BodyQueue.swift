@@ -26,7 +26,7 @@
                 if state.isUnwanted { return true }
                 state.parts.append(part)
                 state.bytes += part.readableBytes
-                state.isHeld = state.bytes > BodyQueue.high
+                if state.bytes > BodyQueue.high { state.isHeld = true }
                 return !state.isHeld
             }
         }

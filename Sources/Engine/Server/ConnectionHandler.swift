@@ -29,6 +29,8 @@
         private var isRequestRead = true
         private var isAnswered = true
         private var isInputClosed = false
+        /// The last answer of this connection was this handler's own: what still comes is not looked at.
+        private var isRefused = false
         private var closesAfterwards = false
         private var waiting: [HTTPServerRequestPart] = []
         private var deadline: Scheduled<Void>?
@@ -50,6 +52,8 @@
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
             deadline = context.eventLoop.scheduleTask(in: .seconds(seconds)) {
                 let (handler, context) = bound.value
+                // Between two requests nobody waits for an answer.
+                if seconds == ConnectionHandler.idleSeconds { return context.close(promise: nil) }
                 handler.refuse(context, 408, "the request did not come whole in time")
             }
         }
@@ -155,6 +159,8 @@
             body = .unwanted
             pending = nil
             closesAfterwards = true
+            isRequestRead = false
+            isRefused = true
             if let exchange, exchange.hasBegun { return context.close(promise: nil) }
             isAnswered = false
             let bytes = JSON.object(["message": .string(message)]).bytes
@@ -223,6 +229,7 @@
         }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            if isRefused { return }
             if error is HTTPParserError, !isInputClosed, context.channel.isActive {
                 refuse(context, 400, "the request is no HTTP/1.1: \(error)")
             } else {

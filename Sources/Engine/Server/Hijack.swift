@@ -17,19 +17,22 @@
             self.isTerminal = isTerminal
         }
 
-        private var head: String {
-            let request = call.request
-            let upgrade = request.headers.first(name: "Upgrade")?.lowercased()
-            let type =
-                !isTerminal && request.version >= 42
+        /// What the bytes of a stream are called since API 1.42.
+        static func type(isTerminal: Bool, version: Int) -> String {
+            !isTerminal && version >= 42
                 ? "application/vnd.docker.multiplexed-stream" : "application/vnd.docker.raw-stream"
-            guard upgrade == "tcp" else { return "HTTP/1.1 200 OK\r\nContent-Type: \(type)\r\n\r\n" }
-            return
-                "HTTP/1.1 101 UPGRADED\r\nContent-Type: \(type)\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
         }
 
-        /// From now on the client reads bytes: what `write` says, then what the descriptor does. Nil: it ends after `write`.
-        func join(_ descriptor: consuming OwnedDescriptor?, _ write: (any Channel) throws -> Void = { _ in }) throws {
+        private var head: String {
+            let type = Hijack.type(isTerminal: isTerminal, version: call.request.version)
+            guard call.request.headers.first(name: "Upgrade")?.lowercased() == "tcp" else {
+                return "HTTP/1.1 200 OK\r\nContent-Type: \(type)\r\n\r\n"
+            }
+            return "HTTP/1.1 101 UPGRADED\r\nContent-Type: \(type)\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+        }
+
+        /// The client is answered, and the connection is bytes from now on: what it sends waits until `join`.
+        func begin() throws(Abandoned) {
             let channel = exchange.channel
             let loop = channel.eventLoop
             guard exchange.beginning(101) else { return }
@@ -53,22 +56,25 @@
                         return loop.makeFailedFuture(error)
                     }
                 }.wait()
-                try write(channel)
             } catch {
                 channel.close(promise: nil)
                 throw Abandoned()
             }
-            guard descriptor != nil else { return channel.close(promise: nil) }
-            let number = descriptor.take()!.release()
+        }
+
+        /// The client's bytes go to the descriptor and its bytes to the client until both have ended.
+        func join(_ descriptor: consuming OwnedDescriptor) throws(Abandoned) {
+            try begin()
+            let channel = exchange.channel
             do {
                 // The channel owns the descriptor from here on, whatever happens.
-                try ClientBootstrap(group: loop)
+                try ClientBootstrap(group: channel.eventLoop)
                     .channelOption(.allowRemoteHalfClosure, value: true)
                     .channelOption(.autoRead, value: false)
                     .channelInitializer { peer in
                         peer.eventLoop.makeCompletedFuture { try peer.pipeline.syncOperations.addHandler(Glue()) }
                     }
-                    .withConnectedSocket(number)
+                    .withConnectedSocket(descriptor.release())
                     .flatMapThrowing { peer in
                         Glue.join(
                             try channel.pipeline.syncOperations.handler(type: Glue.self),
