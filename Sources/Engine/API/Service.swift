@@ -32,7 +32,7 @@
             self.model = model
             self.isDebugging = isDebugging
             routes =
-                Route.system + Route.containers + Route.streams + Route.execs + Route.archives
+                Route.system + Route.containers + Route.logs + Route.streams + Route.execs + Route.archives
                 + Route.images
                 + Route.networks + Route.volumes + Route.unserved
         }
