@@ -186,8 +186,11 @@ extension Containers {
         case "removed": test = { $0.isGone ? true : nil }
         default: throw APIError(400, "invalid condition: \"\(condition)\": it is not-running, next-exit or removed")
         }
-        while container.state.wait(milliseconds: 100, test) == nil {
-            if isAbandoned() { break }
+        // Asked at once: whoever serves the request tells the client then that the wait has begun, and the client starts the container.
+        if !isAbandoned() {
+            while container.state.wait(milliseconds: 100, test) == nil {
+                if isAbandoned() { break }
+            }
         }
         let now = container.now
         var answer: JSONObject = ["StatusCode": .integer(now.exitCode)]
