@@ -38,7 +38,7 @@
             let events = EventLog()
             let images = ImageStore("\(home.root)/images")
             let networks = NetworkStore(
-                root: home.root, run: home.run, pluginPath: [home.programs] + pluginPath)
+                root: home.root, run: home.run, pluginPath: [ownPlugins] + pluginPath)
             let containers = Containers(home, images, networks, events)
             do throws(APIError) {
                 try containers.recover()
@@ -65,6 +65,16 @@
             for case .unix(let path) in addresses { try Files.remove(path) }
         }
 
+        /// berth's own plugins: beside berth-core where that is installed, or in build/cni of a checkout.
+        private var ownPlugins: String {
+            var directory = home.programs
+            if let core = realpath("\(home.programs)/berth-core", nil) {
+                directory = Files.directory(of: String(cString: core))
+                free(core)
+            }
+            let built = "\(directory)/../cni"
+            return !Files.exists("\(directory)/bridge") && Files.exists("\(built)/bridge") ? built : directory
+        }
     }
 
     /// The pid file, locked for the daemon's life: two on one root would spoil each other's work.
