@@ -40,6 +40,9 @@ extension Containers {
                 $0.pid = 0
             }
             do throws(APIError) { try container.save() } catch {}
+            if container.now.host["AutoRemove"]?.bool == true {
+                do throws(APIError) { try discard(container, volumes: true) } catch {}
+            }
             throw error
         }
     }

@@ -34,7 +34,7 @@
             routes =
                 Route.system + Route.containers + Route.logs + Route.streams + Route.execs + Route.archives
                 + Route.images
-                + Route.networks + Route.volumes + Route.unserved
+                + Route.networks + Route.volumes + Route.own + Route.unserved
         }
 
         func match(_ head: HTTPRequestHead) -> Match {

@@ -146,7 +146,7 @@ final class Shim {
                     streams.receive(terminal: terminal)
                     created()
                 }
-                verb += ["--console-socket", console.path]
+                verb += ["--console-socket", console.address]
                 self.console = console
             }
             try start(verb + [options.id], standard: streams.standard) { [unowned self] call, status in

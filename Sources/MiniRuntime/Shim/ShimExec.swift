@@ -61,7 +61,7 @@ final class ShimExec {
                     begun()
                 }
                 self.console = console
-                verb += ["--console-socket", console.path]
+                verb += ["--console-socket", console.address]
             }
             try shim.start(verb + [shim.options.id], standard: streams.standard, log: "exec-\(id).log") {
                 [unowned self] call, status in

@@ -55,13 +55,21 @@ enum ShimSocket {
 
 /// Where a runtime hands over a terminal's master end (runc's --console-socket).
 final class TerminalListener {
-    let path: String
+    /// What the runtime is told: the path, or one by way of our descriptor of its folder where it would be longer than an address.
+    let address: String
+    private let path: String
+    private let folder: OwnedDescriptor
     private let loop: ShimLoop
     private var source: ShimLoop.Source?
 
     init(_ loop: ShimLoop, _ path: String, _ received: @escaping (Int32) -> Void) throws(KernelError) {
         self.path = path
         self.loop = loop
+        let folder = try OwnedDescriptor(open: Files.directory(of: path), O_RDONLY | O_DIRECTORY)
+        let name =
+            path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[path.utf8.index(after: $0)...]) } ?? path
+        address = path.utf8.count > 107 ? "/proc/\(getpid())/fd/\(folder.number)/\(name)" : path
+        self.folder = folder
         let listener = try ShimSocket.listen(path).release()
         source = loop.add(listener, POLLIN) { [unowned self] _ in accept(listener, received) }
     }
