@@ -1,3 +1,4 @@
+import Glibc
 import JSON
 import MiniRuntime
 import NetCore
@@ -73,7 +74,11 @@ extension Containers {
         } catch {
             let code = Faults.exitCode(error)
             execs.change { $0[id]?.exitCode = code == 128 ? 126 : code }
-            throw error
+            guard code != 128, !detach else { throw error }
+            // As Docker: the client has its stream, which says why, and asks for the exit code afterwards.
+            return ContainerStream(
+                descriptor: OwnedDescriptor(taking: try words(error.description + "\r\n", isTerminal)),
+                isTerminal: isTerminal)
         }
     }
 
@@ -109,6 +114,19 @@ extension Containers {
         process["noNewPrivileges"] = .bool(
             Wish.texts(now.host, "SecurityOpt").contains { $0.hasPrefix("no-new-privileges") })
         return process
+    }
+
+    /// A stream that says only this, on standard error.
+    private func words(_ text: String, _ isTerminal: Bool) throws(APIError) -> Int32 {
+        let (ours, theirs) = try Pump.pair()
+        defer { close(theirs) }
+        var bytes = Array(text.utf8)
+        if !isTerminal {
+            let count = bytes.count
+            bytes = [2, 0, 0, 0] + [24, 16, 8, 0].map { UInt8(count >> $0 & 0xff) } + bytes
+        }
+        _ = bytes.withUnsafeBytes { send(theirs, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        return ours
     }
 
     private func exec(_ id: String) throws(APIError) -> ExecState {
