@@ -93,7 +93,8 @@ let package = Package(
             name: "Images", dependencies: ["NetCore", "JSON", "CZlib", "CDigest", "CFiles"], swiftSettings: core),
         .target(name: "Networks", dependencies: ["CNI", "IPAM", "NetPlan", "MiniRuntime"], swiftSettings: core),
         .target(
-            name: "Containers", dependencies: ["MiniRuntime", "CContainer", "Images", "Networks", "CNI", "JSON", "NetCore"],
+            name: "Containers",
+            dependencies: ["MiniRuntime", "CContainer", "Images", "Networks", "CNI", "JSON", "NetCore"],
             swiftSettings: core),
         .target(
             name: "Engine",
@@ -127,8 +128,7 @@ let package = Package(
         .executableTarget(
             name: "berth",
             dependencies: [
-                "Inspect", "MiniRuntime", "CNI", "Engine", "Client",
-                "Inspect", "MiniRuntime", "CNI", "Engine", "Containers",
+                "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],
@@ -146,7 +146,9 @@ let package = Package(
         .testTarget(name: "MiniRuntimeTests", dependencies: ["MiniRuntime", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "ImagesTests", dependencies: ["Images", "CFiles", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "NetworksTests", dependencies: ["Networks", "TestSupport"], swiftSettings: tests),
-        .testTarget(name: "ContainersTests", dependencies: ["Containers", "TestSupport"], swiftSettings: tests),
+        .testTarget(
+            name: "ContainersTests", dependencies: ["Containers", "Images", "JSON", "NetCore", "TestSupport"],
+            swiftSettings: tests),
         .testTarget(name: "ClientTests", dependencies: ["Client", "JSON"], swiftSettings: tests),
         .testTarget(name: "InspectTests", dependencies: ["Inspect", "TestSupport"], swiftSettings: tests),
         .testTarget(

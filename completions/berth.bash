@@ -165,21 +165,28 @@ _berth() {
     local -a repeating_flags=()
     local -a non_repeating_flags=(-h --help)
     local -a repeating_options=()
-    local -a non_repeating_options=()
+    local -a non_repeating_options=(-H --host)
     __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-H'|'--host')
+        return
+        ;;
+    esac
 
     # Offer subcommand / subcommand argument completions
     local -r subcommand="${unparsed_words[0]}"
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    cni|plan|ls|graph|rules|repair|watch|doctor|ipam|lint|status|metrics|netns|help)
+    cni|plan|ls|graph|rules|repair|watch|doctor|ipam|lint|status|metrics|netns|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|rmi|tag|network|volume|info|version|help)
         # Offer subcommand argument completions
         "_berth_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'cni plan ls graph rules repair watch doctor ipam lint status metrics netns help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'cni plan ls graph rules repair watch doctor ipam lint status metrics netns daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import rmi tag network volume info version help' -- "${cur}"))
         ;;
     esac
 }
@@ -516,6 +523,1258 @@ _berth_netns_ls() {
     repeating_options=()
     non_repeating_options=()
     __berth_offer_flags_options 0
+}
+
+_berth_daemon() {
+    repeating_flags=()
+    non_repeating_flags=(--tlsverify --insecure-loopback --debug -h --help)
+    repeating_options=(-H --host)
+    non_repeating_options=(--root --run --programs --cni-path --tlscacert --tlscert --tlskey --group)
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-H'|'--host')
+        return
+        ;;
+    '--root')
+        return
+        ;;
+    '--run')
+        return
+        ;;
+    '--programs')
+        return
+        ;;
+    '--cni-path')
+        return
+        ;;
+    '--tlscacert')
+        return
+        ;;
+    '--tlscert')
+        return
+        ;;
+    '--tlskey')
+        return
+        ;;
+    '--group')
+        return
+        ;;
+    esac
+}
+
+_berth_run() {
+    repeating_flags=()
+    non_repeating_flags=(-d --detach --sig-proxy --no-sig-proxy --explain --dry-run -i --interactive -t --tty --rm -P --publish-all --read-only --init --no-healthcheck --privileged --oom-kill-disable --help)
+    repeating_options=(-p --publish --expose --network-alias --net-alias --dns --dns-search --dns-option --dns-opt --add-host --link -v --volume --mount --tmpfs --volumes-from --storage-opt -e --env --env-file --group-add -l --label --label-file --log-opt --annotation --cap-add --cap-drop --security-opt --device --device-cgroup-rule --sysctl --ulimit --device-read-bps --device-write-bps --device-read-iops --device-write-iops)
+    non_repeating_options=(--detach-keys --name --cidfile --network --net --ip --ip6 --mac-address -h --hostname --domainname --shm-size -w --workdir -u --user --entrypoint --restart --stop-signal --stop-timeout --log-driver --health-cmd --health-interval --health-timeout --health-start-period --health-retries --runtime --userns --pid --ipc --uts --cgroupns -m --memory --memory-swap --memory-reservation --memory-swappiness --oom-score-adj --cpus -c --cpu-shares --cpu-quota --cpu-period --cpuset-cpus --cpuset-mems --pids-limit --blkio-weight --cgroup-parent)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--detach-keys')
+        return
+        ;;
+    '--name')
+        return
+        ;;
+    '--cidfile')
+        return
+        ;;
+    '--network'|'--net')
+        return
+        ;;
+    '-p'|'--publish')
+        return
+        ;;
+    '--expose')
+        return
+        ;;
+    '--ip')
+        return
+        ;;
+    '--ip6')
+        return
+        ;;
+    '--mac-address')
+        return
+        ;;
+    '--network-alias'|'--net-alias')
+        return
+        ;;
+    '--dns')
+        return
+        ;;
+    '--dns-search')
+        return
+        ;;
+    '--dns-option'|'--dns-opt')
+        return
+        ;;
+    '--add-host')
+        return
+        ;;
+    '-h'|'--hostname')
+        return
+        ;;
+    '--domainname')
+        return
+        ;;
+    '--link')
+        return
+        ;;
+    '-v'|'--volume')
+        return
+        ;;
+    '--mount')
+        return
+        ;;
+    '--tmpfs')
+        return
+        ;;
+    '--volumes-from')
+        return
+        ;;
+    '--shm-size')
+        return
+        ;;
+    '--storage-opt')
+        return
+        ;;
+    '-e'|'--env')
+        return
+        ;;
+    '--env-file')
+        return
+        ;;
+    '-w'|'--workdir')
+        return
+        ;;
+    '-u'|'--user')
+        return
+        ;;
+    '--group-add')
+        return
+        ;;
+    '--entrypoint')
+        return
+        ;;
+    '--restart')
+        return
+        ;;
+    '--stop-signal')
+        return
+        ;;
+    '--stop-timeout')
+        return
+        ;;
+    '-l'|'--label')
+        return
+        ;;
+    '--label-file')
+        return
+        ;;
+    '--log-driver')
+        return
+        ;;
+    '--log-opt')
+        return
+        ;;
+    '--health-cmd')
+        return
+        ;;
+    '--health-interval')
+        return
+        ;;
+    '--health-timeout')
+        return
+        ;;
+    '--health-start-period')
+        return
+        ;;
+    '--health-retries')
+        return
+        ;;
+    '--annotation')
+        return
+        ;;
+    '--runtime')
+        return
+        ;;
+    '--cap-add')
+        return
+        ;;
+    '--cap-drop')
+        return
+        ;;
+    '--security-opt')
+        return
+        ;;
+    '--device')
+        return
+        ;;
+    '--device-cgroup-rule')
+        return
+        ;;
+    '--sysctl')
+        return
+        ;;
+    '--userns')
+        return
+        ;;
+    '--pid')
+        return
+        ;;
+    '--ipc')
+        return
+        ;;
+    '--uts')
+        return
+        ;;
+    '--cgroupns')
+        return
+        ;;
+    '-m'|'--memory')
+        return
+        ;;
+    '--memory-swap')
+        return
+        ;;
+    '--memory-reservation')
+        return
+        ;;
+    '--memory-swappiness')
+        return
+        ;;
+    '--oom-score-adj')
+        return
+        ;;
+    '--cpus')
+        return
+        ;;
+    '-c'|'--cpu-shares')
+        return
+        ;;
+    '--cpu-quota')
+        return
+        ;;
+    '--cpu-period')
+        return
+        ;;
+    '--cpuset-cpus')
+        return
+        ;;
+    '--cpuset-mems')
+        return
+        ;;
+    '--pids-limit')
+        return
+        ;;
+    '--ulimit')
+        return
+        ;;
+    '--blkio-weight')
+        return
+        ;;
+    '--device-read-bps')
+        return
+        ;;
+    '--device-write-bps')
+        return
+        ;;
+    '--device-read-iops')
+        return
+        ;;
+    '--device-write-iops')
+        return
+        ;;
+    '--cgroup-parent')
+        return
+        ;;
+    esac
+}
+
+_berth_create() {
+    repeating_flags=()
+    non_repeating_flags=(-i --interactive -t --tty --rm -P --publish-all --read-only --init --no-healthcheck --privileged --oom-kill-disable --help)
+    repeating_options=(-p --publish --expose --network-alias --net-alias --dns --dns-search --dns-option --dns-opt --add-host --link -v --volume --mount --tmpfs --volumes-from --storage-opt -e --env --env-file --group-add -l --label --label-file --log-opt --annotation --cap-add --cap-drop --security-opt --device --device-cgroup-rule --sysctl --ulimit --device-read-bps --device-write-bps --device-read-iops --device-write-iops)
+    non_repeating_options=(--name --cidfile --network --net --ip --ip6 --mac-address -h --hostname --domainname --shm-size -w --workdir -u --user --entrypoint --restart --stop-signal --stop-timeout --log-driver --health-cmd --health-interval --health-timeout --health-start-period --health-retries --runtime --userns --pid --ipc --uts --cgroupns -m --memory --memory-swap --memory-reservation --memory-swappiness --oom-score-adj --cpus -c --cpu-shares --cpu-quota --cpu-period --cpuset-cpus --cpuset-mems --pids-limit --blkio-weight --cgroup-parent)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--name')
+        return
+        ;;
+    '--cidfile')
+        return
+        ;;
+    '--network'|'--net')
+        return
+        ;;
+    '-p'|'--publish')
+        return
+        ;;
+    '--expose')
+        return
+        ;;
+    '--ip')
+        return
+        ;;
+    '--ip6')
+        return
+        ;;
+    '--mac-address')
+        return
+        ;;
+    '--network-alias'|'--net-alias')
+        return
+        ;;
+    '--dns')
+        return
+        ;;
+    '--dns-search')
+        return
+        ;;
+    '--dns-option'|'--dns-opt')
+        return
+        ;;
+    '--add-host')
+        return
+        ;;
+    '-h'|'--hostname')
+        return
+        ;;
+    '--domainname')
+        return
+        ;;
+    '--link')
+        return
+        ;;
+    '-v'|'--volume')
+        return
+        ;;
+    '--mount')
+        return
+        ;;
+    '--tmpfs')
+        return
+        ;;
+    '--volumes-from')
+        return
+        ;;
+    '--shm-size')
+        return
+        ;;
+    '--storage-opt')
+        return
+        ;;
+    '-e'|'--env')
+        return
+        ;;
+    '--env-file')
+        return
+        ;;
+    '-w'|'--workdir')
+        return
+        ;;
+    '-u'|'--user')
+        return
+        ;;
+    '--group-add')
+        return
+        ;;
+    '--entrypoint')
+        return
+        ;;
+    '--restart')
+        return
+        ;;
+    '--stop-signal')
+        return
+        ;;
+    '--stop-timeout')
+        return
+        ;;
+    '-l'|'--label')
+        return
+        ;;
+    '--label-file')
+        return
+        ;;
+    '--log-driver')
+        return
+        ;;
+    '--log-opt')
+        return
+        ;;
+    '--health-cmd')
+        return
+        ;;
+    '--health-interval')
+        return
+        ;;
+    '--health-timeout')
+        return
+        ;;
+    '--health-start-period')
+        return
+        ;;
+    '--health-retries')
+        return
+        ;;
+    '--annotation')
+        return
+        ;;
+    '--runtime')
+        return
+        ;;
+    '--cap-add')
+        return
+        ;;
+    '--cap-drop')
+        return
+        ;;
+    '--security-opt')
+        return
+        ;;
+    '--device')
+        return
+        ;;
+    '--device-cgroup-rule')
+        return
+        ;;
+    '--sysctl')
+        return
+        ;;
+    '--userns')
+        return
+        ;;
+    '--pid')
+        return
+        ;;
+    '--ipc')
+        return
+        ;;
+    '--uts')
+        return
+        ;;
+    '--cgroupns')
+        return
+        ;;
+    '-m'|'--memory')
+        return
+        ;;
+    '--memory-swap')
+        return
+        ;;
+    '--memory-reservation')
+        return
+        ;;
+    '--memory-swappiness')
+        return
+        ;;
+    '--oom-score-adj')
+        return
+        ;;
+    '--cpus')
+        return
+        ;;
+    '-c'|'--cpu-shares')
+        return
+        ;;
+    '--cpu-quota')
+        return
+        ;;
+    '--cpu-period')
+        return
+        ;;
+    '--cpuset-cpus')
+        return
+        ;;
+    '--cpuset-mems')
+        return
+        ;;
+    '--pids-limit')
+        return
+        ;;
+    '--ulimit')
+        return
+        ;;
+    '--blkio-weight')
+        return
+        ;;
+    '--device-read-bps')
+        return
+        ;;
+    '--device-write-bps')
+        return
+        ;;
+    '--device-read-iops')
+        return
+        ;;
+    '--device-write-iops')
+        return
+        ;;
+    '--cgroup-parent')
+        return
+        ;;
+    esac
+}
+
+_berth_start() {
+    repeating_flags=()
+    non_repeating_flags=(-a --attach -i --interactive -h --help)
+    repeating_options=()
+    non_repeating_options=(--detach-keys)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--detach-keys')
+        return
+        ;;
+    esac
+}
+
+_berth_stop() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=(-t --time --timeout -s --signal)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-t'|'--time'|'--timeout')
+        return
+        ;;
+    '-s'|'--signal')
+        return
+        ;;
+    esac
+}
+
+_berth_restart() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=(-t --time --timeout -s --signal)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-t'|'--time'|'--timeout')
+        return
+        ;;
+    '-s'|'--signal')
+        return
+        ;;
+    esac
+}
+
+_berth_kill() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=(-s --signal)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-s'|'--signal')
+        return
+        ;;
+    esac
+}
+
+_berth_pause() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_unpause() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_wait() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_rm() {
+    repeating_flags=()
+    non_repeating_flags=(-f --force -v --volumes -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_rename() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 2
+}
+
+_berth_update() {
+    repeating_flags=()
+    non_repeating_flags=(--oom-kill-disable -h --help)
+    repeating_options=(--ulimit --device-read-bps --device-write-bps --device-read-iops --device-write-iops)
+    non_repeating_options=(-m --memory --memory-swap --memory-reservation --memory-swappiness --oom-score-adj --cpus -c --cpu-shares --cpu-quota --cpu-period --cpuset-cpus --cpuset-mems --pids-limit --blkio-weight --cgroup-parent --restart)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-m'|'--memory')
+        return
+        ;;
+    '--memory-swap')
+        return
+        ;;
+    '--memory-reservation')
+        return
+        ;;
+    '--memory-swappiness')
+        return
+        ;;
+    '--oom-score-adj')
+        return
+        ;;
+    '--cpus')
+        return
+        ;;
+    '-c'|'--cpu-shares')
+        return
+        ;;
+    '--cpu-quota')
+        return
+        ;;
+    '--cpu-period')
+        return
+        ;;
+    '--cpuset-cpus')
+        return
+        ;;
+    '--cpuset-mems')
+        return
+        ;;
+    '--pids-limit')
+        return
+        ;;
+    '--ulimit')
+        return
+        ;;
+    '--blkio-weight')
+        return
+        ;;
+    '--device-read-bps')
+        return
+        ;;
+    '--device-write-bps')
+        return
+        ;;
+    '--device-read-iops')
+        return
+        ;;
+    '--device-write-iops')
+        return
+        ;;
+    '--cgroup-parent')
+        return
+        ;;
+    '--restart')
+        return
+        ;;
+    esac
+}
+
+_berth_attach() {
+    repeating_flags=()
+    non_repeating_flags=(--no-stdin --sig-proxy --no-sig-proxy -h --help)
+    repeating_options=()
+    non_repeating_options=(--detach-keys)
+    __berth_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--detach-keys')
+        return
+        ;;
+    esac
+}
+
+_berth_exec() {
+    repeating_flags=()
+    non_repeating_flags=(-d --detach -i --interactive -t --tty --privileged -h --help)
+    repeating_options=(-e --env --env-file)
+    non_repeating_options=(-w --workdir -u --user --detach-keys)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-e'|'--env')
+        return
+        ;;
+    '--env-file')
+        return
+        ;;
+    '-w'|'--workdir')
+        return
+        ;;
+    '-u'|'--user')
+        return
+        ;;
+    '--detach-keys')
+        return
+        ;;
+    esac
+}
+
+_berth_cp() {
+    repeating_flags=()
+    non_repeating_flags=(-a --archive -L --follow-link -q --quiet -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 2
+}
+
+_berth_ps() {
+    repeating_flags=()
+    non_repeating_flags=(-a --all -q --quiet -s --size --no-trunc --net -l --latest -h --help)
+    repeating_options=(-f --filter)
+    non_repeating_options=(-n --last --format)
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-n'|'--last')
+        return
+        ;;
+    '-f'|'--filter')
+        return
+        ;;
+    '--format')
+        return
+        ;;
+    esac
+}
+
+_berth_logs() {
+    repeating_flags=()
+    non_repeating_flags=(-f --follow -t --timestamps -h --help)
+    repeating_options=()
+    non_repeating_options=(-n --tail --since --until)
+    __berth_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-n'|'--tail')
+        return
+        ;;
+    '--since')
+        return
+        ;;
+    '--until')
+        return
+        ;;
+    esac
+}
+
+_berth_top() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_stats() {
+    repeating_flags=()
+    non_repeating_flags=(-a --all --no-stream --no-trunc -h --help)
+    repeating_options=()
+    non_repeating_options=(--format)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--format')
+        return
+        ;;
+    esac
+}
+
+_berth_events() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=(-f --filter)
+    non_repeating_options=(--since --until --format)
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--since')
+        return
+        ;;
+    '--until')
+        return
+        ;;
+    '-f'|'--filter')
+        return
+        ;;
+    '--format')
+        return
+        ;;
+    esac
+}
+
+_berth_inspect() {
+    repeating_flags=()
+    non_repeating_flags=(-s --size -h --help)
+    repeating_options=()
+    non_repeating_options=(-f --format --type)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-f'|'--format')
+        return
+        ;;
+    '--type')
+        return
+        ;;
+    esac
+}
+
+_berth_port() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 2
+}
+
+_berth_diff() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 1
+}
+
+_berth_publish() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    ls|add|rm)
+        # Offer subcommand argument completions
+        "_berth_publish_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'ls add rm' -- "${cur}"))
+        ;;
+    esac
+}
+
+_berth_publish_ls() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 1
+}
+
+_berth_publish_add() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_publish_rm() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_images() {
+    repeating_flags=()
+    non_repeating_flags=(-a --all -q --quiet --digests --no-trunc -h --help)
+    repeating_options=(-f --filter)
+    non_repeating_options=(--format)
+    __berth_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-f'|'--filter')
+        return
+        ;;
+    '--format')
+        return
+        ;;
+    esac
+}
+
+_berth_load() {
+    repeating_flags=()
+    non_repeating_flags=(-q --quiet -h --help)
+    repeating_options=()
+    non_repeating_options=(-i --input)
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-i'|'--input')
+        return
+        ;;
+    esac
+}
+
+_berth_save() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=(-o --output)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-o'|'--output')
+        return
+        ;;
+    esac
+}
+
+_berth_import() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=(-c --change)
+    non_repeating_options=(-m --message)
+    __berth_offer_flags_options 2
+
+    # Offer option value completions
+    case "${prev}" in
+    '-c'|'--change')
+        return
+        ;;
+    '-m'|'--message')
+        return
+        ;;
+    esac
+}
+
+_berth_rmi() {
+    repeating_flags=()
+    non_repeating_flags=(-f --force --no-prune -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_tag() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 2
+}
+
+_berth_network() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    create|ls|inspect|rm|prune|connect|disconnect)
+        # Offer subcommand argument completions
+        "_berth_network_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'create ls inspect rm prune connect disconnect' -- "${cur}"))
+        ;;
+    esac
+}
+
+_berth_network_create() {
+    repeating_flags=()
+    non_repeating_flags=(--ipv6 --internal --attachable --no-masquerade -h --help)
+    repeating_options=(--subnet --gateway --ip-range -o --opt --label)
+    non_repeating_options=(-d --driver --mtu --backend)
+    __berth_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-d'|'--driver')
+        return
+        ;;
+    '--subnet')
+        return
+        ;;
+    '--gateway')
+        return
+        ;;
+    '--ip-range')
+        return
+        ;;
+    '--mtu')
+        return
+        ;;
+    '--backend')
+        return
+        ;;
+    '-o'|'--opt')
+        return
+        ;;
+    '--label')
+        return
+        ;;
+    esac
+}
+
+_berth_network_ls() {
+    repeating_flags=()
+    non_repeating_flags=(-q --quiet --no-trunc -h --help)
+    repeating_options=(-f --filter)
+    non_repeating_options=(--format)
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-f'|'--filter')
+        return
+        ;;
+    '--format')
+        return
+        ;;
+    esac
+}
+
+_berth_network_inspect() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=(-f --format)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-f'|'--format')
+        return
+        ;;
+    esac
+}
+
+_berth_network_rm() {
+    repeating_flags=()
+    non_repeating_flags=(-f --force -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_network_prune() {
+    repeating_flags=()
+    non_repeating_flags=(-f --force -h --help)
+    repeating_options=(--filter)
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--filter')
+        return
+        ;;
+    esac
+}
+
+_berth_network_connect() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=(--alias)
+    non_repeating_options=(--ip --ip6)
+    __berth_offer_flags_options 2
+
+    # Offer option value completions
+    case "${prev}" in
+    '--ip')
+        return
+        ;;
+    '--ip6')
+        return
+        ;;
+    '--alias')
+        return
+        ;;
+    esac
+}
+
+_berth_network_disconnect() {
+    repeating_flags=()
+    non_repeating_flags=(-f --force -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 2
+}
+
+_berth_volume() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    create|ls|inspect|rm|prune)
+        # Offer subcommand argument completions
+        "_berth_volume_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'create ls inspect rm prune' -- "${cur}"))
+        ;;
+    esac
+}
+
+_berth_volume_create() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=(-o --opt --label)
+    non_repeating_options=(-d --driver)
+    __berth_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-d'|'--driver')
+        return
+        ;;
+    '-o'|'--opt')
+        return
+        ;;
+    '--label')
+        return
+        ;;
+    esac
+}
+
+_berth_volume_ls() {
+    repeating_flags=()
+    non_repeating_flags=(-q --quiet -h --help)
+    repeating_options=(-f --filter)
+    non_repeating_options=(--format)
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-f'|'--filter')
+        return
+        ;;
+    '--format')
+        return
+        ;;
+    esac
+}
+
+_berth_volume_inspect() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=(-f --format)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-f'|'--format')
+        return
+        ;;
+    esac
+}
+
+_berth_volume_rm() {
+    repeating_flags=()
+    non_repeating_flags=(-f --force -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_volume_prune() {
+    repeating_flags=()
+    non_repeating_flags=(-f --force -a --all -h --help)
+    repeating_options=(--filter)
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--filter')
+        return
+        ;;
+    esac
+}
+
+_berth_info() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=(-f --format)
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-f'|'--format')
+        return
+        ;;
+    esac
+}
+
+_berth_version() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=(-f --format)
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-f'|'--format')
+        return
+        ;;
+    esac
 }
 
 _berth_help() {

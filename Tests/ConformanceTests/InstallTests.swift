@@ -17,7 +17,8 @@ struct InstallTests {
             destination = "\(host.scratch)/destination"
             plugins = "\(destination)/opt/cni/bin"
             programs = "\(destination)/usr/local/bin"
-            try host.must("mkdir -p \(root)/scripts \(root)/build/bin \(root)/docs")
+            try host.must("mkdir -p \(root)/scripts \(root)/build/bin \(root)/build/images \(root)/docs")
+            try host.must("tee \(root)/build/images/busybox.tar", input: "an image")
             try host.must("cp -r \(Example.repository)/docs/man \(root)/docs/")
             try host.must("cp -r \(Example.repository)/completions \(root)/")
             try host.must("cp \(Example.repository)/scripts/install \(root)/scripts/")
