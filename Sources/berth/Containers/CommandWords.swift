@@ -39,6 +39,8 @@
         /// The command that the words mean. When they cannot be read as they stand, flags with values are written as flags,
         /// one after the other from the left: what is right of the image is the container's own and stays as it is.
         static func command(_ words: [String]) throws -> any ParsableCommand {
+            // Its -H is where it listens, several times perhaps, and not the daemon that berth's own -H names.
+            if words.first == "daemon" { return try DaemonCommand.parseAsRoot(Array(words.dropFirst())) }
             if let command = QuickCommand.parsed(words) { return command }
             do {
                 return try BerthCommand.parseAsRoot(words)
