@@ -195,7 +195,8 @@ public final class Containers: Sendable {
             return ContainerStream(descriptor: OwnedDescriptor(taking: ends.0), isTerminal: isTerminal)
         }
         return ContainerStream(
-            descriptor: OwnedDescriptor(taking: try stream(container, request).descriptor), isTerminal: isTerminal)
+            descriptor: OwnedDescriptor(taking: try Pump.lasting(stream(container, request).descriptor)),
+            isTerminal: isTerminal)
     }
 
     /// A connection to the shim that is a stream now; the caller closes it.

@@ -69,7 +69,7 @@ extension Containers {
                 }
                 tell("exec_die", container, [("execID", id), ("exitCode", "\(code)")])
             }
-            let owned = OwnedDescriptor(taking: descriptor)
+            let owned = OwnedDescriptor(taking: try Pump.lasting(descriptor))
             return detach ? nil : ContainerStream(descriptor: owned, isTerminal: isTerminal)
         } catch {
             let code = Faults.exitCode(error)

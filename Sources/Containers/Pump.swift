@@ -12,12 +12,27 @@ enum Pump {
         return (ends[0], ends[1])
     }
 
+    /// A socket that can be written to for as long as it is open, whatever became of `other`: what is sent to a process that has ended
+    /// is thrown away, and does not cost its reader what the process said before.
+    static func lasting(_ other: Int32) throws(APIError) -> Int32 {
+        do throws(APIError) {
+            let (ours, theirs) = try pair()
+            start(theirs, other)
+            return ours
+        } catch {
+            close(other)
+            throw error
+        }
+    }
+
     /// On a thread of its own; both are closed at the end.
     static func start(_ one: Int32, _ other: Int32) {
         Threads.start {
             for descriptor in [one, other] { _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) }
             var ways = [Way(from: one, to: other), Way(from: other, to: one)]
-            while ways.contains(where: { !$0.isOver }) {
+            while !ways.allSatisfy(\.isOver), !(ways[0].isOver && ways[1].isBroken),
+                !(ways[1].isOver && ways[0].isBroken)
+            {
                 var polled = ways.flatMap { way in
                     [
                         pollfd(fd: way.wantsInput ? way.from : -1, events: Int16(POLLIN), revents: 0),
@@ -41,6 +56,8 @@ enum Pump {
         private var buffer: [UInt8] = []
         private var hasEnded = false
         private(set) var isOver = false
+        /// Nobody reads there any more: what comes is thrown away.
+        private(set) var isBroken = false
 
         init(from: Int32, to: Int32) {
             self.from = from
@@ -54,6 +71,7 @@ enum Pump {
             var chunk = [UInt8](repeating: 0, count: 1 << 16)
             let count = Glibc.read(from, &chunk, chunk.count)
             if count > 0 {
+                if isBroken { return }
                 buffer += chunk[..<count]
                 write()
             } else if count == 0 || (errno != EAGAIN && errno != EINTR) {
@@ -67,10 +85,8 @@ enum Pump {
             if count > 0 {
                 buffer.removeFirst(count)
             } else if count < 0, errno != EAGAIN, errno != EINTR {
-                // Nobody reads any more: what comes is thrown away until its end.
                 buffer = []
-                hasEnded = true
-                shutdown(from, Int32(SHUT_RD))
+                isBroken = true
             }
             if hasEnded, buffer.isEmpty { end() }
         }

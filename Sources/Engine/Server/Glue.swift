@@ -20,14 +20,20 @@
         static func join(_ one: Glue, _ two: Glue) {
             one.other = two
             two.other = one
+            // First what both have said: when both have ended already, the first end passed on closes one of them.
+            one.catchUp()
+            two.catchUp()
             one.begin()
             two.begin()
         }
 
-        private func begin() {
+        private func catchUp() {
             for buffer in early { other?.send(buffer) }
             early = []
             other?.context?.flush()
+        }
+
+        private func begin() {
             if isInputClosed { passEnd() }
             if context == nil || context?.channel.isActive == false { other?.closeAll() }
             context?.channel.setOption(.autoRead, value: true).whenFailure { _ in }
