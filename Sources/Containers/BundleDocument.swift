@@ -220,7 +220,9 @@ struct BundleDocument {
 extension Wish {
     static func texts(_ object: JSONObject, _ key: String) -> [String] {
         if let one = object[key]?.string { return one.isEmpty ? [] : [one] }
-        return (object[key]?.array ?? []).compactMap(\.string)
+        let texts = (object[key]?.array ?? []).compactMap(\.string)
+        // One empty text as the entry point takes the image's away.
+        return key == "Entrypoint" && texts == [""] ? [] : texts
     }
 }
 

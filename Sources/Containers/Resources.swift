@@ -10,7 +10,12 @@ enum Resources {
         var memory = JSONObject()
         if let limit = try body.number("Memory"), limit > 0 { memory["limit"] = .integer(limit) }
         if let value = try body.number("MemoryReservation"), value > 0 { memory["reservation"] = .integer(value) }
-        if let value = try body.number("MemorySwap"), value != 0 { memory["swap"] = .integer(value) }
+        if let value = try body.number("MemorySwap"), value != 0 {
+            memory["swap"] = .integer(value)
+        } else if let limit = memory["limit"]?.integer, (try? Cgroup(path: "/berth"))?.accountsForSwap == true {
+            // As Docker: as much swap as memory, when nothing else is said and the kernel counts it.
+            memory["swap"] = .integer(limit > Int64.max / 2 ? -1 : limit * 2)
+        }
         if let value = try body.number("MemorySwappiness"), value >= 0 { memory["swappiness"] = .integer(value) }
         if try body.flag("OomKillDisable") { memory["disableOOMKiller"] = true }
         if !memory.isEmpty { resources["memory"] = .object(memory) }

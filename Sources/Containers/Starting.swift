@@ -330,12 +330,9 @@ enum HostFiles {
             "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
         if now.host["NetworkMode"]?.string == "host" { hosts = text("/etc/hosts") ?? hosts }
         for entry in Wish.texts(now.host, "ExtraHosts") {
-            let parts = entry.split(separator: ":", maxSplits: 1).map(String.init)
-            guard parts.count == 2 else {
-                throw APIError(400, "bad format for add-host: \"\(entry)\": it is NAME:ADDRESS")
-            }
-            let address = parts[1] == "host-gateway" ? networks.first?.gateways.first ?? "127.0.0.1" : parts[1]
-            hosts += "\(address)\t\(parts[0])\n"
+            let (name, said) = try Wish.extraHost(entry)
+            let address = said == "host-gateway" ? networks.first?.gateways.first ?? "127.0.0.1" : said
+            hosts += "\(address)\t\(name)\n"
         }
         for attached in networks {
             for address in attached.addresses { hosts += "\(address.prefix { $0 != "/" })\t\(hostname)\n" }

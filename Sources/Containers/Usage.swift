@@ -201,6 +201,7 @@ extension Containers {
 
     public func connect(_ reference: String, toNetwork network: String, endpoint: JSONObject) throws(APIError) {
         let container = try find(reference)
+        try Wish.judge(endpoint: Body(endpoint, at: "EndpointConfig"))
         try container.alone { () throws(APIError) in
             let now = container.now
             let mode = now.host["NetworkMode"]?.string ?? ""

@@ -1,5 +1,6 @@
 import Images
 import JSON
+import NetCore
 import Networks
 
 /// What a create body asks for, judged as a whole before anything is made, with the image's defaults filled in.
@@ -37,15 +38,13 @@ struct Wish {
                 501, "Healthcheck asks for health checks, which berth does not make yet: run with --no-healthcheck")
         }
         try judgeHost()
+        try judgeEverything()
     }
 
     /// Entrypoint and command: what is executed.
     var arguments: [String] { texts("Entrypoint") + texts("Cmd") }
 
-    private func texts(_ key: String) -> [String] {
-        if let one = config[key]?.string { return one.isEmpty ? [] : [one] }
-        return (config[key]?.array ?? []).compactMap(\.string)
-    }
+    private func texts(_ key: String) -> [String] { Wish.texts(config, key) }
 
     /// What the image says stands where the request says nothing.
     private static func merged(_ asked: JSONObject, _ image: Image) -> JSONObject {
@@ -199,39 +198,56 @@ struct Wish {
         var ports: [PublishedPort] = []
         let bindings = try Body(host, at: "HostConfig").body("PortBindings")
         for (key, _) in bindings.object {
-            let (number, name) = try Wish.port(key)
+            let (numbers, name) = try Wish.portRange(key)
             for binding in try bindings.bodies(key) {
-                let text = try binding.text("HostPort")
-                var first: UInt16 = 0
-                if !text.isEmpty {
-                    guard let asked = UInt16(text.prefix { $0 != "-" }) else {
-                        throw APIError(400, "invalid port specification: \"\(text)\": a port is a number up to 65535")
-                    }
-                    first = asked
+                let address = try binding.text("HostIp")
+                guard address.isEmpty || IPAddress(address) != nil else {
+                    throw APIError(400, "invalid IP address: \(address): the host's side of port \(key)")
                 }
-                ports.append(
-                    PublishedPort(
-                        hostAddress: try binding.text("HostIp"), hostPort: first, containerPort: number,
-                        protocolName: name))
+                let first = try Wish.hostPort(binding, wanted: numbers.count)
+                for (index, number) in numbers.enumerated() {
+                    ports.append(
+                        PublishedPort(
+                            hostAddress: address, hostPort: first == 0 ? 0 : first + UInt16(index),
+                            containerPort: number, protocolName: name))
+                }
+            }
+        }
+        var seen: Set<PublishedPort> = []
+        for var port in ports where port.hostPort != 0 {
+            port.containerPort = 0
+            guard seen.insert(port).inserted else {
+                throw APIError(
+                    400, "host port \(port.hostPort)/\(port.protocolName) is published twice: take another one")
             }
         }
         if host["PublishAllPorts"]?.bool == true {
             for (key, _) in config["ExposedPorts"]?.object ?? JSONObject() {
-                let (number, name) = try Wish.port(key)
-                if ports.contains(where: { $0.containerPort == number && $0.protocolName == name }) { continue }
-                ports.append(PublishedPort(hostAddress: "", hostPort: 0, containerPort: number, protocolName: name))
+                let (numbers, name) = try Wish.portRange(key)
+                for number in numbers
+                where !ports.contains(where: { $0.containerPort == number && $0.protocolName == name }) {
+                    ports.append(PublishedPort(hostAddress: "", hostPort: 0, containerPort: number, protocolName: name))
+                }
             }
         }
         return ports
     }
 
-    static func port(_ text: String) throws(APIError) -> (UInt16, String) {
-        let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
-        let name = parts.count > 1 ? parts[1].lowercased() : "tcp"
-        guard let number = parts.first.flatMap({ UInt16($0) }), number > 0, ["tcp", "udp", "sctp"].contains(name) else {
-            throw APIError(400, "invalid port \"\(text)\": it is a number up to 65535, then /tcp, /udp or /sctp")
+    /// The first port of the host for as many as `wanted`; 0: any free ones. Several to choose from are not served.
+    private static func hostPort(_ binding: Body, wanted: Int) throws(APIError) -> UInt16 {
+        let text = try binding.text("HostPort")
+        guard !text.isEmpty else { return 0 }
+        guard let numbers = numbers(text) else {
+            throw APIError(400, "invalid port specification: \"\(text)\": a port is a number up to 65535")
         }
-        return (number, name)
+        if numbers.lowerBound == 0, numbers.count == 1 { return 0 }
+        guard numbers.lowerBound > 0, numbers.count == wanted else {
+            throw APIError(
+                501,
+                "\(binding.name("HostPort")) is \(text) for \(wanted) port\(wanted == 1 ? "" : "s") of the container: name as many of the host, or none for any free one"
+            )
+        }
+        return numbers.lowerBound
     }
 }
 

@@ -38,6 +38,54 @@ struct WishTests {
             (#"{"Healthcheck": {"Test": ["CMD", "true"]}}"#, 501, "Healthcheck"),
             (#"{"WorkingDir": "relative"}"#, 400, "relative"),
             (#"{"StopSignal": "SIGNOSUCH"}"#, 400, "SIGNOSUCH"),
+            (#"{"HostConfig": {"Runtime": "kata"}}"#, 400, "kata"),
+            (#"{"HostConfig": {"VolumeDriver": "nfs"}}"#, 501, "nfs"),
+            (#"{"HostConfig": {"StorageOpt": {"size": "1G"}}}"#, 501, "StorageOpt"),
+            (#"{"HostConfig": {"DeviceRequests": [{"Driver": "nvidia"}]}}"#, 501, "nvidia"),
+            (#"{"HostConfig": {"KernelMemory": 99999999}}"#, 501, "KernelMemory"),
+            (#"{"HostConfig": {"CpuRealtimeRuntime": 1000}}"#, 501, "CpuRealtimeRuntime"),
+            (#"{"HostConfig": {"BlkioWeight": 5}}"#, 400, "10 to 1000"),
+            (#"{"HostConfig": {"MemorySwappiness": 101}}"#, 400, "swappiness"),
+            (#"{"HostConfig": {"NanoCpus": 900000000000000}}"#, 400, "Range of CPUs"),
+            (#"{"HostConfig": {"CpuPeriod": 10}}"#, 400, "period"),
+            (#"{"HostConfig": {"CpuQuota": 10}}"#, 400, "quota"),
+            (#"{"HostConfig": {"CpusetCpus": "3-1"}}"#, 400, "3-1"),
+            (#"{"HostConfig": {"CpusetCpus": ","}}"#, 400, "cpus"),
+            (#"{"HostConfig": {"Ulimits": [{"Name": "nofile", "Soft": 9, "Hard": 8}]}}"#, 400, "9 > 8"),
+            (#"{"HostConfig": {"Dns": ["resolver"]}}"#, 400, "resolver"),
+            (#"{"HostConfig": {"DnsSearch": ["a\nnameserver 1.2.3.4"]}}"#, 400, "resolv.conf"),
+            (#"{"HostConfig": {"ExtraHosts": ["name"]}}"#, 400, "name"),
+            (#"{"HostConfig": {"ExtraHosts": ["a b:192.0.2.1"]}}"#, 400, "a b"),
+            (#"{"Hostname": "a\nb"}"#, 400, "hostname"),
+            (#"{"HostConfig": {"CgroupParent": "/a/../../b"}}"#, 400, "cgroup parent"),
+            (#"{"HostConfig": {"UTSMode": "host"}, "Hostname": "web"}"#, 400, "UTS"),
+            (#"{"HostConfig": {"NetworkMode": "container:x"}, "Hostname": "web"}"#, 400, "hostname"),
+            (#"{"HostConfig": {"IpcMode": "mine"}}"#, 400, "IpcMode"),
+            (#"{"HostConfig": {"Sysctls": {"kernel.panic": "1"}}}"#, 400, "change the host"),
+            (#"{"HostConfig": {"Sysctls": {"net.a": "1"}, "NetworkMode": "host"}}"#, 400, "host's network"),
+            (#"{"HostConfig": {"Sysctls": {"net.../x": "1"}}}"#, 400, "no name"),
+            (#"{"HostConfig": {"LogConfig": {"Config": {"max-size": "much"}}}}"#, 400, "much"),
+            (#"{"HostConfig": {"LogConfig": {"Config": {"max-file": "3"}}}}"#, 400, "max-size"),
+            (#"{"HostConfig": {"LogConfig": {"Config": {"compress": "true"}}}}"#, 501, "compress"),
+            (#"{"HostConfig": {"Tmpfs": {"/t": "size=1,upperdir=/"}}}"#, 400, "upperdir"),
+            (#"{"HostConfig": {"Mounts": [{"Type": "cluster", "Target": "/a"}]}}"#, 400, "cluster"),
+            (
+                #"{"HostConfig": {"Mounts": [{"Type": "volume", "Target": "/a", "VolumeOptions": {"Subpath": "x"}}]}}"#,
+                501, "Subpath"
+            ),
+            (#"{"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "8000-8010"}]}}}"#, 501, "8000-8010"),
+            (#"{"HostConfig": {"PortBindings": {"80/tcp": [{"HostIp": "localhost"}]}}}"#, 400, "localhost"),
+            (
+                #"{"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "8"}], "81/tcp": [{"HostPort": "8"}]}}}"#,
+                400, "twice"
+            ),
+            (#"{"ExposedPorts": {"90-80/tcp": {}}}"#, 400, "90-80"),
+            (#"{"MacAddress": "xx"}"#, 400, "mac address"),
+            (
+                #"{"NetworkingConfig": {"EndpointsConfig": {"n": {"IPAMConfig": {"IPv4Address": "::1"}}}}}"#, 400,
+                "::1"
+            ),
+            (#"{"NetworkingConfig": {"EndpointsConfig": {"n": {"Links": ["db"]}}}}"#, 501, "Links"),
             (#"{"Tty": "yes"}"#, 400, "Tty"), (#"{"Env": "A=1", "Cmd": [1]}"#, 400, "Cmd"),
         ])
     func refused(_ body: String, _ status: Int, _ word: String) throws {
@@ -52,8 +100,34 @@ struct WishTests {
         #expect(try wish(#"{"Entrypoint": ["e"]}"#).arguments == ["e"])
         let environment = try wish(#"{"Env": ["A=2", "B=3", "PATH"]}"#).config["Env"]?.array?.compactMap(\.string)
         #expect(environment == ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "A=2", "B=3"])
+        #expect(try wish(#"{"Entrypoint": [""], "Cmd": ["true"]}"#).arguments == ["true"])
         let ports = try wish(#"{"HostConfig": {"PublishAllPorts": true}}"#).ports()
         #expect(ports.map(\.containerPort) == [80] && ports.map(\.hostPort) == [0])
+    }
+
+    @Test(
+        "what clients send without a wish, and what is served, is taken",
+        arguments: [
+            #"{"Healthcheck": {"Test": ["NONE"]}, "Hostname": "", "Env": ["A=", "B"], "MacAddress": "02:42:ac:11:00:02"}"#,
+            #"{"HostConfig": {"Binds": null, "CpuRealtimePeriod": 0, "KernelMemory": 0, "MemorySwappiness": -1, "Isolation": ""}}"#,
+            #"{"HostConfig": {"BlkioWeightDevice": [], "DeviceRequests": null, "StorageOpt": null, "VolumeDriver": "", "Runtime": "runc"}}"#,
+            #"{"HostConfig": {"MemorySwap": -1, "Memory": 8388608, "CpusetCpus": "0,2-3", "CpuQuota": -1, "PidsLimit": -1}}"#,
+            #"{"HostConfig": {"LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}}}"#,
+            #"{"HostConfig": {"ExtraHosts": ["a:192.0.2.1", "b:::1", "c=[2001:db8::1]", "d:host-gateway"], "Dns": ["::1"]}}"#,
+            #"{"HostConfig": {"Sysctls": {"net.ipv4.ip_forward": "1", "kernel.shmmax": "5"}, "Tmpfs": {"/t": "rw,exec,size=64m"}}}"#,
+            #"{"HostConfig": {"IpcMode": "shareable", "PidMode": "host", "CgroupnsMode": "host", "UTSMode": "host"}}"#,
+        ])
+    func taken(_ body: String) throws { _ = try wish(body) }
+
+    @Test("a range of ports is as many single ones")
+    func ranges() throws {
+        let ports = try wish(
+            #"{"HostConfig": {"PortBindings": {"7000-7002/udp": [{"HostIp": "127.0.0.1", "HostPort": "8000-8002"}]}}}"#
+        ).ports()
+        #expect(ports.map(\.containerPort) == [7000, 7001, 7002] && ports.map(\.hostPort) == [8000, 8001, 8002])
+        #expect(ports.allSatisfy { $0.protocolName == "udp" && $0.hostAddress == "127.0.0.1" })
+        let free = try wish(#"{"HostConfig": {"PortBindings": {"7000-7001": [{"HostPort": "0"}]}}}"#).ports()
+        #expect(free.map(\.hostPort) == [0, 0])
     }
 
     @Test("rights are docker's, more or less by name")
