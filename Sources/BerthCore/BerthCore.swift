@@ -59,6 +59,7 @@ enum Registry {
         if name == "berth-names" { return NamesProgram.run(arguments) }
         if name == "berth-oci" { return OCICommand.run(arguments: arguments) }
         if name == "berth-shim" { return ShimCommand.run(arguments: arguments) }
+        if name == "berth-init" { return Reaper.run(arguments) }
         switch arguments.first {
         case "--plugins":
             print(Registry.names.joined(by: "\n"))

@@ -13,6 +13,12 @@ struct BundleDocument {
     let network: String?
     /// By kind (pid, ipc): another container's namespace.
     let joined: [String: String]
+    /// The host's directory that is /dev/shm; nil: memory of the container's own.
+    var sharedMemory: String?
+
+    /// Where the reaper of `--init` stands: not in the image, and there when the root is read-only.
+    static let initPlace = "/dev/berth-init"
+    private var hasInit: Bool { host["Init"]?.bool ?? false }
 
     private var host: JSONObject { state.host }
     private func text(_ key: String) -> String { host[key]?.string ?? "" }
@@ -46,7 +52,8 @@ struct BundleDocument {
         }
         let directory = state.config["WorkingDir"]?.string ?? ""
         var process = BundleDocument.process(
-            arguments: Wish.texts(state.config, "Entrypoint") + Wish.texts(state.config, "Cmd"),
+            arguments: (hasInit ? [BundleDocument.initPlace, "--"] : [])
+                + Wish.texts(state.config, "Entrypoint") + Wish.texts(state.config, "Cmd"),
             environment: environment,
             directory: directory.isEmpty ? "/" : directory, user: user, capabilities: capabilities,
             terminal: state.isTerminal)
@@ -115,10 +122,19 @@ struct BundleDocument {
         ]
         if text("IpcMode") == "host" {
             list.append(mount("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", "nosuid", "noexec", "nodev"]))
-            list.append(mount("/dev/shm", "bind", "/dev/shm", ["rbind", "nosuid", "noexec", "nodev"]))
         } else {
             list.append(mount("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"]))
+        }
+        // Whoever mounts something of his own there has that.
+        let hasOwn = state.mounts.contains { $0["Destination"]?.string == "/dev/shm" }
+        if let sharedMemory, !hasOwn {
+            list.append(mount("/dev/shm", "bind", sharedMemory, ["rbind", "nosuid", "noexec", "nodev"]))
+        } else if text("IpcMode") != "none", !hasOwn {
             list.append(mount("/dev/shm", "tmpfs", "shm", ["nosuid", "noexec", "nodev", "mode=1777", "size=\(size)"]))
+        }
+        if hasInit {
+            list.append(
+                mount(BundleDocument.initPlace, "bind", "\(container.home.programs)/berth-shim", ["bind", "ro"]))
         }
         for name in ["hosts", "hostname", "resolv.conf"] {
             list.append(mount("/etc/\(name)", "bind", "\(container.directory)/\(name)", ["rbind", "rprivate"]))
@@ -155,7 +171,14 @@ struct BundleDocument {
             linux["readonlyPaths"] = host["ReadonlyPaths"]?.array.map { .array($0) } ?? BundleDocument.readOnly
         }
         if let profile = try seccomp(capabilities) { linux["seccomp"] = profile }
-        if let sysctls = host["Sysctls"]?.object, !sysctls.isEmpty { linux["sysctl"] = .object(sysctls) }
+        var sysctls = JSONObject()
+        if network == container.namespace {
+            // As Docker: ping and ports below 1024 take no right in a network of one's own.
+            sysctls["net.ipv4.ip_unprivileged_port_start"] = "0"
+            sysctls["net.ipv4.ping_group_range"] = "0 2147483647"
+        }
+        for (name, value) in host["Sysctls"]?.object ?? [:] { sysctls[name] = value }
+        if !sysctls.isEmpty { linux["sysctl"] = .object(sysctls) }
         let devices = try self.devices()
         if !devices.isEmpty { linux["devices"] = .array(devices) }
         return .object(linux)

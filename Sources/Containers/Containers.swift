@@ -61,7 +61,15 @@ public final class Containers: Sendable {
         let mounts = try wish.mounts()
         let mode = wish.host["NetworkMode"]?.string ?? ""
         try judgeNetwork(mode, wish, ports)
-        for key in ["PidMode", "IpcMode"] { _ = try other(wish.host[key]?.string ?? "", key) }
+        for key in ["PidMode", "IpcMode"] {
+            let other = try other(wish.host[key]?.string ?? "", key)
+            guard key != "IpcMode" || other == nil || ["shareable", "host"].contains(SharedMemory.mode(other)) else {
+                throw APIError(
+                    409,
+                    "can't join IPC of container \(other?.id ?? ""): non-shareable IPC (hint: start it with --ipc=shareable)"
+                )
+            }
+        }
         let resources = try Resources.document(wish.host)
         var warnings: [JSON] = []
         let id = Names.newID()
@@ -123,6 +131,11 @@ public final class Containers: Sendable {
 
     /// The mounts as Docker's MountPoint objects, with the volumes made that they name.
     private func points(_ wishes: [MountWish]) throws(APIError) -> [JSONObject] {
+        // Before anything is made.
+        for wish in wishes where wish.kind == .bind && !wish.makesSource && !Files.exists(wish.source) {
+            throw APIError(
+                400, "invalid mount config for type \"bind\": bind source path does not exist: \(wish.source)")
+        }
         var points: [JSONObject] = []
         for wish in wishes {
             var point: JSONObject = [
@@ -134,11 +147,6 @@ public final class Containers: Sendable {
             switch wish.kind {
             case .bind:
                 if !Files.exists(wish.source) {
-                    guard wish.makesSource else {
-                        throw APIError(
-                            400,
-                            "invalid mount config for type \"bind\": bind source path does not exist: \(wish.source)")
-                    }
                     do throws(KernelError) { try Files.makeDirectories(wish.source) } catch {
                         throw APIError(500, "make the source of a bind mount: \(error)")
                     }

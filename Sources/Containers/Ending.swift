@@ -47,7 +47,7 @@ extension Containers {
         }
         if record.oom { tell("oom", container) }
         tell("die", container, [("exitCode", "\(record.exitCode)")])
-        let delay = restartDelay(container.now, lasted: Moment(record.finishedAt))
+        let delay = Containers.restartDelay(container.now, lasted: Moment(record.finishedAt))
         container.state.change {
             $0.status = delay == nil ? .exited : .restarting
             $0.ends += 1
@@ -69,6 +69,7 @@ extension Containers {
         if Files.exists(container.namespace) {
             do throws(KernelError) { try NamedNamespace.remove(container.id, directory: "\(home.run)/netns") } catch {}
         }
+        SharedMemory.remove(container)
         unlinkTree(container.runtime)
         if container.now.attached.isEmpty { container.state.change { $0.pendingDelete = "" } }
     }
@@ -76,7 +77,7 @@ extension Containers {
     // MARK: restart policies
 
     /// Milliseconds until it comes back; nil when it does not.
-    private func restartDelay(_ now: ContainerState, lasted end: Moment?) -> Int? {
+    static func restartDelay(_ now: ContainerState, lasted end: Moment?) -> Int? {
         let policy = now.host["RestartPolicy"]?.object ?? [:]
         let wanted: Bool
         switch policy["Name"]?.string ?? "" {
@@ -292,6 +293,7 @@ extension Containers {
         if let policy = body["RestartPolicy"]?.object, !(policy["Name"]?.string ?? "").isEmpty {
             host["RestartPolicy"] = .object(policy)
         }
+        try Wish.judge(container.now, host: host)
         var resources = try Resources.document(host)
         resources["devices"] = nil
         var warnings: [JSON] = []

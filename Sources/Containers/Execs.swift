@@ -112,7 +112,9 @@ extension Containers {
             directory: directory.isEmpty ? "/" : directory,
             user: user, capabilities: capabilities, terminal: isTerminal)
         process["noNewPrivileges"] = .bool(
-            Wish.texts(now.host, "SecurityOpt").contains { $0.hasPrefix("no-new-privileges") })
+            Wish.texts(now.host, "SecurityOpt").contains {
+                $0.hasPrefix("no-new-privileges") && !$0.hasSuffix("false")
+            })
         return process
     }
 

@@ -83,7 +83,26 @@ extension Containers {
                 do throws(APIError) {
                     try container.alone { () throws(APIError) in try discard(container, volumes: true) }
                 } catch {}
+            } else if Containers.comesBackWithDaemon(now) {
+                Threads.start { [self] in
+                    // It says itself why it could not start: State.Error.
+                    do throws(APIError) { _ = try start(container.id) } catch {}
+                }
             }
+        }
+    }
+
+    /// Whether a policy starts a container that does not run when the daemon starts: `always` even one that a person has stopped.
+    static func comesBackWithDaemon(_ now: ContainerState) -> Bool {
+        guard now.status == .exited, now.startedAt != Moment.never else { return false }
+        let policy = now.host["RestartPolicy"]?.object ?? [:]
+        switch policy["Name"]?.string ?? "" {
+        case "always": return true
+        case "unless-stopped": return !now.isStopped
+        case "on-failure":
+            let most = policy["MaximumRetryCount"]?.integer ?? 0
+            return !now.isStopped && now.exitCode != 0 && (most == 0 || now.restarts < most)
+        default: return false
         }
     }
 }

@@ -64,8 +64,11 @@ extension Containers {
             now.config["User"]?.string ?? "", in: "\(container.directory)/rootfs",
             extra: Wish.texts(now.host, "GroupAdd"))
         let network = try connect(container, &undo)
-        let document = BundleDocument(
+        var document = BundleDocument(
             container: container, state: container.now, user: user, network: network, joined: try joined(now))
+        document.sharedMemory = try SharedMemory.make(container, &undo) { reference throws(APIError) in
+            try find(reference)
+        }
         try HostFiles.write(container, hostname: document.hostname, networks: container.now.attached)
         let text = try document.document().text
         try Faults.kernel("write the bundle of container \(container.shortID)") { () throws(KernelError) in
@@ -165,12 +168,26 @@ extension Containers {
         guard mode != "none" else { return container.namespace }
         let first = ["", "default"].contains(mode) ? "bridge" : mode
         let ports = try Wish.ports(now)
-        var index = 0
-        for name in [first] + now.endpoints.keys.filter({ !["default", first].contains($0) && !isSame($0, first) }) {
-            let attached = try attach(container, to: name, interface: "eth\(index)", ports: index == 0 ? ports : [])
-            undo.add { [self] in detach(container, attached) }
-            container.state.change { $0.attached.append(attached) }
-            index += 1
+        let names = [first] + now.endpoints.keys.filter { !["default", first].contains($0) && !isSame($0, first) }
+        // Written down before it is done: a daemon that is killed in between knows what to take away.
+        let planned = names.enumerated().map { index, name in
+            var attached = AttachedNetwork()
+            attached.network = name
+            attached.interface = "eth\(index)"
+            return attached
+        }
+        container.state.change { $0.attached = planned }
+        try container.save()
+        for (index, name) in names.enumerated() {
+            do throws(APIError) {
+                let attached = try attach(container, to: name, interface: "eth\(index)", ports: index == 0 ? ports : [])
+                undo.add { [self] in detach(container, attached) }
+                container.state.change { $0.attached[index] = attached }
+            } catch {
+                // A failed ADD was followed by DEL, and those after it were not tried.
+                container.state.change { $0.attached.removeAll { $0.endpointID.isEmpty } }
+                throw error
+            }
         }
         try container.save()
         return container.namespace
@@ -257,6 +274,14 @@ extension Wish {
         var wish = Wish(config: state.config, host: state.host)
         wish.endpoints = state.endpoints
         return try wish.ports()
+    }
+
+    /// Whether a container that was made could have been made with this HostConfig.
+    static func judge(_ state: ContainerState, host: JSONObject) throws(APIError) {
+        var wish = Wish(config: state.config, host: host)
+        wish.endpoints = state.endpoints
+        try wish.judgeHost()
+        try wish.judgeEverything()
     }
 
     private init(config: JSONObject, host: JSONObject) {

@@ -150,14 +150,25 @@ extension Containers {
         }
     }
 
-    /// The container's root for the time of `body`: a running one's own with its volumes, else mounted for it.
+    /// The container's root for the time of `body`: a running one's own with its volumes, else mounted for it. A running one
+    /// can end meanwhile, however slow the client is: its root is held open, so that no other process can take its place.
     private func withRoot<Value>(_ container: Container, _ body: (String) throws(ImageError) -> Value) throws(APIError)
         -> Value
     {
-        try container.alone { () throws(APIError) in
+        let open = try container.alone { () throws(APIError) -> Int32 in
             let now = container.now
-            if now.isAlive, now.pid > 0 {
-                return try Faults.image { () throws(ImageError) in try body("/proc/\(now.pid)/root") }
+            guard now.isAlive, now.pid > 0 else { return -1 }
+            return try Faults.kernel("open the root of container \(container.shortID)") { () throws(KernelError) in
+                try OwnedDescriptor(open: "/proc/\(now.pid)/root", O_RDONLY | O_DIRECTORY).release()
+            }
+        }
+        if open >= 0 {
+            defer { close(open) }
+            return try Faults.image { () throws(ImageError) in try body("/proc/self/fd/\(open)") }
+        }
+        return try container.alone { () throws(APIError) in
+            guard !container.now.isAlive else {
+                throw APIError(409, "container \(container.shortID) has started meanwhile: try again")
             }
             let root = ContainerRoot(container.directory)
             return try Faults.image { () throws(ImageError) in

@@ -84,7 +84,7 @@ struct Wish {
         return config
     }
 
-    private func judgeHost() throws(APIError) {
+    func judgeHost() throws(APIError) {
         let body = Body(host, at: "HostConfig")
         let memory = try body.number("Memory") ?? 0
         guard memory == 0 || memory >= 6 << 20 else {
