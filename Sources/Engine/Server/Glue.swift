@@ -13,7 +13,7 @@
         private var isInputClosed = false
         private var isInputEndPassed = false
         private var isOutputClosed = false
-        /// What came before there was another side: no more than one read.
+        /// What came before there was another side: one read, or all that a peer said that has closed already.
         private var early: [ByteBuffer] = []
 
         /// From here on they are one stream. On the event loop of both.
@@ -35,7 +35,7 @@
 
         private func begin() {
             if isInputClosed { passEnd() }
-            if context == nil || context?.channel.isActive == false { other?.closeAll() }
+            if context == nil || context?.channel.isActive == false { other?.endAfterWrites() }
             context?.channel.setOption(.autoRead, value: true).whenFailure { _ in }
             context?.read()
         }
