@@ -48,7 +48,6 @@
             guard let other, !isInputEndPassed else { return }
             isInputEndPassed = true
             guard let context = other.context else { return }
-            other.isOutputClosed = true
             context.flush()
             // A write after the flush, so that the end comes after what is still on its way.
             let bound = NIOLoopBound(other, eventLoop: context.eventLoop)
@@ -57,8 +56,10 @@
             context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: done)
         }
 
+        /// Everything has been written.
         private func closeOutput() {
             guard let context else { return }
+            isOutputClosed = true
             let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
             let done = context.eventLoop.makePromise(of: Void.self)
             done.futureResult.whenComplete { result in
