@@ -15,6 +15,8 @@ final class Container: @unchecked Sendable {
     let state: Monitor<ContainerState>
     /// One at a time starts, ends or removes it.
     private let operation = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    /// One at a time writes it down: a file beside the name has one writer.
+    private let writing = Mutex(())
 
     init(_ home: Home, id: String, created: String, imageID: String, imageName: String, _ state: ContainerState) {
         self.home = home
@@ -46,9 +48,17 @@ final class Container: @unchecked Sendable {
 
     // MARK: on disk
 
-    /// container.json and state.json say what is known now. Throws 500.
+    /// container.json and state.json say what is known now; nothing is written of one that is gone. Throws 500.
     func save() throws(APIError) {
+        let outcome: Result<Void, APIError> = writing.withLock { _ in
+            do throws(APIError) { return .success(try write()) } catch { return .failure(error) }
+        }
+        try outcome.get()
+    }
+
+    private func write() throws(APIError) {
         let now = self.now
+        if now.isGone || now.status == .removing { return }
         let container: JSONObject = [
             "id": .string(id), "created": .string(created), "image": .string(imageID), "imageName": .string(imageName),
             "name": .string(now.name), "config": .object(now.config), "host": .object(now.host),
@@ -63,15 +73,15 @@ final class Container: @unchecked Sendable {
         }
     }
 
-    /// As it was written down; nil when the files are not whole: a create that was cut.
-    init?(_ home: Home, reading id: String) {
-        func object(_ name: String) -> JSONObject? {
-            (try? JSON(parsing: Files.read("\(home.container(id))/\(name)", limit: 64 << 20)))?.object
-        }
-        guard let container = object("container.json"), let written = object("state.json"),
-            container["id"]?.string == id,
-            let name = container["name"]?.string
+    /// As it was written down; nil when one of the files is not there: a create or a remove that was cut. Throws what is wrong with a
+    /// file that is there: what cannot be read is no reason to take a container away.
+    init?(_ home: Home, reading id: String) throws(APIError) {
+        guard let container = try Container.object("\(home.container(id))/container.json"),
+            let written = try Container.object("\(home.container(id))/state.json")
         else { return nil }
+        guard container["id"]?.string == id, let name = container["name"]?.string else {
+            throw APIError(500, "\(home.container(id))/container.json is not that of container \(id)")
+        }
         var state = ContainerState(name: name)
         state.config = container["config"]?.object ?? [:]
         state.host = container["host"]?.object ?? [:]
@@ -85,6 +95,24 @@ final class Container: @unchecked Sendable {
         imageName = container["imageName"]?.string ?? ""
         self.state = Monitor(state)
         pthread_mutex_init(operation, nil)
+    }
+}
+
+extension Container {
+    private static func object(_ path: String) throws(APIError) -> JSONObject? {
+        let bytes: [UInt8]
+        do throws(KernelError) {
+            bytes = try Files.read(path, limit: 64 << 20)
+        } catch {
+            if error.errno == .noSuchFile { return nil }
+            throw APIError(500, "\(error)")
+        }
+        do throws(JSONError) {
+            if let object = try JSON(parsing: bytes).object { return object }
+        } catch {
+            throw APIError(500, "\(path): \(error)")
+        }
+        throw APIError(500, "\(path) is no JSON object")
     }
 }
 

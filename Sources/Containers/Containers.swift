@@ -97,7 +97,7 @@ public final class Containers: Sendable {
             try container.save()
         } catch {
             table.change { $0.free(chosen, of: id) }
-            do throws(KernelError) { try Trees.remove(container.directory) } catch {}
+            unlinkTree(container.directory)
             throw error
         }
         table.change { $0.insert(container) }
@@ -199,7 +199,17 @@ public final class Containers: Sendable {
         tell("attach", container)
         if !container.now.isAlive {
             let ends = try Pump.pair()
-            pending.change { $0[container.id, default: []].append((ends.1, request)) }
+            pending.change {
+                var waiting = $0[container.id] ?? []
+                // Clients that have gone meanwhile hold nothing.
+                waiting.removeAll { client, _ in
+                    var polled = pollfd(fd: client, events: 0, revents: 0)
+                    guard poll(&polled, 1, 0) == 1 else { return false }
+                    close(client)
+                    return true
+                }
+                $0[container.id] = waiting + [(ends.1, request)]
+            }
             return ContainerStream(descriptor: OwnedDescriptor(taking: ends.0), isTerminal: isTerminal)
         }
         return ContainerStream(

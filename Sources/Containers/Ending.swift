@@ -36,7 +36,7 @@ extension Containers {
     /// It is over: what it had is given back, and its policies decide what comes. The caller is alone with the container.
     func ended(_ container: Container, _ record: ExitRecord) {
         let before = container.now
-        guard before.isAlive || before.status == .restarting else { return }
+        guard !before.isGone, before.isAlive || before.status == .restarting else { return }
         clean(container)
         container.state.change {
             $0.exitCode = Int64(record.exitCode)
@@ -117,7 +117,7 @@ extension Containers {
         let container = try find(reference)
         let now = container.now
         let name = signal ?? now.config["StopSignal"]?.string ?? ""
-        let number = try SignalName.number(name.isEmpty ? "SIGTERM" : name)
+        let number = try SignalName.asked(name.isEmpty ? "SIGTERM" : name)
         container.state.change {
             $0.isStopped = true
             if $0.status == .restarting { $0.status = .exited }
@@ -128,7 +128,8 @@ extension Containers {
         }
         let ends = now.ends
         try send(number, container)
-        let patience = seconds ?? Int(now.config["StopTimeout"]?.integer ?? 10)
+        // No more than a year: what is longer is no time that anybody waits.
+        let patience = min(seconds ?? Int(now.config["StopTimeout"]?.integer ?? 10), 366 * 86_400)
         let isOver = { (state: inout ContainerState) -> Bool? in state.ends != ends || !state.isAlive ? true : nil }
         if patience < 0 {
             while container.state.wait(milliseconds: 60_000, isOver) == nil {}
@@ -153,7 +154,7 @@ extension Containers {
 
     public func kill(_ reference: String, signal: String?) throws(APIError) {
         let container = try find(reference)
-        let number = try SignalName.number(signal.flatMap { $0.isEmpty ? nil : $0 } ?? "SIGKILL")
+        let number = try SignalName.asked(signal.flatMap { $0.isEmpty ? nil : $0 } ?? "SIGKILL")
         guard container.now.isAlive else {
             throw APIError(409, "cannot kill container: \(reference): container \(container.id) is not running")
         }
@@ -215,7 +216,14 @@ extension Containers {
         }
         try container.alone { () throws(APIError) in
             if container.now.isGone { return }
-            if container.now.status == .restarting { container.state.change { $0.status = .exited } }
+            // A policy has started it meanwhile, or it does not die of SIGKILL.
+            if container.now.isAlive {
+                guard force else {
+                    throw APIError(409, "container \(container.id) runs again: stop it first, or use force")
+                }
+                bury(container)
+            }
+            container.state.change { if $0.isAlive || $0.status == .restarting { $0.status = .exited } }
             try discard(container, volumes: volumes)
         }
     }
@@ -230,12 +238,12 @@ extension Containers {
                 "remove container \(container.shortID): its network could not be taken away: \(container.now.pendingDelete): try again"
             )
         }
+        // From here on nothing writes it down again.
+        container.state.change { $0.status = .removing }
         // What names it goes first: a daemon that is killed here finds a directory that is no container, and sweeps it.
         unlink("\(container.directory)/container.json")
         try Faults.image { () throws(ImageError) in try ContainerRoot(container.directory).remove() }
-        try Faults.kernel("remove the files of container \(container.shortID)") { () throws(KernelError) in
-            try Trees.remove(container.directory)
-        }
+        try Faults.image { () throws(ImageError) in try FileTree.remove(container.directory) }
         if volumes {
             for mount in container.now.mounts where mount["Anonymous"]?.bool == true {
                 do throws(APIError) { try removeVolume(mount["Name"]?.string ?? "", force: true) } catch {}
@@ -258,61 +266,4 @@ extension Containers {
         }
         return ["ContainersDeleted": .array(gone), "SpaceReclaimed": 0]
     }
-
-    // MARK: pause
-
-    public func pause(_ reference: String) throws(APIError) {
-        let container = try running(reference)
-        guard container.now.status == .running else { throw APIError(409, "container \(reference) is already paused") }
-        try Faults.kernel("pause container \(container.shortID)") { () throws(KernelError) in
-            try Cgroup(path: container.cgroupPath(container.now.host)).freeze()
-        }
-        container.state.change { if $0.status == .running { $0.status = .paused } }
-        try container.save()
-        tell("pause", container)
-    }
-
-    public func unpause(_ reference: String) throws(APIError) {
-        let container = try running(reference)
-        guard container.now.status == .paused else { throw APIError(409, "container \(reference) is not paused") }
-        try Faults.kernel("let container \(container.shortID) go on") { () throws(KernelError) in
-            try Cgroup(path: container.cgroupPath(container.now.host)).thaw()
-        }
-        container.state.change { if $0.status == .paused { $0.status = .running } }
-        try container.save()
-        tell("unpause", container)
-    }
-
-    public func update(_ reference: String, _ body: JSONObject) throws(APIError) -> JSONObject {
-        let container = try find(reference)
-        var host = container.now.host
-        for (key, value) in body
-        where Containers.updatable.contains(key) && value != .integer(0) && value != "" && value != .null {
-            host[key] = value
-        }
-        if let policy = body["RestartPolicy"]?.object, !(policy["Name"]?.string ?? "").isEmpty {
-            host["RestartPolicy"] = .object(policy)
-        }
-        try Wish.judge(container.now, host: host)
-        var resources = try Resources.document(host)
-        resources["devices"] = nil
-        var warnings: [JSON] = []
-        do throws(KernelError) {
-            let group = try Cgroup(path: container.cgroupPath(host))
-            warnings = try group.exceeding(resources).map { .string($0) }
-            if container.now.isAlive { try group.apply(resources) }
-        } catch {
-            throw APIError(400, "Cannot update container \(container.shortID): \(error)")
-        }
-        container.state.change { $0.host = host }
-        try container.save()
-        tell("update", container)
-        return ["Warnings": .array(warnings)]
-    }
-
-    private static let updatable: Set<String> = [
-        "BlkioWeight", "CpuShares", "CpuPeriod", "CpuQuota", "CpusetCpus", "CpusetMems", "Memory", "MemorySwap",
-        "MemoryReservation",
-        "NanoCpus", "PidsLimit",
-    ]
 }

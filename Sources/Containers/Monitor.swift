@@ -1,12 +1,12 @@
 import Glibc
 
 /// A value that one thread at a time reads or changes, and whose changes others can wait for (man 3 pthread_cond_timedwait).
-final class Monitor<Value>: @unchecked Sendable {
+public final class Monitor<Value>: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var value: Value
 
-    init(_ value: Value) {
+    public init(_ value: Value) {
         self.value = value
         pthread_mutex_init(mutex, nil)
         var attributes = pthread_condattr_t()
@@ -24,14 +24,15 @@ final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// What `body` gives of the value as it is.
-    func read<R>(_ body: (Value) -> R) -> R {
+    public func read<R>(_ body: (Value) -> R) -> R {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return body(value)
     }
 
     /// The value is changed, and everybody who waits looks at it again.
-    func change<R, E: Error>(_ body: (inout Value) throws(E) -> R) throws(E) -> R {
+    @discardableResult
+    public func change<R, E: Error>(_ body: (inout Value) throws(E) -> R) throws(E) -> R {
         pthread_mutex_lock(mutex)
         defer {
             pthread_cond_broadcast(changed)
@@ -41,7 +42,7 @@ final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// What `test` gives as soon as it is not nil; nil when that many milliseconds are over first.
-    func wait<R>(milliseconds: Int, _ test: (inout Value) -> R?) -> R? {
+    public func wait<R>(milliseconds: Int, _ test: (inout Value) -> R?) -> R? {
         var end = timespec()
         clock_gettime(CLOCK_MONOTONIC, &end)
         let nanoseconds = end.tv_nsec + (milliseconds % 1000) * 1_000_000
@@ -53,16 +54,5 @@ final class Monitor<Value>: @unchecked Sendable {
             if let result = test(&value) { return result }
             if pthread_cond_timedwait(changed, mutex, &end) == ETIMEDOUT { return test(&value) }
         }
-    }
-}
-
-/// One thread at a time does something with a container. Not to be taken twice by one thread.
-final class Turn: Sendable {
-    private let isTaken = Monitor(false)
-
-    func take<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
-        while isTaken.wait(milliseconds: 60_000, { $0 ? nil : { $0 = true }(&$0) }) == nil {}
-        defer { isTaken.change { $0 = false } }
-        return try body()
     }
 }

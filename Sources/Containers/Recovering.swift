@@ -16,12 +16,13 @@ extension Containers {
             names = try Files.names(in: directory)
         }
         var found: [Container] = []
+        var faults: [String] = []
         for id in names {
-            guard let container = Container(home, reading: id) else {
-                sweep(id)
-                continue
+            do throws(APIError) {
+                if let container = try Container(home, reading: id) { found.append(container) } else { sweep(id) }
+            } catch {
+                faults.append(error.description)
             }
-            found.append(container)
         }
         for container in found.sorted(by: { $0.created < $1.created }) {
             table.change { table in
@@ -30,6 +31,10 @@ extension Containers {
             }
         }
         for container in found { resume(container) }
+        guard faults.isEmpty else {
+            throw APIError(
+                500, faults.joined(by: "; ") + ": left as they are: mend or remove these files, then start again")
+        }
     }
 
     /// What a create or a remove that was cut left.

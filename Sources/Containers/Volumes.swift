@@ -165,25 +165,6 @@ struct VolumeStore: Sendable {
         _ = try volume(name)
         // What goes first makes it none: a volume that is half removed is gone.
         unlink("\(directory)/\(name)/volume.json")
-        do throws(KernelError) {
-            try Trees.remove("\(directory)/\(name)")
-        } catch {
-            throw APIError(500, "remove volume \(name): \(error)")
-        }
-    }
-}
-
-/// Directories with all that is in them.
-enum Trees {
-    /// Nothing is there any more. Links are removed, not followed.
-    static func remove(_ path: String) throws(KernelError) {
-        var information = stat()
-        guard lstat(path, &information) == 0 else { return }
-        if information.st_mode & S_IFMT == S_IFDIR {
-            for name in try Files.names(in: path) { try remove("\(path)/\(name)") }
-            try check("remove \(path)") { rmdir(path) }
-        } else {
-            try check("remove \(path)") { unlink(path) }
-        }
+        try Faults.image { () throws(ImageError) in try FileTree.remove("\(directory)/\(name)") }
     }
 }

@@ -1,5 +1,6 @@
 import Images
 import JSON
+import MiniRuntime
 import NetCore
 import Networks
 
@@ -23,7 +24,7 @@ struct Wish {
         }
         let hostname = try own.text("Hostname")
         guard hostname.utf8.count <= 63 else { throw APIError(400, "Hostname \(hostname): give at most 63 characters") }
-        if let signal = config["StopSignal"]?.string, !signal.isEmpty { _ = try SignalName.number(signal) }
+        if let signal = config["StopSignal"]?.string, !signal.isEmpty { _ = try SignalName.asked(signal) }
         _ = try own.number("StopTimeout", in: -1...Int64(Int32.max))
         let directory = try own.text("WorkingDir")
         guard directory.isEmpty || directory.hasPrefix("/") else {

@@ -110,7 +110,7 @@
         ) throws {
             let ends = try Pipe()
             let output = ends.writing
-            let outcome = Guarded<(any Error)?>(nil)
+            let outcome = Monitor<(any Error)?>(nil)
             let isTaken = Threads.run(.stream) {
                 do { try body(output) } catch { outcome.change { $0 = error } }
                 close(output)

@@ -68,7 +68,7 @@
         func moment(_ name: String) throws(APIError) -> Int64? {
             guard let text = text(name), !text.isEmpty else { return nil }
             let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let seconds = Int64(parts[0]), abs(seconds) < 4_000_000_000 else {
+            guard let seconds = Int64(parts[0]), (-4_000_000_000...4_000_000_000).contains(seconds) else {
                 throw APIError(400, "query parameter \(name) is \"\(text)\": seconds since 1970 are wanted")
             }
             var nanoseconds: Int64 = 0

@@ -38,7 +38,7 @@
             var events: [Event] = []
             var next = 0
         }
-        private let state = Guarded(State())
+        private let state = Monitor(State())
 
         func happened(_ type: String, _ action: String, _ id: String, _ attributes: [(String, String)]) {
             var now = timespec()

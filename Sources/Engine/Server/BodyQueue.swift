@@ -1,4 +1,5 @@
 #if Daemon
+    import Containers
     import Glibc
     import NIOCore
 
@@ -14,7 +15,7 @@
             var isCut = false
             var isUnwanted = false
         }
-        private let state = Guarded(State())
+        private let state = Monitor(State())
         private let resume: @Sendable () -> Void
 
         /// `resume` makes the connection be read again; called from the reader's thread.

@@ -19,7 +19,7 @@
             var hasBegun = false
             var status = 0
         }
-        private let state = Guarded(State())
+        private let state = Monitor(State())
 
         init(_ channel: any Channel, _ request: Request, stream: BodyQueue?, keepsAlive: Bool) {
             self.channel = channel

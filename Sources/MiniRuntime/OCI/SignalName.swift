@@ -1,7 +1,7 @@
 import Glibc
 
 /// Signals by their names, as kill(1) takes them.
-enum SignalName {
+public enum SignalName {
     private static let numbers: [String: Int32] = [
         "HUP": SIGHUP, "INT": SIGINT, "QUIT": SIGQUIT, "ILL": SIGILL, "TRAP": SIGTRAP, "ABRT": SIGABRT, "BUS": SIGBUS,
         "FPE": SIGFPE, "KILL": SIGKILL, "USR1": SIGUSR1, "SEGV": SIGSEGV, "USR2": SIGUSR2, "PIPE": SIGPIPE,
@@ -12,7 +12,7 @@ enum SignalName {
     ]
 
     /// The number of "KILL", "SIGKILL", "9", "RTMIN+3", in any case; nil for what is no signal.
-    static func number(_ text: String) -> Int32? {
+    public static func number(_ text: String) -> Int32? {
         if let number = Int32(text) { return (1...64).contains(number) ? number : nil }
         var name = text.uppercased()
         if name.utf8.starts(with: "SIG".utf8) { name = String(name.dropFirst(3)) }

@@ -35,7 +35,9 @@ public enum LogTime {
             }
         }
         guard index < bytes.count, let offset = offset(bytes[index...]) else { return nil }
-        return (Int64(timegm(&parts)) - offset) * 1_000_000_000 + fraction
+        // Beyond the year 2262 there are no nanoseconds.
+        let (whole, isTooMuch) = (Int64(timegm(&parts)) - offset).multipliedReportingOverflow(by: 1_000_000_000)
+        return isTooMuch || whole > Int64.max - fraction ? nil : whole + fraction
     }
 
     private static func number(_ digits: ArraySlice<UInt8>) -> Int? {

@@ -1,0 +1,193 @@
+import JSON
+import MiniRuntime
+import NetCore
+import Networks
+
+// A container's networks: all of them at its start, one more or less while it runs.
+extension Containers {
+    /// The path of its network namespace, with every network attached; nil for the host's.
+    func connect(_ container: Container, _ undo: inout Undo) throws(APIError) -> String? {
+        let now = container.now
+        let mode = now.host["NetworkMode"]?.string ?? ""
+        if mode == "host" { return nil }
+        if let other = try other(mode, "NetworkMode") {
+            guard other.now.isAlive else {
+                throw APIError(409, "cannot join network of a non running container: \(other.id)")
+            }
+            return other.now.host["NetworkMode"]?.string == "host" ? nil : "/proc/\(other.now.pid)/ns/net"
+        }
+        try Faults.kernel("make the network namespace of container \(container.shortID)") { () throws(KernelError) in
+            _ = try NamedNamespace.add(container.id, directory: "\(home.run)/netns")
+        }
+        undo.add { [home] in
+            do throws(KernelError) { try NamedNamespace.remove(container.id, directory: "\(home.run)/netns") } catch {}
+        }
+        try Faults.kernel("bring up lo of container \(container.shortID)") { () throws(KernelError) in
+            try Loopback.up(container.namespace)
+        }
+        guard mode != "none" else { return container.namespace }
+        let first = ["", "default"].contains(mode) ? "bridge" : mode
+        let ports = try Wish.ports(now)
+        let names = [first] + now.endpoints.keys.filter { !["default", first].contains($0) && !isSame($0, first) }
+        // Written down before it is done: a daemon that is killed in between knows what to take away.
+        let planned = names.enumerated().map { index, name in
+            var attached = AttachedNetwork()
+            attached.network = name
+            attached.interface = "eth\(index)"
+            return attached
+        }
+        container.state.change { $0.attached = planned }
+        try container.save()
+        for (index, name) in names.enumerated() {
+            do throws(APIError) {
+                let attached = try attach(container, to: name, interface: "eth\(index)", ports: index == 0 ? ports : [])
+                undo.add { [self] in detach(container, attached) }
+                container.state.change { $0.attached[index] = attached }
+            } catch {
+                // A failed ADD was followed by DEL, and those after it were not tried.
+                container.state.change { $0.attached.removeAll { $0.endpointID.isEmpty } }
+                throw error
+            }
+        }
+        try container.save()
+        return container.namespace
+    }
+
+    private func isSame(_ one: String, _ other: String) -> Bool {
+        do throws(NetworkError) {
+            return try networks.network(one)["Id"] == networks.network(other)["Id"]
+        } catch {
+            return false
+        }
+    }
+
+    /// One more network; what it got is the answer.
+    func attach(_ container: Container, to name: String, interface: String, ports: [PublishedPort]) throws(APIError)
+        -> AttachedNetwork
+    {
+        let now = container.now
+        var wish = AttachmentWish()
+        wish.containerID = container.id
+        wish.containerName = now.name
+        wish.namespace = container.namespace
+        wish.interface = interface
+        wish.ports = ports
+        let endpoint = now.endpoints[name]?.object ?? (name == "bridge" ? now.endpoints["default"]?.object : nil) ?? [:]
+        let address = endpoint["IPAMConfig"]?["IPv4Address"]?.string ?? ""
+        let address6 = endpoint["IPAMConfig"]?["IPv6Address"]?.string ?? ""
+        wish.addresses = [address, address6].filter { !$0.isEmpty }
+        let mac = endpoint["MacAddress"]?.string ?? ""
+        let own = interface == "eth0" ? now.config["MacAddress"]?.string ?? "" : ""
+        if !mac.isEmpty || !own.isEmpty { wish.macAddress = mac.isEmpty ? own : mac }
+        wish.aliases = (endpoint["Aliases"]?.array ?? []).compactMap(\.string)
+        do throws(NetworkError) {
+            let attached = try networks.attach(wish, to: name)
+            events.happened(
+                "network", "connect", attached.networkID,
+                [("container", container.id), ("name", name), ("type", "bridge")])
+            return attached
+        } catch {
+            throw APIError(error.status, error.description)
+        }
+    }
+
+    /// Its network is gone; what could not be taken away is told in its state and tried again later.
+    func detach(_ container: Container, _ attached: AttachedNetwork) {
+        do throws(NetworkError) {
+            try networks.detach(container.id, namespace: container.namespace, from: attached)
+            container.state.change { $0.attached.removeAll { $0.interface == attached.interface } }
+            events.happened(
+                "network", "disconnect", attached.networkID,
+                [("container", container.id), ("name", attached.network), ("type", "bridge")])
+        } catch {
+            container.state.change { $0.pendingDelete = error.description }
+        }
+    }
+
+    public func connect(_ reference: String, toNetwork network: String, endpoint: JSONObject) throws(APIError) {
+        let container = try find(reference)
+        try Wish.judge(endpoint: Body(endpoint, at: "EndpointConfig"))
+        try container.alone { () throws(APIError) in
+            let now = container.now
+            let mode = now.host["NetworkMode"]?.string ?? ""
+            guard mode != "host", !mode.hasPrefix("container:") else {
+                throw APIError(
+                    403,
+                    "container \(container.shortID) shares the network of \(mode): it cannot be connected to another")
+            }
+            guard !now.attached.contains(where: { $0.network == network || $0.networkID == network }) else {
+                throw APIError(403, "endpoint with name \(now.name) already exists in network \(network)")
+            }
+            container.state.change { $0.endpoints[network] = .object(endpoint) }
+            if now.isAlive {
+                let taken = Set(now.attached.map(\.interface))
+                let free = (0..<1000).map { "eth\($0)" }.first { !taken.contains($0) } ?? "eth1000"
+                do throws(APIError) {
+                    let attached = try attach(container, to: network, interface: free, ports: [])
+                    container.state.change { $0.attached.append(attached) }
+                } catch {
+                    container.state.change { $0.endpoints[network] = nil }
+                    throw error
+                }
+            } else {
+                do throws(NetworkError) { _ = try networks.network(network) } catch {
+                    throw APIError(error.status, error.description)
+                }
+            }
+            try container.save()
+        }
+    }
+
+    public func disconnect(_ reference: String, fromNetwork network: String, force: Bool) throws(APIError) {
+        let container = try find(reference)
+        try container.alone { () throws(APIError) in
+            let now = container.now
+            let attached = now.attached.first { $0.network == network || $0.networkID.hasPrefix(network) }
+            guard attached != nil || now.endpoints[network] != nil else {
+                throw APIError(404, "container \(container.shortID) is not connected to the network \(network)")
+            }
+            if let attached { detach(container, attached) }
+            container.state.change { $0.endpoints[attached?.network ?? network] = nil }
+            try container.save()
+        }
+    }
+
+    /// The running container's ports, as berth publish changes them: gives the ports that are published then.
+    public func publish(_ reference: String, add: [PublishedPort], remove: [PublishedPort]) throws(APIError)
+        -> [PublishedPort]
+    {
+        let container = try running(reference)
+        return try container.alone { () throws(APIError) in
+            guard let attached = container.now.attached.first else {
+                throw APIError(
+                    409, "container \(container.shortID) has no network of its own that a port could lead to")
+            }
+            guard !add.isEmpty || !remove.isEmpty else { return attached.ports }
+            var ports = attached.ports
+            for port in remove {
+                let found = ports.firstIndex {
+                    $0.containerPort == port.containerPort && $0.protocolName == port.protocolName
+                        && (port.hostPort == 0 || port.hostPort == $0.hostPort)
+                        && (port.hostAddress.isEmpty || port.hostAddress == $0.hostAddress)
+                }
+                guard let found else {
+                    throw APIError(
+                        404,
+                        "container \(container.shortID) has no published port \(port.hostPort):\(port.containerPort)/\(port.protocolName): berth publish ls tells what it has"
+                    )
+                }
+                ports.remove(at: found)
+            }
+            ports += add
+            let after: AttachedNetwork
+            do throws(NetworkError) {
+                after = try networks.publish(ports, container.id, namespace: container.namespace, on: attached)
+            } catch {
+                throw APIError(error.status, error.description)
+            }
+            container.state.change { $0.attached[0] = after }
+            try container.save()
+            return after.ports
+        }
+    }
+}

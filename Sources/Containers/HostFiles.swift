@@ -1,0 +1,55 @@
+import JSON
+import NetCore
+import Networks
+
+/// /etc/hosts, /etc/hostname and /etc/resolv.conf of a container.
+enum HostFiles {
+    static func write(_ container: Container, hostname: String, networks: [AttachedNetwork]) throws(APIError) {
+        let now = container.now
+        var hosts =
+            "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+        if now.host["NetworkMode"]?.string == "host" { hosts = text("/etc/hosts") ?? hosts }
+        for entry in Wish.texts(now.host, "ExtraHosts") {
+            let (name, said) = try Wish.extraHost(entry)
+            let address = said == "host-gateway" ? networks.first?.gateways.first ?? "127.0.0.1" : said
+            hosts += "\(address)\t\(name)\n"
+        }
+        for attached in networks {
+            for address in attached.addresses { hosts += "\(address.prefix { $0 != "/" })\t\(hostname)\n" }
+        }
+        var lines: [String] = []
+        let servers = Wish.texts(now.host, "Dns")
+        let own = networks.flatMap(\.nameservers)
+        let host = (text("/etc/resolv.conf") ?? "").split(separator: "\n").map(String.init)
+        if !own.isEmpty, servers.isEmpty {
+            lines = own.map { "nameserver \($0)" }
+        } else if !servers.isEmpty {
+            lines = servers.map { "nameserver \($0)" }
+        } else {
+            let isShared = now.host["NetworkMode"]?.string == "host"
+            // A resolver on the host's own loopback is not reached from a namespace of one's own.
+            lines = host.filter { $0.hasPrefix("nameserver") && (isShared || !$0.holds(" 127.") && !$0.holds(" ::1")) }
+        }
+        let search = Wish.texts(now.host, "DnsSearch")
+        lines +=
+            search.isEmpty
+            ? host.filter { $0.hasPrefix("search") || $0.hasPrefix("domain") }
+            : ["search " + search.joined(separator: " ")]
+        let options = Wish.texts(now.host, "DnsOptions")
+        lines +=
+            options.isEmpty ? host.filter { $0.hasPrefix("options") } : ["options " + options.joined(separator: " ")]
+        let files = [
+            ("hosts", hosts), ("hostname", hostname.isEmpty ? "" : hostname + "\n"),
+            ("resolv.conf", lines.map { $0 + "\n" }.joined()),
+        ]
+        try Faults.kernel("write a container's files") { () throws(KernelError) in
+            for (name, content) in files {
+                try Files.replace("\(container.directory)/\(name)", with: Array(content.utf8), mode: 0o644)
+            }
+        }
+    }
+
+    private static func text(_ path: String) -> String? {
+        do throws(KernelError) { return String(decoding: try Files.read(path), as: UTF8.self) } catch { return nil }
+    }
+}

@@ -1,0 +1,61 @@
+import JSON
+import MiniRuntime
+import NetCore
+
+// A container that is held still, and one whose limits change.
+extension Containers {
+    public func pause(_ reference: String) throws(APIError) {
+        let container = try running(reference)
+        guard container.now.status == .running else { throw APIError(409, "container \(reference) is already paused") }
+        try Faults.kernel("pause container \(container.shortID)") { () throws(KernelError) in
+            try Cgroup(path: container.cgroupPath(container.now.host)).freeze()
+        }
+        container.state.change { if $0.status == .running { $0.status = .paused } }
+        try container.save()
+        tell("pause", container)
+    }
+
+    public func unpause(_ reference: String) throws(APIError) {
+        let container = try running(reference)
+        guard container.now.status == .paused else { throw APIError(409, "container \(reference) is not paused") }
+        try Faults.kernel("let container \(container.shortID) go on") { () throws(KernelError) in
+            try Cgroup(path: container.cgroupPath(container.now.host)).thaw()
+        }
+        container.state.change { if $0.status == .paused { $0.status = .running } }
+        try container.save()
+        tell("unpause", container)
+    }
+
+    public func update(_ reference: String, _ body: JSONObject) throws(APIError) -> JSONObject {
+        let container = try find(reference)
+        var host = container.now.host
+        for (key, value) in body
+        where Containers.updatable.contains(key) && value != .integer(0) && value != "" && value != .null {
+            host[key] = value
+        }
+        if let policy = body["RestartPolicy"]?.object, !(policy["Name"]?.string ?? "").isEmpty {
+            host["RestartPolicy"] = .object(policy)
+        }
+        try Wish.judge(container.now, host: host)
+        var resources = try Resources.document(host)
+        resources["devices"] = nil
+        var warnings: [JSON] = []
+        do throws(KernelError) {
+            let group = try Cgroup(path: container.cgroupPath(host))
+            warnings = try group.exceeding(resources).map { .string($0) }
+            if container.now.isAlive { try group.apply(resources) }
+        } catch {
+            throw APIError(400, "Cannot update container \(container.shortID): \(error)")
+        }
+        container.state.change { $0.host = host }
+        try container.save()
+        tell("update", container)
+        return ["Warnings": .array(warnings)]
+    }
+
+    private static let updatable: Set<String> = [
+        "BlkioWeight", "CpuShares", "CpuPeriod", "CpuQuota", "CpusetCpus", "CpusetMems", "Memory", "MemorySwap",
+        "MemoryReservation",
+        "NanoCpus", "PidsLimit",
+    ]
+}
