@@ -142,4 +142,16 @@ struct CgroupTextTests {
 
     @Test("processors as people read them", arguments: [(Int64(500), "0.5 CPU"), (1000, "1 CPU"), (2250, "2.25 CPUs")])
     func processors(_ value: Int64, _ text: String) { #expect(CgroupAdvice.processors(value) == text) }
+
+    @Test("A v2 that nobody mounted is left alone where v1 has all that containers need, and only there")
+    func idleUnified() {
+        let v1 = ["memory", "pids", "blkio", "freezer", "devices", "cpuset", "cpu,cpuacct", "name=systemd"]
+            .map { "1:\($0):/\n" }.joined()
+        #expect(CgroupMembership.isUnifiedIdle(CgroupMembership.list(v1 + "0::/\n")))
+        #expect(!CgroupMembership.isUnifiedIdle(CgroupMembership.list("0::/\n")))
+        for one in ["1:memory:/", "1:blkio:/", "1:freezer:/", "1:cpu,cpuacct:/"] {
+            let rest = v1.split(separator: "\n").filter { $0 != one[...] }.joined(separator: "\n")
+            #expect(!CgroupMembership.isUnifiedIdle(CgroupMembership.list(rest + "\n0::/\n")), "without \(one)")
+        }
+    }
 }

@@ -84,6 +84,9 @@ int berth_ambient_clear(void);
 int berth_ambient_raise(int capability);
 int berth_keep_capabilities(int on);
 int berth_no_new_privileges(void);
+int berth_memory_file(const char *name); // has no path
+// Instructions of 8 bytes each, for the calling thread (man 2 seccomp).
+int berth_seccomp_load(unsigned flags, const uint8_t *instructions, size_t count);
 int berth_set_dumpable(int on);
 int berth_die_with(int signal);
 int berth_become_subreaper(void);

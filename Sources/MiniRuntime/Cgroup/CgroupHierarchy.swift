@@ -49,6 +49,10 @@ public struct CgroupHierarchy: Sendable {
     /// The group and all below it, each before the one that it is in.
     func subtree(_ path: String) -> [String] {
         let directory = directory(path)
+        // One name for itself, one for its own ".": no group is below (the kernel counts them so, and its files not).
+        var top = stat()
+        guard lstat(directory, &top) == 0 else { return [] }
+        if top.st_nlink == 2 { return [path] }
         var groups: [String] = []
         do throws(KernelError) {
             for name in try Files.names(in: directory) {
@@ -64,17 +68,25 @@ public struct CgroupHierarchy: Sendable {
 
     /// The caller's hierarchies: each through its mount where statfs(2) there says that it is one (a fresh sysfs hides the
     /// mounts, not their lines), else through a mount of its own that is nowhere in the tree. What cannot be mounted
-    /// is left out.
+    /// is left out, and so is a v2 that nobody mounted on a host whose v1 has all that limits a container: the kernel takes
+    /// milliseconds to take a mount away.
     static func all() throws(KernelError) -> [CgroupHierarchy] {
-        let mounts = CgroupMount.list(String(decoding: try Files.read("/proc/thread-self/mountinfo"), as: UTF8.self))
+        let mounts = try mounts()
         let members = try memberships()
+        let isUnifiedIdle = CgroupMembership.isUnifiedIdle(members)
         return members.compactMap { member in
             if let mount = member.mount(among: mounts, isReachable: isReachable) {
                 return CgroupHierarchy(member, at: mount.point, root: mount.root, held: nil)
             }
+            if member.version == .v2, isUnifiedIdle { return nil }
             guard let held = DetachedMount(member) else { return nil }
             return CgroupHierarchy(member, at: held.path, root: "/", held: held)
         }
+    }
+
+    /// What this mount namespace shows, hidden or not.
+    static func mounts() throws(KernelError) -> [CgroupMount] {
+        CgroupMount.list(String(decoding: try Files.read("/proc/thread-self/mountinfo"), as: UTF8.self))
     }
 
     /// The caller's groups.

@@ -75,6 +75,12 @@ struct CgroupMembership: Hashable, Sendable {
         }
     }
 
+    /// Whether v1 hierarchies have every controller that containers are limited, frozen and watched with.
+    static func isUnifiedIdle(_ members: [CgroupMembership]) -> Bool {
+        let taken = Set(members.flatMap(\.controllers))
+        return ["memory", "cpu", "cpuset", "pids", "blkio", "devices", "freezer"].allSatisfy { taken.contains($0) }
+    }
+
     /// The mount through which the hierarchy is reached: one that shows it whole before one that shows a part, never one
     /// that another hierarchy is mounted over. Nil when there is none.
     func mount(among mounts: [CgroupMount], isReachable: (CgroupMount) -> Bool) -> CgroupMount? {

@@ -5,14 +5,15 @@ import NetCore
 /// The last steps of a process inside its container, from a fresh child to the user's program.
 struct ProcessLaunch {
     let process: ProcessSpec
-    let filter: SeccompFilter?
+    let filter: SeccompProgram?
     let preserved: Int
 
-    init(_ process: ProcessSpec, _ seccomp: SeccompSpec?, preserved: Int) throws(OCIError) {
+    /// `root`: where the containers' folders are.
+    init(_ process: ProcessSpec, _ seccomp: SeccompSpec?, root: String, preserved: Int) throws(OCIError) {
         try process.judgeRights()
         self.process = process
         self.preserved = preserved
-        if let seccomp { filter = try SeccompFilter(seccomp) } else { filter = nil }
+        if let seccomp { filter = try SeccompStore(root: root).program(for: seccomp) } else { filter = nil }
     }
 
     /// Everything up to the program, as the user that it runs as; what is found is what it becomes.

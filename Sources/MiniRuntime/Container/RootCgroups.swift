@@ -57,17 +57,17 @@ extension RootDirectory {
         try Mounting.attach(tree.number, place, path)
     }
 
-    /// From /proc/self/cgroup: ID:CONTROLLERS:PATH a line.
+    /// The host's. A v2 that nobody uses there is not shown: where it is mounted by no one, the first mount takes the kernel
+    /// ten milliseconds.
     private static func hierarchies() throws(KernelError) -> [Hierarchy] {
-        let text = String(decoding: try Files.read("/proc/self/cgroup"), as: UTF8.self)
-        var all: [Hierarchy] = []
-        for line in text.split(separator: "\n") {
-            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
-            guard fields.count == 3 else { continue }
-            let isNamed = fields[1].utf8.starts(with: "name=".utf8)
-            let name = fields[1].isEmpty ? "unified" : isNamed ? String(fields[1].dropFirst(5)) : fields[1]
-            all.append(Hierarchy(options: isNamed ? "none,\(fields[1])" : fields[1], name: name, group: fields[2]))
+        let members = try CgroupHierarchy.memberships()
+        let isMounted = try CgroupHierarchy.mounts().contains { $0.version == .v2 }
+        let isHidden = !isMounted && CgroupMembership.isUnifiedIdle(members)
+        return members.filter { $0.version == .v1 || !isHidden }.map { member in
+            let options = member.controllers.joined(by: ",")
+            let isNamed = options.utf8.starts(with: "name=".utf8)
+            let name = member.version == .v2 ? "unified" : isNamed ? String(options.dropFirst(5)) : options
+            return Hierarchy(options: isNamed ? "none,\(options)" : options, name: name, group: member.path)
         }
-        return all
     }
 }

@@ -1,9 +1,10 @@
+import CContainer
 import CSeccomp
 import Glibc
 import NetCore
 
-/// A filter of system calls, made before there is a container and loaded in it (libseccomp); it lives as long as its process.
-struct SeccompFilter {
+/// A profile on its way to the kernel's instructions (libseccomp).
+struct SeccompFilter: ~Copyable {
     private let context: scmp_filter_ctx
 
     /// Names that libseccomp does not know are passed over, as runc does: a profile is written for many kernels.
@@ -23,16 +24,6 @@ struct SeccompFilter {
     private static func fill(_ context: scmp_filter_ctx, _ spec: SeccompSpec) throws(OCIError) {
         for token in spec.architectures {
             try done("add an architecture", seccomp_arch_add(context, token), besides: EEXIST)
-        }
-        // no_new_privs is the process's matter, not the filter's.
-        try done("leave no_new_privs alone", seccomp_attr_set(context, SCMP_FLTATR_CTL_NNP, 0))
-        for flag in spec.flags {
-            switch flag {
-            case "SECCOMP_FILTER_FLAG_LOG": try done("set \(flag)", seccomp_attr_set(context, SCMP_FLTATR_CTL_LOG, 1))
-            case "SECCOMP_FILTER_FLAG_SPEC_ALLOW":
-                try done("set \(flag)", seccomp_attr_set(context, SCMP_FLTATR_CTL_SSB, 1))
-            default: try done("set \(flag)", seccomp_attr_set(context, SCMP_FLTATR_CTL_TSYNC, 1))
-            }
         }
         for rule in spec.rules where rule.action != spec.defaultAction {
             // Two conditions on one argument are alternatives, as runc and crun read them.
@@ -63,9 +54,19 @@ struct SeccompFilter {
         throw OCIError(KernelError("seccomp: \(what)", Errno(-code)))
     }
 
-    /// It holds from now on.
-    func load() throws(KernelError) {
-        let code = seccomp_load(context)
-        if code < 0 { throw KernelError("load the seccomp filter", Errno(code == -ECANCELED ? errno : -code)) }
+    /// The kernel's form of it. Throws what libseccomp refuses.
+    func instructions() throws(OCIError) -> [UInt8] {
+        do throws(KernelError) {
+            let file = OwnedDescriptor(
+                taking: try check("make a file in memory") { berth_memory_file("seccomp") })
+            let code = seccomp_export_bpf(context, file.number)
+            if code < 0 { throw KernelError("make a seccomp filter", Errno(code == -ECANCELED ? errno : -code)) }
+            lseek(file.number, 0, SEEK_SET)
+            return try Files.read(file.number, limit: 1 << 20, operation: "read the seccomp filter")
+        } catch {
+            throw OCIError(error)
+        }
     }
+
+    deinit { seccomp_release(context) }
 }

@@ -53,7 +53,8 @@ struct ContainerCreation {
             throw OCIError("config.json: process is missing: name what the container runs")
         }
         if request.listeners > 0 { process.environment += ["LISTEN_FDS=\(request.listeners)", "LISTEN_PID=1"] }
-        launch = try ProcessLaunch(process, spec.linux.seccomp, preserved: request.preserved)
+        launch = try ProcessLaunch(
+            process, spec.linux.seccomp, root: request.root, preserved: request.preserved)
         cgroup = try CgroupBinding.cgroup(spec, request.id)
         try judge(process)
     }

@@ -25,7 +25,8 @@ extension OCICommand {
         }
         let (spec, document) = try record.spec()
         let process = try OCICommand.process(options, Fields(document))
-        let launch = try ProcessLaunch(process, spec.linux.seccomp, preserved: try options.number("preserve-fds") ?? 0)
+        let launch = try ProcessLaunch(
+            process, spec.linux.seccomp, root: root, preserved: try options.number("preserve-fds") ?? 0)
         return try ExecutedProcess(
             record: record, spec: spec, launch: launch, consoleSocket: options.value("console-socket"),
             pidFile: options.value("pid-file"), isDetached: options.has("detach")
