@@ -49,6 +49,7 @@ core: deps
 	@scripts/stage berth-firewalld .build/release/berth-firewalld
 
 berth: deps
+	@scripts/static
 	swift build $(BERTH_FLAGS)
 	@scripts/stage berth .build-berth/release/berth
 

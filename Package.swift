@@ -26,7 +26,8 @@ let commandLink: [LinkerSetting] = [
         [
             "-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker",
             "--strip-debug",
-            "-Xclang-linker", "-no-pie", "-Xclang-linker", "--ld-path=\(Context.packageDirectory)/scripts/lld",
+            "-Xclang-linker", "-no-pie", "-Xclang-linker", "-static-libgcc",
+            "-Xclang-linker", "--ld-path=\(Context.packageDirectory)/scripts/lld",
         ], .when(configuration: .release))
 ]
 

@@ -70,3 +70,5 @@ int berth_shim_pipe(int ends[2]) {
 long berth_shim_send(int socket, const void *bytes, unsigned long count) {
     return send(socket, bytes, count, MSG_NOSIGNAL);
 }
+
+int berth_set_name(const char *name) { return prctl(PR_SET_NAME, name); }

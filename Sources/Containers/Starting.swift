@@ -118,7 +118,6 @@ extension Containers {
         }
         options.tty = now.isTerminal
         options.stdin = now.config["OpenStdin"]?.bool ?? false
-        options.runtime = "\(home.programs)/berth-oci"
         return options
     }
 

@@ -12,3 +12,4 @@ int berth_shim_accept(int listener);             // close-on-exec and non-blocki
 int berth_shim_receive_descriptor(int socket);   // the descriptor of one message (SCM_RIGHTS), close-on-exec
 long berth_shim_send(int socket, const void *bytes, unsigned long count); // without SIGPIPE
 int berth_shim_set_window(int terminal, unsigned rows, unsigned columns);
+int berth_set_name(const char *name);            // what ps shows of it (man 2 prctl, PR_SET_NAME)

@@ -12,24 +12,41 @@ final class RuntimeCall {
     /// What the runtime's standard error said; nothing where that is the container's own.
     private let errors: OwnedDescriptor
 
-    /// Starts it with these standard descriptors (missing ones are /dev/null, errors are kept). Throws what posix_spawn(3) said.
+    /// Starts it with these standard descriptors (missing ones are /dev/null, errors are kept): a program of runc's command line, or
+    /// this one in a child where none is named. Throws what fork(2) or posix_spawn(3) said.
     init(
-        _ program: String, root: String, log: String, _ verb: [String], standard: [Int32]
+        _ program: String?, root: String, log: String, _ verb: [String], standard: [Int32]
     ) throws(KernelError) {
         self.log = log
         self.verb = verb.first ?? ""
         unlink(log)
         let null = try OwnedDescriptor(open: "/dev/null", O_RDWR)
         var ends: [Int32] = [-1, -1]
-        try check("make a pipe for \(program)") { berth_shim_pipe(&ends) }
+        try check("make a pipe for the runtime") { berth_shim_pipe(&ends) }
         let reader = OwnedDescriptor(taking: ends[0])
         let writer = OwnedDescriptor(taking: ends[1])
         _ = fcntl(reader.number, F_SETFL, O_NONBLOCK)
         // Not the container's own: a runtime that fails would write into its log.
         let three = standard.isEmpty ? [null.number, null.number, writer.number] : standard
-        let words = [program, "--root", root, "--log", log, "--log-format", "json"] + verb
-        pid = try RuntimeCall.spawn(words, three)
+        let words = ["--root", root, "--log", log, "--log-format", "json"] + verb
+        // A container inherits its runtime's OOM score where the bundle names none: the shim's own is not for it.
+        let own = OOMScore.lift()
+        defer { OOMScore.lower(from: own) }
+        pid =
+            if let program { try RuntimeCall.spawn([program] + words, three) } else {
+                try RuntimeCall.fork(words, three)
+            }
         errors = consume reader
+    }
+
+    /// A shim has one thread, so its child may go on as berth-oci: without the millisecond and a half that executing it takes twice.
+    private static func fork(_ words: [String], _ three: [Int32]) throws(KernelError) -> pid_t {
+        let child = try check("fork berth-oci") { Glibc.fork() }
+        guard child == 0 else { return child }
+        berth_default_signals()
+        for (number, descriptor) in three.enumerated() { dup2(descriptor, Int32(number)) }
+        _ = berth_close_range(3, .max)
+        _exit(OCICommand.run(arguments: words))
     }
 
     private static func spawn(_ words: [String], _ three: [Int32]) throws(KernelError) -> pid_t {
@@ -54,10 +71,7 @@ final class RuntimeCall {
         var arguments = words.map { strdup($0) } + [nil]
         defer { for pointer in arguments { free(pointer) } }
         var pid = pid_t()
-        // A container inherits its runtime's OOM score where the bundle names none: the shim's own is not for it.
-        let own = OOMScore.lift()
         let code = posix_spawn(&pid, words[0], &actions, &attributes, &arguments, berth_environment())
-        OOMScore.lower(from: own)
         guard code == 0 else { throw KernelError("execute \(words[0])", Errno(code), "is --runtime right?") }
         return pid
     }

@@ -9,7 +9,6 @@ final class Shim {
 
     let options: ShimOptions
     let loop = ShimLoop()
-    let program: String
     let streams: ShimStreams
     private let announcement: ShimDetachment.Announcement
     private let lock: OwnedDescriptor
@@ -36,7 +35,6 @@ final class Shim {
     init(_ options: ShimOptions, _ announcement: ShimDetachment.Announcement) throws(ShimError) {
         self.options = options
         self.announcement = announcement
-        program = options.runtime ?? Shim.ownRuntime()
         let loop = loop
         do throws(KernelError) {
             try Files.makeDirectories(options.run, mode: 0o700)
@@ -61,12 +59,6 @@ final class Shim {
         }
         _ = loop.add(signals, POLLIN) { [unowned self] _ in reap(signals) }
         streams.ended = { [unowned self] in finalize() }
-    }
-
-    private static func ownRuntime() -> String {
-        var room = [UInt8](repeating: 0, count: 4096)
-        let count = room.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress!, $0.count) }
-        return Files.directory(of: String(decoding: room.prefix(max(count, 0)), as: UTF8.self)) + "/berth-oci"
     }
 
     /// Until the container has ended and everybody has been told; the exit code of the process.
@@ -105,7 +97,7 @@ final class Shim {
         throws(KernelError)
     {
         let call = try RuntimeCall(
-            program, root: options.ociRoot, log: "\(options.run)/\(log)", verb, standard: standard)
+            options.runtime, root: options.ociRoot, log: "\(options.run)/\(log)", verb, standard: standard)
         calls.append((call, { ended(call, $0) }))
     }
 
@@ -155,7 +147,7 @@ final class Shim {
                 created()
                 if self.status == .creating {
                     loop.after(5000) { [unowned self] in
-                        if self.status == .creating { creationFailed(ShimError("\(program) sent no terminal")) }
+                        if self.status == .creating { creationFailed(ShimError("the runtime sent no terminal")) }
                     }
                 }
             }

@@ -9,6 +9,11 @@ public enum ShimCommand {
     public static func run(arguments: [String]) -> Int32 {
         do throws(ShimError) {
             let options = try ShimOptions(parsing: arguments)
+            if options.runtime == nil {
+                // Its children enter the container, and must not show it a file of the host that it could write.
+                try attempt { () throws(KernelError) in try OwnProgram.protect() }
+                _ = berth_set_name("berth-shim")
+            }
             let announcement = try attempt { () throws(KernelError) in try ShimDetachment.fork() }
             do throws(ShimError) {
                 _ = try attempt { () throws(KernelError) in

@@ -16,7 +16,7 @@ public struct ShimOptions: Sendable {
     public var logMaxFile = 1
     public var tty = false
     public var stdin = false
-    /// runc's command line; nil: the berth-oci beside the shim.
+    /// A program of runc's command line; nil: the shim's own, which is berth-oci too.
     public var runtime: String?
 
     public init(id: String, bundle: String, ociRoot: String, run: String, exit: String) {
