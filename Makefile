@@ -84,6 +84,7 @@ test-engines: core
 test-containers: all
 	@scripts/deps engines runtime
 	@failed=0; for test in oci shim docker; do scripts/as-root Tests/engines/$$test || failed=1; done; \
+	scripts/as-root Tests/engines/shim --executed || failed=1; \
 	for client in berth docker; do scripts/as-root Tests/engines/runtime --client $$client || failed=1; done; exit $$failed
 
 # KVM is not asked for: the same on every machine, a minute or two for all.

@@ -5,10 +5,9 @@ import Networks
 
 // A container's networks: all of them at its start, one more or less while it runs.
 extension Containers {
-    /// The path of its network namespace, with every network attached; nil for the host's.
-    func connect(_ container: Container, _ undo: inout Undo) throws(APIError) -> String? {
-        let now = container.now
-        let mode = now.host["NetworkMode"]?.string ?? ""
+    /// The path of its network namespace, which exists, without any network; nil for the host's.
+    func namespace(_ container: Container, _ undo: inout Undo) throws(APIError) -> String? {
+        let mode = container.now.host["NetworkMode"]?.string ?? ""
         if mode == "host" { return nil }
         if let other = try other(mode, "NetworkMode") {
             guard other.now.isAlive else {
@@ -25,11 +24,17 @@ extension Containers {
         try Faults.kernel("bring up lo of container \(container.shortID)") { () throws(KernelError) in
             try Loopback.up(container.namespace)
         }
-        guard mode != "none" else { return container.namespace }
+        return container.namespace
+    }
+
+    /// The networks that it is to have are written down before any is attached: a daemon that is killed in between knows what to
+    /// take away.
+    func planNetworks(_ container: Container) throws(APIError) {
+        let now = container.now
+        let mode = now.host["NetworkMode"]?.string ?? ""
+        guard !["host", "none"].contains(mode), try other(mode, "NetworkMode") == nil else { return }
         let first = ["", "default"].contains(mode) ? "bridge" : mode
-        let ports = try Wish.ports(now)
         let names = [first] + now.endpoints.keys.filter { !["default", first].contains($0) && !isSame($0, first) }
-        // Written down before it is done: a daemon that is killed in between knows what to take away.
         let planned = names.enumerated().map { index, name in
             var attached = AttachedNetwork()
             attached.network = name
@@ -38,9 +43,17 @@ extension Containers {
         }
         container.state.change { $0.attached = planned }
         try container.save()
-        for (index, name) in names.enumerated() {
+    }
+
+    /// Every network that was planned is attached.
+    func attachNetworks(_ container: Container, _ undo: inout Undo) throws(APIError) {
+        let planned = container.now.attached
+        guard !planned.isEmpty else { return }
+        let ports = try Wish.ports(container.now)
+        for (index, plan) in planned.enumerated() {
             do throws(APIError) {
-                let attached = try attach(container, to: name, interface: "eth\(index)", ports: index == 0 ? ports : [])
+                let attached = try attach(
+                    container, to: plan.network, interface: plan.interface, ports: index == 0 ? ports : [])
                 undo.add { [self] in detach(container, attached) }
                 container.state.change { $0.attached[index] = attached }
             } catch {
@@ -50,7 +63,6 @@ extension Containers {
             }
         }
         try container.save()
-        return container.namespace
     }
 
     private func isSame(_ one: String, _ other: String) -> Bool {

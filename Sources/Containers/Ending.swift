@@ -9,22 +9,23 @@ extension Containers {
     /// A thread waits for the container's end.
     func watch(_ container: Container) {
         Threads.start { [self] in
-            let record = waitForEnd(container)
+            do throws(KernelError) {
+                let connection = try ShimConnection(container.socket)
+                do throws(ShimError) {
+                    if let record = ExitRecord(try connection.request(["op": "wait"], seconds: nil)) {
+                        // The shim removes it from its runtime meanwhile.
+                        container.alone { ended(container, record) { _ = connection.waitForEnd(seconds: 5) } }
+                        return
+                    }
+                } catch {}
+            } catch {}
+            let record = buried(container)
             container.alone { ended(container, record) }
         }
     }
 
-    /// What the shim, or what it wrote, says of the end. A shim that was killed takes its container with it.
-    private func waitForEnd(_ container: Container) -> ExitRecord {
-        do throws(KernelError) {
-            let connection = try ShimConnection(container.socket)
-            do throws(ShimError) {
-                if let record = ExitRecord(try connection.request(["op": "wait"], seconds: nil)) {
-                    _ = connection.waitForEnd(seconds: 5)
-                    return record
-                }
-            } catch {}
-        } catch {}
+    /// A shim that was killed takes its container with it: what is known of its end.
+    private func buried(_ container: Container) -> ExitRecord {
         bury(container)
         do throws(KernelError) {
             return try ExitRecord(reading: "\(container.directory)/exit.json")
@@ -34,10 +35,11 @@ extension Containers {
     }
 
     /// It is over: what it had is given back, and its policies decide what comes. The caller is alone with the container.
-    func ended(_ container: Container, _ record: ExitRecord) {
+    /// `settled` returns when its runtime has forgotten it.
+    func ended(_ container: Container, _ record: ExitRecord, _ settled: () -> Void = {}) {
         let before = container.now
-        guard !before.isGone, before.isAlive || before.status == .restarting else { return }
-        clean(container)
+        guard !before.isGone, before.isAlive || before.status == .restarting else { return settled() }
+        clean(container, settled)
         container.state.change {
             $0.exitCode = Int64(record.exitCode)
             $0.isKilledByOOM = record.oom
@@ -61,8 +63,9 @@ extension Containers {
     }
 
     /// Networks, mounts and namespace of a container that does not run are gone.
-    func clean(_ container: Container) {
+    func clean(_ container: Container, _ settled: () -> Void = {}) {
         for attached in container.now.attached.reversed() { detach(container, attached) }
+        settled()
         do throws(ImageError) { try ContainerRoot(container.directory).unmount() } catch {
             container.state.change { $0.error = error.description }
         }

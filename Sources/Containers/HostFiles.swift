@@ -1,10 +1,14 @@
+import Glibc
 import JSON
 import NetCore
 import Networks
 
 /// /etc/hosts, /etc/hostname and /etc/resolv.conf of a container.
 enum HostFiles {
-    static func write(_ container: Container, hostname: String, networks: [AttachedNetwork]) throws(APIError) {
+    /// `isShown`: the container has them already, bound over its own, so that the very files change and not their names.
+    static func write(
+        _ container: Container, hostname: String, networks: [AttachedNetwork], isShown: Bool = false
+    ) throws(APIError) {
         let now = container.now
         var hosts =
             "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
@@ -44,7 +48,13 @@ enum HostFiles {
         ]
         try Faults.kernel("write a container's files") { () throws(KernelError) in
             for (name, content) in files {
-                try Files.replace("\(container.directory)/\(name)", with: Array(content.utf8), mode: 0o644)
+                let path = "\(container.directory)/\(name)"
+                if isShown {
+                    let file = try OwnedDescriptor(open: path, O_WRONLY | O_TRUNC)
+                    try Files.write(Array(content.utf8), to: file.number, operation: "write \(path)")
+                } else {
+                    try Files.replace(path, with: Array(content.utf8), mode: 0o644)
+                }
             }
         }
     }

@@ -63,26 +63,21 @@ extension Containers {
         let user = try ContainerUser(
             now.config["User"]?.string ?? "", in: "\(container.directory)/rootfs",
             extra: Wish.texts(now.host, "GroupAdd"))
-        let network = try connect(container, &undo)
+        let network = try namespace(container, &undo)
         var document = BundleDocument(
             container: container, state: container.now, user: user, network: network, joined: try joined(now))
         document.sharedMemory = try SharedMemory.make(container, &undo) { reference throws(APIError) in
             try find(reference)
         }
-        try HostFiles.write(container, hostname: document.hostname, networks: container.now.attached)
+        try HostFiles.write(container, hostname: document.hostname, networks: [])
         let text = try document.document().text
         try Faults.kernel("write the bundle of container \(container.shortID)") { () throws(KernelError) in
             try Files.makeDirectories("\(container.directory)/bundle", mode: 0o700)
             try Files.replace("\(container.directory)/bundle/config.json", with: Array(text.utf8))
             try Files.remove("\(container.directory)/exit.json")
         }
-        let options = shimOptions(container)
-        do throws(ShimError) {
-            try ShimProcess.launch(options, program: "\(home.programs)/berth-shim")
-        } catch {
-            throw Faults.api(error)
-        }
-        undo.add { [self] in bury(container) }
+        try planNetworks(container)
+        try launch(container, hostname: document.hostname, &undo)
         for (descriptor, request) in pending.change({ $0.removeValue(forKey: container.id) }) ?? [] {
             do throws(APIError) { Pump.start(descriptor, try stream(container, request).descriptor) } catch {
                 close(descriptor)
@@ -101,6 +96,31 @@ extension Containers {
         try container.save()
         tell("start", container)
         watch(container)
+    }
+
+    /// Its shim has made it, and its networks are attached: both at the same time, for only what runs in it needs a network.
+    private func launch(_ container: Container, hostname: String, _ undo: inout Undo) throws(APIError) {
+        let options = shimOptions(container)
+        let program = "\(home.programs)/berth-shim"
+        let shim = Parallel { () -> ShimError? in
+            do throws(ShimError) {
+                try ShimProcess.launch(options, program: program)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        var failure: APIError?
+        do throws(APIError) {
+            try attachNetworks(container, &undo)
+            try HostFiles.write(
+                container, hostname: hostname, networks: container.now.attached, isShown: true)
+        } catch {
+            failure = error
+        }
+        if let error = shim.value { throw failure ?? Faults.api(error) }
+        undo.add { [self] in bury(container) }
+        if let failure { throw failure }
     }
 
     func shimOptions(_ container: Container) -> ShimOptions {

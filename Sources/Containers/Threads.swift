@@ -28,3 +28,22 @@ enum Threads {
         }
     }
 }
+
+/// Work on a thread of its own, and its result.
+final class Parallel<Value: Sendable>: Sendable {
+    private let result = Monitor<Value?>(nil)
+
+    init(_ body: @escaping @Sendable () -> Value) {
+        Threads.start { [result] in
+            let value = body()
+            result.change { $0 = value }
+        }
+    }
+
+    /// Waited for.
+    var value: Value {
+        while true {
+            if let value = result.wait(milliseconds: 60_000, { $0 }) { return value }
+        }
+    }
+}

@@ -117,7 +117,7 @@ def left_over():
                       if line.split()[1].startswith((DATA + "/containers", "/run/berth/netns/"))]
         for folder in ("/run/berth/netns", "/run/berth/containers", "/run/berth/oci", "/run/berth/attachments", DATA + "/containers"):
             if os.path.isdir(folder):
-                lines += [f"{folder}/{name}" for name in os.listdir(folder) if name not in ("lock", ".lock")]
+                lines += [f"{folder}/{name}" for name in os.listdir(folder) if name not in ("lock", ".lock", "seccomp:made")]
         lines += [f"link {name}" for name in host.links() if name.startswith("veth")]
         for top in ("/sys/fs/cgroup/memory/berth", "/sys/fs/cgroup/pids/berth"):
             if os.path.isdir(top):
