@@ -4,9 +4,12 @@
 #include <sys/prctl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
+#include <malloc.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -51,3 +54,20 @@ int berth_is_netns(int descriptor) {
 int berth_gettid(void) { return (int)syscall(SYS_gettid); }
 
 void berth_die_with_parent(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
+static int let_go(struct dl_phdr_info *info, size_t size, void *page) {
+    (void)size;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        if (part->p_type != PT_LOAD || part->p_flags & PF_W) continue;
+        uintptr_t begin = (info->dlpi_addr + part->p_vaddr) & -*(uintptr_t *)page;
+        madvise((void *)begin, info->dlpi_addr + part->p_vaddr + part->p_memsz - begin, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void berth_give_back_memory(void) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    malloc_trim(0);
+    dl_iterate_phdr(let_go, &page);
+}

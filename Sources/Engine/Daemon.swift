@@ -50,7 +50,8 @@
                 isDebugging: isDebugging)
 
             let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-            let listener = Listener(group: loops, service: service)
+            let rest = Rest(loops.next())
+            let listener = Listener(group: loops, service: service, rest: rest)
             var channels: [any Channel] = []
             for address in addresses {
                 channels.append(
@@ -58,6 +59,7 @@
                         address, tls: tls, group: group, isInsecureAllowed: isInsecureLoopbackAllowed))
                 StandardError.line("listening on \(address)")
             }
+            rest.interrupt()
             var number: Int32 = 0
             sigwait(&signals, &number)
             StandardError.line("ending by signal \(number): containers run on")

@@ -52,6 +52,9 @@ int berth_pipe_cloexec(int ends[2]);
 int berth_renameat_noreplace(const char *from, const char *to);
 const char *berth_errno_name(int error);
 char **berth_environment(void);
+// Free memory goes back to the kernel, and what of the program's files is mapped but not written is let go: it is
+// mapped again from the page cache where it is used.
+void berth_give_back_memory(void);
 int berth_exit_status(int status);   // WEXITSTATUS, or 128 + signal
 int berth_netns_inode(int descriptor, uint64_t *device, uint64_t *inode);
 int berth_is_netns(int descriptor);  // 1 when the descriptor is a network namespace

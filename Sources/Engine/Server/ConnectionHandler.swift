@@ -23,6 +23,7 @@
         }
 
         private let service: Service
+        private let rest: Rest
         private var exchange: Exchange?
         private var pending: (head: HTTPRequestHead, match: Service.Match)?
         private var body = Body.none
@@ -35,7 +36,10 @@
         private var waiting: [HTTPServerRequestPart] = []
         private var deadline: Scheduled<Void>?
 
-        init(_ service: Service) { self.service = service }
+        init(_ service: Service, _ rest: Rest) {
+            self.service = service
+            self.rest = rest
+        }
 
         func handlerAdded(context: ChannelHandlerContext) {
             if context.channel.isActive { limit(context, seconds: ConnectionHandler.headSeconds) }
@@ -90,6 +94,7 @@
         }
 
         private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+            rest.interrupt()
             isRequestRead = false
             isAnswered = false
             closesAfterwards = !head.isKeepAlive

@@ -23,6 +23,7 @@
     struct Listener {
         let group: MultiThreadedEventLoopGroup
         let service: Service
+        let rest: Rest
 
         func listen(_ address: ListenAddress, tls: TLSFiles?, group name: String, isInsecureAllowed: Bool) throws
             -> any Channel
@@ -110,7 +111,7 @@
                         try pipeline.addHandler(HTTPResponseEncoder(configuration: framing))
                         try pipeline.addHandler(
                             ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes)))
-                        try pipeline.addHandler(ConnectionHandler(service))
+                        try pipeline.addHandler(ConnectionHandler(service, rest))
                     }
                 }
         }

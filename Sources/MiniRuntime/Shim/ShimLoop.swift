@@ -17,6 +17,8 @@ final class ShimLoop {
         }
     }
 
+    /// After so many milliseconds of nothing it gives its memory back, until something happens.
+    private static let restless: Int32 = 1000
     private var sources: [Source] = []
     private var alarms: [(at: UInt64, ring: () -> Void)] = []
 
@@ -49,6 +51,7 @@ final class ShimLoop {
     /// Runs until the condition holds; it is looked at after each event.
     func run(until isOver: () -> Bool) {
         var polled: [pollfd] = []
+        var isResting = false
         while !isOver() {
             let present = sources
             polled.removeAll(keepingCapacity: true)
@@ -61,8 +64,15 @@ final class ShimLoop {
             }
             let next = alarms.map(\.at).min()
             let now = ShimLoop.now
-            let patience = next.map { Int32(clamping: $0 > now ? $0 - now : 0) } ?? -1
+            var patience = next.map { Int32(clamping: $0 > now ? $0 - now : 0) } ?? -1
+            let isTiring = !isResting && (patience < 0 || patience > ShimLoop.restless)
+            if isTiring { patience = ShimLoop.restless }
             let count = poll(&polled, nfds_t(polled.count), patience)
+            if isTiring, count == 0 {
+                IdleMemory.giveBack()
+                isResting = true
+            }
+            if count > 0 { isResting = false }
             if count > 0 {
                 for (index, source) in present.enumerated() where polled[index].revents != 0 && source.isOpen {
                     source.ready(Int32(polled[index].revents))
@@ -72,6 +82,7 @@ final class ShimLoop {
             let time = ShimLoop.now
             let due = alarms.filter { $0.at <= time }
             alarms.removeAll { $0.at <= time }
+            if !due.isEmpty { isResting = false }
             for alarm in due { alarm.ring() }
         }
     }
