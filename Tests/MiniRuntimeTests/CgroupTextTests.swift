@@ -65,7 +65,8 @@ struct CgroupTextTests {
 
     @Test("each hierarchy is found through the mount that shows it", arguments: hosts)
     func mounts(_ host: Host) {
-        let mounts = CgroupMount.list(host.mountinfo)
+        let mounts = CgroupMount.list(inside: Array(host.mountinfo.utf8))
+        #expect(mounts == CgroupMount.list(host.mountinfo))
         var found: [String: String?] = [:]
         for member in CgroupMembership.list(host.memberships) {
             let mount = member.mount(among: mounts) { !host.hidden.contains($0.point) }

@@ -71,6 +71,19 @@ public struct CgroupHierarchy: Sendable {
     /// is left out, and so is a v2 that nobody mounted on a host whose v1 has all that limits a container: the kernel takes
     /// milliseconds to take a mount away.
     static func all() throws(KernelError) -> [CgroupHierarchy] {
+        if let kept, kept.allSatisfy({ berth_is_cgroup($0.mountPoint, $0.version == .v2) }) { return kept }
+        let found = try discover()
+        if keeps { kept = found }
+        return found
+    }
+
+    /// A process of one thread that lives with one container says so once: what is found stays found, also for its children, while
+    /// each is still mounted there.
+    static func keep() { keeps = true }
+    nonisolated(unsafe) private static var keeps = false
+    nonisolated(unsafe) private static var kept: [CgroupHierarchy]?
+
+    private static func discover() throws(KernelError) -> [CgroupHierarchy] {
         let mounts = try mounts()
         let members = try memberships()
         let isUnifiedIdle = CgroupMembership.isUnifiedIdle(members)
@@ -86,7 +99,7 @@ public struct CgroupHierarchy: Sendable {
 
     /// What this mount namespace shows, hidden or not.
     static func mounts() throws(KernelError) -> [CgroupMount] {
-        CgroupMount.list(String(decoding: try Files.read("/proc/thread-self/mountinfo"), as: UTF8.self))
+        CgroupMount.list(inside: try Files.read("/proc/thread-self/mountinfo"))
     }
 
     /// The caller's groups.

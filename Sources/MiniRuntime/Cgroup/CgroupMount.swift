@@ -1,3 +1,4 @@
+import Glibc
 import NetCore
 
 /// Which of the kernel's two control-group interfaces a hierarchy has (man 7 cgroups).
@@ -29,6 +30,25 @@ struct CgroupMount: Hashable, Sendable {
             default: return nil
             }
         }
+    }
+
+    /// The same of bytes that the kernel wrote: hundreds of lines on a host of many containers, and long ones. Only those that are
+    /// about control groups are looked into.
+    static func list(inside mountinfo: [UInt8]) -> [CgroupMount] {
+        var found: [CgroupMount] = []
+        (mountinfo + [0]).withUnsafeBytes { bytes in
+            var place = bytes.bindMemory(to: CChar.self).baseAddress!
+            let first = place
+            while let mark = strstr(place, " - cgroup") {
+                var begin = UnsafePointer(mark)
+                while begin > first, begin[-1] != 0x0a { begin -= 1 }
+                let end = strchr(mark, 0x0a).map { UnsafePointer($0) } ?? UnsafePointer(mark + strlen(mark))
+                found += list(
+                    String(decoding: UnsafeRawBufferPointer(start: begin, count: end - begin), as: UTF8.self))
+                place = end
+            }
+        }
+        return found
     }
 
     /// Options of the file system itself, which name no controller.

@@ -17,6 +17,22 @@ struct ContainerRecord {
     let cgroupPath: String?
     let annotations: JSONObject
 
+    init(
+        directory: String, id: String, pid: pid_t, start: UInt64, bundle: String, root: String, version: String,
+        created: String, cgroupPath: String?, annotations: JSONObject
+    ) {
+        self.directory = directory
+        self.id = id
+        self.pid = pid
+        self.start = start
+        self.bundle = bundle
+        self.root = root
+        self.version = version
+        self.created = created
+        self.cgroupPath = cgroupPath
+        self.annotations = annotations
+    }
+
     enum Status: String { case created, running, paused, stopped }
 
     var pipe: String { "\(directory)/exec.fifo" }
@@ -74,8 +90,14 @@ struct ContainerRecord {
 
     var cgroup: Cgroup? {
         guard let cgroupPath else { return nil }
-        do throws(KernelError) { return try Cgroup(path: cgroupPath) } catch { return nil }
+        if let known = found.cgroup { return known }
+        do throws(KernelError) { found.cgroup = try Cgroup(path: cgroupPath) } catch { return nil }
+        return found.cgroup
     }
+
+    /// Looked for once.
+    private final class Found { var cgroup: Cgroup? }
+    private let found = Found()
 
     var status: Status {
         guard ContainerRecord.isAlive(pid, start) else { return .stopped }

@@ -63,6 +63,8 @@ final class Shim {
 
     /// Until the container has ended and everybody has been told; the exit code of the process.
     func run() -> Int32 {
+        // Found here, they are known to each of the runtime's calls.
+        do throws(KernelError) { _ = try CgroupHierarchy.all() } catch {}
         create()
         loop.run { [unowned self] in isDeleted && (isPastWaiting || !isBusy) }
         streams.finish()

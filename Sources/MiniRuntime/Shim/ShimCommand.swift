@@ -19,6 +19,7 @@ public enum ShimCommand {
                 _ = try attempt { () throws(KernelError) in
                     try check("become the reaper of orphans") { berth_shim_become_subreaper() }
                 }
+                CgroupHierarchy.keep()
                 let shim = try Shim(options, announcement)
                 return shim.run()
             } catch {
