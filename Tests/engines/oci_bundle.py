@@ -225,7 +225,7 @@ def clean_up():
 
 def leftovers():
     """Containers, groups, mounts and processes that should be gone."""
-    lines = [f"container {name}" for name in os.listdir(ROOT)]
+    lines = [f"container {name}" for name in os.listdir(ROOT) if name != "seccomp:made"]
     for hierarchy in hierarchies():
         top = f"{hierarchy}{cgroup}"
         lines += [f"cgroup {top}/{name}" for name in os.listdir(top)

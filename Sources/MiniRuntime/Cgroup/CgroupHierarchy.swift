@@ -86,7 +86,7 @@ public struct CgroupHierarchy: Sendable {
     private static func discover() throws(KernelError) -> [CgroupHierarchy] {
         let mounts = try mounts()
         let members = try memberships()
-        let isUnifiedIdle = CgroupMembership.isUnifiedIdle(members)
+        let isUnifiedIdle = !mounts.contains { $0.version == .v2 } && CgroupMembership.isUnifiedIdle(members)
         return members.compactMap { member in
             if let mount = member.mount(among: mounts, isReachable: isReachable) {
                 return CgroupHierarchy(member, at: mount.point, root: mount.root, held: nil)

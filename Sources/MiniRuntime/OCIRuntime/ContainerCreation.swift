@@ -53,13 +53,13 @@ struct ContainerCreation {
             throw OCIError("config.json: process is missing: name what the container runs")
         }
         if request.listeners > 0 { process.environment += ["LISTEN_FDS=\(request.listeners)", "LISTEN_PID=1"] }
+        cgroup = try CgroupBinding.cgroup(spec, request.id)
+        try ContainerCreation.judge(process, spec, request)
         launch = try ProcessLaunch(
             process, spec.linux.seccomp, root: request.root, preserved: request.preserved)
-        cgroup = try CgroupBinding.cgroup(spec, request.id)
-        try judge(process)
     }
 
-    private func judge(_ process: ProcessSpec) throws(OCIError) {
+    private static func judge(_ process: ProcessSpec, _ spec: BundleSpec, _ request: CreationRequest) throws(OCIError) {
         var found = stat()
         guard stat(spec.root, &found) == 0 else {
             throw OCIError("config.json: root.path is \(spec.root): \(Errno.current): name a directory that exists")
