@@ -568,7 +568,7 @@ _berth_run() {
     repeating_flags=()
     non_repeating_flags=(-d --detach --sig-proxy --no-sig-proxy --explain --dry-run -i --interactive -t --tty --rm -P --publish-all --read-only --init --no-healthcheck --privileged --oom-kill-disable --help)
     repeating_options=(-p --publish --expose --network-alias --net-alias --dns --dns-search --dns-option --dns-opt --add-host --link -v --volume --mount --tmpfs --volumes-from --storage-opt -e --env --env-file --group-add -l --label --label-file --log-opt --annotation --cap-add --cap-drop --security-opt --device --device-cgroup-rule --sysctl --ulimit --device-read-bps --device-write-bps --device-read-iops --device-write-iops)
-    non_repeating_options=(--detach-keys --name --cidfile --network --net --ip --ip6 --mac-address -h --hostname --domainname --shm-size -w --workdir -u --user --entrypoint --restart --stop-signal --stop-timeout --log-driver --health-cmd --health-interval --health-timeout --health-start-period --health-retries --runtime --userns --pid --ipc --uts --cgroupns -m --memory --memory-swap --memory-reservation --memory-swappiness --oom-score-adj --cpus -c --cpu-shares --cpu-quota --cpu-period --cpuset-cpus --cpuset-mems --pids-limit --blkio-weight --cgroup-parent)
+    non_repeating_options=(--detach-keys --name --cidfile --network --net --ip --ip6 --mac-address -h --hostname --domainname --shm-size -w --workdir -u --user --entrypoint --restart --stop-signal --stop-timeout --log-driver --health-cmd --health-interval --health-timeout --health-start-period --health-start-interval --health-retries --runtime --userns --pid --ipc --uts --cgroupns -m --memory --memory-swap --memory-reservation --memory-swappiness --oom-score-adj --cpus -c --cpu-shares --cpu-quota --cpu-period --cpuset-cpus --cpuset-mems --pids-limit --blkio-weight --cgroup-parent)
     __berth_offer_flags_options -1
 
     # Offer option value completions
@@ -693,6 +693,9 @@ _berth_run() {
     '--health-start-period')
         return
         ;;
+    '--health-start-interval')
+        return
+        ;;
     '--health-retries')
         return
         ;;
@@ -799,7 +802,7 @@ _berth_create() {
     repeating_flags=()
     non_repeating_flags=(-i --interactive -t --tty --rm -P --publish-all --read-only --init --no-healthcheck --privileged --oom-kill-disable --help)
     repeating_options=(-p --publish --expose --network-alias --net-alias --dns --dns-search --dns-option --dns-opt --add-host --link -v --volume --mount --tmpfs --volumes-from --storage-opt -e --env --env-file --group-add -l --label --label-file --log-opt --annotation --cap-add --cap-drop --security-opt --device --device-cgroup-rule --sysctl --ulimit --device-read-bps --device-write-bps --device-read-iops --device-write-iops)
-    non_repeating_options=(--name --cidfile --network --net --ip --ip6 --mac-address -h --hostname --domainname --shm-size -w --workdir -u --user --entrypoint --restart --stop-signal --stop-timeout --log-driver --health-cmd --health-interval --health-timeout --health-start-period --health-retries --runtime --userns --pid --ipc --uts --cgroupns -m --memory --memory-swap --memory-reservation --memory-swappiness --oom-score-adj --cpus -c --cpu-shares --cpu-quota --cpu-period --cpuset-cpus --cpuset-mems --pids-limit --blkio-weight --cgroup-parent)
+    non_repeating_options=(--name --cidfile --network --net --ip --ip6 --mac-address -h --hostname --domainname --shm-size -w --workdir -u --user --entrypoint --restart --stop-signal --stop-timeout --log-driver --health-cmd --health-interval --health-timeout --health-start-period --health-start-interval --health-retries --runtime --userns --pid --ipc --uts --cgroupns -m --memory --memory-swap --memory-reservation --memory-swappiness --oom-score-adj --cpus -c --cpu-shares --cpu-quota --cpu-period --cpuset-cpus --cpuset-mems --pids-limit --blkio-weight --cgroup-parent)
     __berth_offer_flags_options -1
 
     # Offer option value completions
@@ -919,6 +922,9 @@ _berth_create() {
         return
         ;;
     '--health-start-period')
+        return
+        ;;
+    '--health-start-interval')
         return
         ;;
     '--health-retries')

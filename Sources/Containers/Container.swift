@@ -142,6 +142,8 @@ struct ContainerState: Sendable {
     var isGone = false
     /// Counts the starts: whoever waits for the next exit knows which it is.
     var ends = 0
+    /// Nil without health checks.
+    var health: Health?
 
     init(name: String) { self.name = name }
 
@@ -149,13 +151,15 @@ struct ContainerState: Sendable {
     var isTerminal: Bool { config["Tty"]?.bool ?? false }
 
     var written: JSONObject {
-        [
+        var written: JSONObject = [
             "status": .string(status.rawValue), "pid": .integer(pid), "exitCode": .integer(exitCode),
             "error": .string(error),
             "oom": .bool(isKilledByOOM), "startedAt": .string(startedAt), "finishedAt": .string(finishedAt),
             "restarts": .integer(restarts), "isStopped": .bool(isStopped), "pendingDelete": .string(pendingDelete),
             "attached": .array(attached.map { .object($0.json) }),
         ]
+        if let health { written["health"] = .object(health.json) }
+        return written
     }
 
     mutating func read(_ object: JSONObject) {
@@ -169,6 +173,7 @@ struct ContainerState: Sendable {
         restarts = object["restarts"]?.integer ?? 0
         isStopped = object["isStopped"]?.bool ?? false
         pendingDelete = object["pendingDelete"]?.string ?? ""
+        health = object["health"]?.object.flatMap { Health($0) }
         attached = (object["attached"]?.array ?? []).compactMap { element in
             do throws(NetworkError) {
                 return try element.object.map { object throws(NetworkError) in try AttachedNetwork(object) }

@@ -24,6 +24,7 @@ public final class Containers: Sendable {
     /// Clients that attached before the start: our end of their stream, and what they want of it.
     let pending = Monitor([String: [(Int32, JSONObject)]]())
     let volumeStore: VolumeStore
+    let healthSchedule = HealthSchedule()
 
     public init(_ home: Home, _ images: ImageStore, _ networks: NetworkStore, _ events: any EventSink) {
         self.home = home

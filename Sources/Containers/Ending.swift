@@ -39,6 +39,7 @@ extension Containers {
     func ended(_ container: Container, _ record: ExitRecord, _ settled: () -> Void = {}) {
         let before = container.now
         guard !before.isGone, before.isAlive || before.status == .restarting else { return settled() }
+        endHealth(container)
         clean(container, settled)
         container.state.change {
             $0.exitCode = Int64(record.exitCode)
@@ -233,6 +234,7 @@ extension Containers {
 
     /// Nothing of it is left. The caller is alone with it, and it does not run.
     func discard(_ container: Container, volumes: Bool) throws(APIError) {
+        endHealth(container)
         clean(container)
         guard container.now.attached.isEmpty else {
             do throws(APIError) { try container.save() } catch {}

@@ -11,6 +11,11 @@ struct ExecState: Sendable {
     var isRunning = false
     var exitCode: Int64?
     var pid: Int64 = 0
+
+    /// The command as events have it.
+    static func words(_ body: JSONObject) -> String {
+        Wish.texts(body, "Cmd").joined(separator: " ")
+    }
 }
 
 extension Containers {
@@ -30,7 +35,7 @@ extension Containers {
             if all.count > 256 { for (old, state) in all where state.exitCode != nil { all[old] = nil } }
             all[id] = ExecState(container: container.id, body: body)
         }
-        tell("exec_create", container, [("execID", id)])
+        tell("exec_create: \(ExecState.words(body))", container, [("execID", id)])
         return id
     }
 
@@ -56,7 +61,7 @@ extension Containers {
                 $0[id]?.isRunning = true
                 $0[id]?.pid = answer["pid"]?.integer ?? 0
             }
-            tell("exec_start", container, [("execID", id)])
+            tell("exec_start: \(ExecState.words(state.body))", container, [("execID", id)])
             Threads.start { [self] in
                 var code: Int64 = 137
                 do throws(APIError) {
@@ -82,8 +87,7 @@ extension Containers {
         }
     }
 
-    private func process(_ container: Container, _ body: JSONObject, _ isTerminal: Bool) throws(APIError) -> JSONObject
-    {
+    func process(_ container: Container, _ body: JSONObject, _ isTerminal: Bool) throws(APIError) -> JSONObject {
         let now = container.now
         let asked = Body(body)
         let who = try asked.text("User")

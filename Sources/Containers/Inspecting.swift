@@ -16,7 +16,7 @@ extension Containers {
         if config["Hostname"]?.string ?? "" == "" { config["Hostname"] = .string(container.shortID) }
         config["Image"] = .string(container.imageName)
         let arguments = Wish.texts(now.config, "Entrypoint") + Wish.texts(now.config, "Cmd")
-        let state: JSONObject = [
+        var state: JSONObject = [
             "Status": .string(now.status.rawValue), "Running": .bool(now.isAlive),
             "Paused": .bool(now.status == .paused),
             "Restarting": .bool(now.status == .restarting), "OOMKilled": .bool(now.isKilledByOOM),
@@ -24,6 +24,7 @@ extension Containers {
             "Pid": .integer(now.pid), "ExitCode": .integer(now.exitCode), "Error": .string(now.error),
             "StartedAt": .string(now.startedAt), "FinishedAt": .string(now.finishedAt),
         ]
+        if let health = now.health { state["Health"] = .object(health.json) }
         var answer: JSONObject = [
             "Id": .string(container.id), "Created": .string(container.created), "Path": .string(arguments.first ?? ""),
             "Args": .array(arguments.dropFirst().map { .string($0) }), "State": .object(state),
@@ -146,6 +147,10 @@ extension Containers {
 
     public func list(all: Bool, limit: Int?, size: Bool, filters: JSONObject) throws(APIError) -> [JSONObject] {
         let filter = Filter(filters)
+        for wanted in filter.values("health") where !["none", "starting", "healthy", "unhealthy"].contains(wanted) {
+            throw APIError(
+                400, "unrecognized filter value for health: \(wanted): it is none, starting, healthy or unhealthy")
+        }
         var found: [JSONObject] = []
         let newest = table.read { $0.all }.reversed()
         let before = filter.values("before").first
@@ -189,7 +194,8 @@ extension Containers {
             && any("publish") { wanted in
                 now.attached.flatMap(\.ports).contains { "\($0.hostPort)" == wanted.prefix { $0 != "/" } }
             }
-            && any("health") { $0 == "none" } && filter.takesLabels(now.config["Labels"]?.object ?? [:])
+            && any("health") { $0 == now.health?.status.rawValue ?? "none" }
+            && filter.takesLabels(now.config["Labels"]?.object ?? [:])
     }
 
     private func summary(_ container: Container, _ now: ContainerState, size: Bool) -> JSONObject {
@@ -232,7 +238,7 @@ extension Containers {
         }
         let pending = now.pendingDelete.isEmpty ? "" : ", pending-delete"
         switch now.status {
-        case .running: return "Up \(since(now.startedAt))"
+        case .running: return "Up \(since(now.startedAt))" + (now.health.map { " (\($0.words))" } ?? "")
         case .paused: return "Up \(since(now.startedAt)) (Paused)"
         case .restarting: return "Restarting (\(now.exitCode)) \(since(now.finishedAt)) ago"
         case .exited: return "Exited (\(now.exitCode)) \(since(now.finishedAt)) ago\(pending)"

@@ -7,8 +7,17 @@ extension Containers {
     public func pause(_ reference: String) throws(APIError) {
         let container = try running(reference)
         guard container.now.status == .running else { throw APIError(409, "container \(reference) is already paused") }
-        try Faults.kernel("pause container \(container.shortID)") { () throws(KernelError) in
-            try Cgroup(path: container.cgroupPath(container.now.host)).freeze()
+        // A check that is held still could not be ended.
+        let health = container.now.health
+        endHealth(container, milliseconds: 2000)
+        do throws(APIError) {
+            try Faults.kernel("pause container \(container.shortID)") { () throws(KernelError) in
+                try Cgroup(path: container.cgroupPath(container.now.host)).freeze()
+            }
+        } catch {
+            container.state.change { $0.health = health }
+            goOnWithHealth(container)
+            throw error
         }
         container.state.change { if $0.status == .running { $0.status = .paused } }
         try container.save()
@@ -22,6 +31,7 @@ extension Containers {
             try Cgroup(path: container.cgroupPath(container.now.host)).thaw()
         }
         container.state.change { if $0.status == .paused { $0.status = .running } }
+        goOnWithHealth(container)
         try container.save()
         tell("unpause", container)
     }

@@ -57,6 +57,7 @@ extension Containers {
                         $0.pid = answer["pid"]?.integer ?? $0.pid
                         if $0.startedAt == Moment.never { $0.startedAt = Moment.now.text }
                     }
+                    goOnWithHealth(container)
                     do throws(APIError) { try container.save() } catch {}
                     return watch(container)
                 }

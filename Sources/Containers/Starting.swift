@@ -93,6 +93,7 @@ extension Containers {
             $0.exitCode = 0
             $0.isKilledByOOM = false
         }
+        beginHealth(container)
         try container.save()
         tell("start", container)
         watch(container)

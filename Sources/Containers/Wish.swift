@@ -33,11 +33,7 @@ struct Wish {
         guard !arguments.isEmpty else {
             throw APIError(400, "no command specified: the image has none, so name one after it")
         }
-        let check = try own.body("Healthcheck").texts("Test", orOne: true)
-        guard check.isEmpty || check == ["NONE"] else {
-            throw APIError(
-                501, "Healthcheck asks for health checks, which berth does not make yet: run with --no-healthcheck")
-        }
+        _ = try HealthCheck(config)
         try judgeHost()
         try judgeEverything()
     }
@@ -77,6 +73,7 @@ struct Wish {
             environment.insert(("PATH", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), at: 0)
         }
         config["Env"] = .array(environment.map { .string($0.1) })
+        config["Healthcheck"] = HealthCheck.merged(asked["Healthcheck"], over: own["Healthcheck"])
         for key in ["Labels", "ExposedPorts", "Volumes"] {
             var object = own[key]?.object ?? JSONObject()
             if let more = asked[key]?.object { object.merge(more) }

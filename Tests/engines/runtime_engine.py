@@ -64,6 +64,25 @@ def container(name, *words, options=(), image=IMAGE):
     return Container(name)
 
 
+def eventually(what, condition, seconds=5):
+    """The first true value of the condition, which is asked again and again."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise Failed(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+    return value
+
+
+def api(method, path, body=None):
+    """Status and JSON of a request to the daemon."""
+    words = ["curl", "-s", "-m", "20", "-w", "\n%{http_code}", "-X", method, "--unix-socket", SOCKET]
+    if body is not None:
+        words += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+    text, _, status = run(*words, f"http://berth{path}", timeout=30).rpartition("\n")
+    return int(status), json.loads(text) if text.strip() else None
+
+
 class Container:
     def __init__(self, name):
         self.name = name

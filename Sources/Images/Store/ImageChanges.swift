@@ -21,6 +21,7 @@ struct ImageChanges {
         case "WORKDIR":
             guard text.hasPrefix("/") else { throw ImageError(400, "WORKDIR \(text): an absolute path is needed") }
             config["WorkingDir"] = .string(text)
+        case "HEALTHCHECK": config["Healthcheck"] = try healthCheck(text)
         case "STOPSIGNAL": config["StopSignal"] = .string(text)
         case "ONBUILD": config["OnBuild"] = .array((config["OnBuild"]?.array ?? []) + [.string(text)])
         case "VOLUME":
@@ -44,7 +45,7 @@ struct ImageChanges {
         default:
             throw ImageError(
                 400,
-                "\(instruction) is no change of an image: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME and WORKDIR are"
+                "\(instruction) is no change of an image: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME and WORKDIR are"
             )
         }
     }
@@ -56,7 +57,7 @@ struct ImageChanges {
     }
 
     /// A JSON list of words, or a shell's line.
-    private func command(_ text: String) throws(ImageError) -> JSON {
+    func command(_ text: String) throws(ImageError) -> JSON {
         if text.hasPrefix("[") { return .array(try strings(text).map { .string($0) }) }
         return ["/bin/sh", "-c", .string(text)]
     }
@@ -137,7 +138,7 @@ struct ImageChanges {
         return words
     }
 
-    private static func trimmed(_ text: String) -> [UInt8] {
+    static func trimmed(_ text: String) -> [UInt8] {
         func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0a || byte == 0x0d }
         return Array(text.utf8.drop(while: isBlank).reversed().drop(while: isBlank).reversed())
     }

@@ -4,7 +4,7 @@ import NetCore
 
 extension ImageStore {
     /// A root file system's tar as an image of one layer; `changes` are Dockerfile lines (CMD, ENTRYPOINT, ENV, EXPOSE, USER, VOLUME,
-    /// WORKDIR, LABEL, STOPSIGNAL, ONBUILD).
+    /// WORKDIR, LABEL, STOPSIGNAL, HEALTHCHECK, ONBUILD).
     public func makeImage(
         fromTar descriptor: Int32, reference: String?, changes: [String], message: String?
     ) throws(ImageError) -> Image {

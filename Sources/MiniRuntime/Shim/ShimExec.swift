@@ -133,10 +133,13 @@ final class ShimExec {
         if let answer { shim.end(connection, answer) } else { waiters.append(connection) }
     }
 
-    func signal(_ number: Int32) throws(KernelError) {
+    /// `group`: with all that it started and that is still of its process group.
+    func signal(_ number: Int32, group: Bool) throws(KernelError) {
         guard endedWith == nil, child != nil else {
             throw KernelError("send signal \(number) to exec \(id)", .noSuchProcess, "it has ended, or not begun")
         }
+        // An exec begins as the leader of a group, whose number means no other one before it is waited for.
+        if group, let pid, kill(-pid, number) == 0 { return }
         try child!.signal(number)
     }
 }

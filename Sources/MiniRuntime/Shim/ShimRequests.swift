@@ -46,7 +46,11 @@ extension Shim {
                 throw ShimError("kill: signal is a number from 1 to 64")
             }
             try attempt { () throws(KernelError) in
-                if let exec { try exec.signal(Int32(number)) } else { try signal(Int32(number)) }
+                if let exec {
+                    try exec.signal(Int32(number), group: request["group"]?.bool ?? false)
+                } else {
+                    try signal(Int32(number))
+                }
             }
             end(connection, .done())
         case let other:

@@ -132,6 +132,8 @@
         var healthTimeout: String?
         @Option(name: .customLong("health-start-period"), help: "How long failures do not count at first.")
         var healthStartPeriod: String?
+        @Option(name: .customLong("health-start-interval"), help: "From one such command to the next in that time.")
+        var healthStartInterval: String?
         @Option(name: .customLong("health-retries"), help: "Failures in a row that make it unhealthy.")
         var healthRetries: Int64?
         @Flag(name: .customLong("no-healthcheck"), help: "Not even the image's own.")

@@ -152,11 +152,21 @@
 
         private var health: JSONObject? {
             get throws(ClientError) {
-                if noHealthcheck { return ["Test": ["NONE"]] }
+                if noHealthcheck {
+                    guard
+                        [healthCommand, healthInterval, healthTimeout, healthStartPeriod, healthStartInterval]
+                            .allSatisfy({ $0 == nil }), healthRetries == nil
+                    else {
+                        throw ClientError(
+                            "--no-healthcheck conflicts with --health-* options", fix: "leave one of them out")
+                    }
+                    return ["Test": ["NONE"]]
+                }
                 var object = JSONObject()
                 if let healthCommand { object["Test"] = ["CMD-SHELL", .string(healthCommand)] }
                 for (key, text) in [
                     ("Interval", healthInterval), ("Timeout", healthTimeout), ("StartPeriod", healthStartPeriod),
+                    ("StartInterval", healthStartInterval),
                 ] {
                     guard let text else { continue }
                     guard let span = Quantity.duration(text) else {

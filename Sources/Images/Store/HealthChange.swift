@@ -1,0 +1,69 @@
+import JSON
+
+// HEALTHCHECK as a Dockerfile has it: NONE, or options and CMD.
+extension ImageChanges {
+    func healthCheck(_ text: String) throws(ImageError) -> JSON {
+        var rest = Array(text.utf8)[...]
+        var check = JSONObject()
+        while rest.starts(with: Array("--".utf8)) {
+            let word = String(decoding: rest.prefix { $0 != 0x20 && $0 != 0x09 }, as: UTF8.self)
+            rest = rest.dropFirst(word.utf8.count).drop { $0 == 0x20 || $0 == 0x09 }
+            let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let value = parts.count > 1 ? String(parts[1]) : ""
+            let names = [
+                "interval": "Interval", "timeout": "Timeout", "start-period": "StartPeriod",
+                "start-interval": "StartInterval",
+            ]
+            if let key = names[String(parts[0])] {
+                guard let time = ImageChanges.nanoseconds(value), time == 0 || time >= 1_000_000 else {
+                    throw ImageError(
+                        400, "HEALTHCHECK \(word): a span of time of 1ms or more is needed, as --\(parts[0])=30s")
+                }
+                check[key] = .integer(time)
+            } else if parts[0] == "retries" {
+                guard let number = Int32(value), number >= 0 else {
+                    throw ImageError(400, "HEALTHCHECK \(word): a number is needed, as --retries=3")
+                }
+                check["Retries"] = .integer(Int64(number))
+            } else {
+                throw ImageError(
+                    400,
+                    "HEALTHCHECK \(word) is no option of it: --interval, --timeout, --start-period, --start-interval and --retries are"
+                )
+            }
+        }
+        let kind = String(decoding: rest.prefix { $0 != 0x20 && $0 != 0x09 }, as: UTF8.self).uppercased()
+        let command = String(
+            decoding: ImageChanges.trimmed(String(decoding: rest.dropFirst(kind.utf8.count), as: UTF8.self)),
+            as: UTF8.self)
+        switch kind {
+        case "NONE" where command.isEmpty && check.isEmpty: check["Test"] = ["NONE"]
+        case "CMD" where command.hasPrefix("["):
+            let words = try self.command(command).array ?? []
+            guard !words.isEmpty else { throw ImageError(400, "HEALTHCHECK CMD []: name a command") }
+            check["Test"] = .array(["CMD"] + words)
+        case "CMD" where !command.isEmpty: check["Test"] = ["CMD-SHELL", .string(command)]
+        default:
+            throw ImageError(400, "HEALTHCHECK \(text): it is NONE, or options and then CMD with a command")
+        }
+        return .object(check)
+    }
+
+    /// `1m30s`, `1.5s`, `250ms`; nil for anything else.
+    private static func nanoseconds(_ text: String) -> Int64? {
+        var rest = Substring(text)
+        var total: Double = 0
+        guard !rest.isEmpty else { return nil }
+        if rest == "0" { return 0 }
+        let units = ["ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9]
+        while !rest.isEmpty {
+            let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+            rest = rest.dropFirst(digits.count)
+            let unit = rest.prefix { $0.isASCII && !$0.isNumber && $0 != "." }
+            rest = rest.dropFirst(unit.count)
+            guard let number = Double(digits), let factor = units[String(unit)] else { return nil }
+            total += number * factor
+        }
+        return total < 9e18 ? Int64(total) : nil
+    }
+}
