@@ -261,14 +261,21 @@ extension Containers {
     }
 
     public func prune(filters: JSONObject) throws(APIError) -> JSONObject {
+        let filter = try PruneFilter(filters, ["label", "label!", "until"])
         var gone: [JSON] = []
+        var bytes: Int64 = 0
         for container in table.read({ $0.all }) where !container.now.isAlive && container.now.status != .restarting {
-            guard Filter(filters).takesLabels(container.now.config["Labels"]?.object ?? [:]) else { continue }
+            guard filter.takes(labels: container.now.config["Labels"]?.object ?? [:], created: container.created) else {
+                continue
+            }
             do throws(APIError) {
+                let size = try sizes(container).own
                 try remove(container.id, force: false, volumes: false)
                 gone.append(.string(container.id))
+                bytes += size
             } catch {}
         }
-        return ["ContainersDeleted": .array(gone), "SpaceReclaimed": 0]
+        events.happened("container", "prune", "", [("reclaimed", "\(bytes)")])
+        return ["ContainersDeleted": gone.isEmpty ? .null : .array(gone), "SpaceReclaimed": .integer(bytes)]
     }
 }

@@ -51,8 +51,9 @@ extension Containers {
             "Config": .object(config), "NetworkSettings": .object(networkSettings(container, now)),
         ]
         if size {
-            answer["SizeRw"] = 0
-            answer["SizeRootFs"] = 0
+            let (own, whole) = try sizes(container)
+            answer["SizeRw"] = .integer(own)
+            answer["SizeRootFs"] = .integer(whole)
         }
         answer["Berth"] = .object(own(container, now))
         return answer
@@ -167,7 +168,7 @@ extension Containers {
             if let bound = bounds.0, container.created >= bound { continue }
             if let bound = bounds.1, container.created <= bound { continue }
             guard takes(container, now, filter) else { continue }
-            found.append(summary(container, now, size: size))
+            found.append(try summary(container, now, size: size))
             if let limit, limit > 0, found.count >= limit { break }
         }
         return found
@@ -198,7 +199,7 @@ extension Containers {
             && filter.takesLabels(now.config["Labels"]?.object ?? [:])
     }
 
-    private func summary(_ container: Container, _ now: ContainerState, size: Bool) -> JSONObject {
+    private func summary(_ container: Container, _ now: ContainerState, size: Bool) throws(APIError) -> JSONObject {
         var ports: [JSON] = []
         if now.isAlive {
             for port in now.attached.flatMap(\.ports) {
@@ -225,8 +226,9 @@ extension Containers {
                 now.mounts.filter { $0["Type"]?.string != "tmpfs" }.map { .object($0.removing("Copy", "Anonymous")) }),
         ]
         if size {
-            summary["SizeRw"] = 0
-            summary["SizeRootFs"] = 0
+            let (own, whole) = try sizes(container)
+            summary["SizeRw"] = .integer(own)
+            summary["SizeRootFs"] = .integer(whole)
         }
         return summary
     }

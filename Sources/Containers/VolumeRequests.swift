@@ -1,3 +1,4 @@
+import Images
 import JSON
 
 extension Containers {
@@ -10,6 +11,18 @@ extension Containers {
                     || filter.values("dangling").contains { ($0 == "true" || $0 == "1") == users(name).isEmpty })
                 && filter.takesLabels(volume["Labels"]?.object ?? [:])
         }
+    }
+
+    /// The same with `UsageData`, as `docker system df` has it.
+    public func volumesWithUsage() throws(APIError) -> [JSONObject] {
+        var volumes: [JSONObject] = []
+        for var volume in volumeStore.all() {
+            let name = volume["Name"]?.string ?? ""
+            let size = try Faults.image { () throws(ImageError) in try TreeSize.bytes(below: volumeStore.data(name)) }
+            volume["UsageData"] = ["Size": .integer(size), "RefCount": .integer(Int64(users(name).count))]
+            volumes.append(volume)
+        }
+        return volumes
     }
 
     private func users(_ name: String) -> [Container] {
@@ -45,21 +58,28 @@ extension Containers {
         events.happened("volume", "destroy", name, [("driver", "local")])
     }
 
-    public func pruneVolumes(filters: JSONObject) throws(APIError) -> JSONObject {
-        let filter = Filter(filters)
-        let all = filter.values("all").contains { $0 == "true" || $0 == "1" }
+    /// `named`: those with a name, too, unless the filters say otherwise.
+    public func pruneVolumes(filters: JSONObject, named: Bool) throws(APIError) -> JSONObject {
+        let prune = try PruneFilter(filters, ["label", "label!", "all"])
+        let all = filters["all"] == nil ? named : try prune.flag("all")
         var gone: [JSON] = []
+        var bytes: Int64 = 0
         for volume in volumeStore.all() {
             let labels = volume["Labels"]?.object ?? [:]
             guard let name = volume["Name"]?.string, users(name).isEmpty,
                 all || labels["com.docker.volume.anonymous"] != nil,
-                filter.takesLabels(labels)
+                prune.takes(labels: labels, created: "")
             else { continue }
             do throws(APIError) {
+                let size = try Faults.image { () throws(ImageError) in
+                    try TreeSize.bytes(below: volumeStore.data(name))
+                }
                 try removeVolume(name, force: false)
                 gone.append(.string(name))
+                bytes += size
             } catch {}
         }
-        return ["VolumesDeleted": .array(gone), "SpaceReclaimed": 0]
+        events.happened("volume", "prune", "", [("reclaimed", "\(bytes)")])
+        return ["VolumesDeleted": gone.isEmpty ? .null : .array(gone), "SpaceReclaimed": .integer(bytes)]
     }
 }

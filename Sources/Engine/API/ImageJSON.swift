@@ -13,7 +13,8 @@
             [
                 "Containers": .integer(Int64(containers)), "Created": .integer(Moment.seconds(created) ?? 0),
                 "Id": .string(id), "Labels": config["Labels"] ?? .null, "ParentId": "",
-                "RepoDigests": .array([]), "RepoTags": .array(tags.map { .string($0) }), "SharedSize": -1,
+                "RepoDigests": .array(digests.map { .string($0) }), "RepoTags": .array(tags.map { .string($0) }),
+                "SharedSize": -1,
                 "Size": .integer(size),
             ]
         }
@@ -21,7 +22,8 @@
         /// `GET /images/NAME/json`.
         var inspection: JSONObject {
             [
-                "Id": .string(id), "RepoTags": .array(tags.map { .string($0) }), "RepoDigests": .array([]),
+                "Id": .string(id), "RepoTags": .array(tags.map { .string($0) }),
+                "RepoDigests": .array(digests.map { .string($0) }),
                 "Parent": "", "Comment": history.first?["Comment"] ?? "", "Created": .string(created),
                 "DockerVersion": "", "Author": configuration["author"] ?? "", "Config": .object(config),
                 "Architecture": configuration["architecture"] ?? "", "Os": configuration["os"] ?? "linux",

@@ -20,11 +20,13 @@
                 call.exchange.answer(201, ["Id": .string(made.id), "Warning": .string(made.warning)])
             },
             Route("POST", "/networks/prune") { call in
-                for key in try call.request.filters().keys {
-                    throw APIError(501, "networks are pruned without filter: \(key) is not served")
+                let filter = try PruneFilter(call.request.filters(), ["label", "label!", "until"])
+                let names = try call.model.networks.prune { network in
+                    filter.takes(
+                        labels: network["Labels"]?.object ?? [:], created: network["Created"]?.string ?? "")
                 }
-                let names = try call.model.networks.prune()
                 for name in names { call.model.events.happened("network", "destroy", name, [("name", name)]) }
+                call.model.events.happened("network", "prune", "", [("reclaimed", "0")])
                 call.exchange.answer(["NetworksDeleted": names.isEmpty ? .null : .array(names.map { .string($0) })])
             },
             Route("GET", "/networks/*") { call in
@@ -68,7 +70,10 @@
                     201, .object(try call.containers.createVolume(call.request.json(isOptional: true))))
             },
             Route("POST", "/volumes/prune") { call in
-                call.exchange.answer(.object(try call.containers.pruneVolumes(filters: call.request.filters())))
+                // Clients of before 1.42 know volumes of either kind only.
+                let answer = try call.containers.pruneVolumes(
+                    filters: call.request.filters(), named: call.request.version < 42)
+                call.exchange.answer(.object(answer))
             },
             Route("GET", "/volumes/*") { call in
                 call.exchange.answer(.object(try call.containers.volume(call.volume)))

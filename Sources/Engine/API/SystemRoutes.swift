@@ -15,18 +15,22 @@
                 let takes = { types.isEmpty || types.contains($0) }
                 let used = try call.usedImages()
                 let images = try call.model.images.images()
-                var answer: JSONObject = [
-                    "LayersSize": .integer(takes("image") ? images.reduce(0) { $0 + $1.size } : 0)
-                ]
+                let usage = try call.model.images.usage()
+                var answer: JSONObject = ["LayersSize": .integer(takes("image") ? usage.layers : 0)]
                 if takes("image") {
-                    answer["Images"] = .array(images.map { .object($0.summary(containers: used[$0.id]?.count ?? 0)) })
+                    answer["Images"] = .array(
+                        images.map {
+                            var summary = $0.summary(containers: used[$0.id]?.count ?? 0)
+                            summary["SharedSize"] = .integer(usage.shared[$0.id] ?? 0)
+                            return .object(summary)
+                        })
                 }
                 if takes("container") {
                     let list = try call.containers.list(all: true, limit: nil, size: true, filters: [:])
                     answer["Containers"] = .array(list.map { .object($0) })
                 }
                 if takes("volume") {
-                    answer["Volumes"] = .array(try call.containers.volumes(filters: [:]).map { .object($0) })
+                    answer["Volumes"] = .array(try call.containers.volumesWithUsage().map { .object($0) })
                 }
                 if takes("build-cache") { answer["BuildCache"] = .array([]) }
                 call.exchange.answer(.object(answer))

@@ -8,7 +8,7 @@ public struct ContainerRoot: Sendable {
     public let directory: String
     public init(_ directory: String) { self.directory = directory }
 
-    private var upper: String { "\(directory)/layer/upper" }
+    var upper: String { "\(directory)/layer/upper" }
     private var work: String { "\(directory)/layer/work" }
     /// Where the root is mounted.
     public var path: String { "\(directory)/rootfs" }

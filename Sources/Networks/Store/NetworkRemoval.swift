@@ -16,15 +16,17 @@ extension NetworkStore {
         try files.locked { () throws(NetworkError) in try removeUnused(network) }
     }
 
-    /// Those that no container is on, but for the predefined; gives their names.
-    public func prune() throws(NetworkError) -> [String] {
+    /// Those that no container is on, but for the predefined, and of which `takes` says so (it gets Docker's Network object); gives
+    /// their names.
+    public func prune(_ takes: (JSONObject) -> Bool = { _ in true }) throws(NetworkError) -> [String] {
         var pruned: [String] = []
         for network in try all() where network.kind == .created {
             do throws(NetworkError) {
+                guard takes(try self.network(network.id)) else { continue }
                 try files.locked { () throws(NetworkError) in try removeUnused(network) }
                 pruned.append(network.name)
-            } catch  where error.status == 403 {
-                // It is in use.
+            } catch  where error.status == 403 || error.status == 404 {
+                // It is in use, or has gone.
             }
         }
         return pruned
