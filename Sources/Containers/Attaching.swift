@@ -84,6 +84,10 @@ extension Containers {
         wish.namespace = container.namespace
         wish.interface = interface
         wish.ports = ports
+        if ports.contains(where: { $0.lastHostPort > $0.hostPort }) {
+            wish.takenPorts = table.read { $0.all }.filter { $0 !== container }.flatMap { $0.now.attached }.flatMap(
+                \.ports)
+        }
         let endpoint = now.endpoints[name]?.object ?? (name == "bridge" ? now.endpoints["default"]?.object : nil) ?? [:]
         let address = endpoint["IPAMConfig"]?["IPv4Address"]?.string ?? ""
         let address6 = endpoint["IPAMConfig"]?["IPv6Address"]?.string ?? ""

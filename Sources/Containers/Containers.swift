@@ -25,6 +25,8 @@ public final class Containers: Sendable {
     let pending = Monitor([String: [(Int32, JSONObject)]]())
     let volumeStore: VolumeStore
     let healthSchedule = HealthSchedule()
+    /// One at a time writes into the hosts files of containers that run.
+    let linkFiles = Monitor(())
 
     public init(_ home: Home, _ images: ImageStore, _ networks: NetworkStore, _ events: any EventSink) {
         self.home = home
@@ -57,11 +59,15 @@ public final class Containers: Sendable {
         do throws(ImageError) { image = try images.image(reference) } catch {
             throw APIError(error.status, error.description)
         }
-        let wish = try Wish(body, image)
+        var wish = try Wish(body, image)
         let ports = try wish.ports()
         let mounts = try wish.mounts()
         let mode = wish.host["NetworkMode"]?.string ?? ""
         try judgeNetwork(mode, wish, ports)
+        let links = try resolvedLinks(wish)
+        if !links.isEmpty { wish.host["Links"] = .array(links.map { .string($0) }) }
+        let inherited = try inherited(wish, beside: mounts)
+        let inheritedPlaces = Set(inherited.compactMap { $0["Destination"]?.string })
         for key in ["PidMode", "IpcMode"] {
             let other = try other(wish.host[key]?.string ?? "", key)
             guard key != "IpcMode" || other == nil || ["shareable", "host"].contains(SharedMemory.mode(other)) else {
@@ -93,7 +99,7 @@ public final class Containers: Sendable {
             } catch {
                 throw APIError(400, "\(error)")
             }
-            let made = try points(mounts)
+            let made = try inherited + points(mounts.filter { !$0.isImplied || !inheritedPlaces.contains($0.target) })
             container.state.change { $0.mounts = made }
             try container.save()
         } catch {

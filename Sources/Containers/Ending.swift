@@ -249,12 +249,13 @@ extension Containers {
         unlink("\(container.directory)/container.json")
         try Faults.image { () throws(ImageError) in try ContainerRoot(container.directory).remove() }
         try Faults.image { () throws(ImageError) in try FileTree.remove(container.directory) }
+        table.change { $0.remove(container.id) }
+        // Now that it uses them no more; what another one has stays.
         if volumes {
             for mount in container.now.mounts where mount["Anonymous"]?.bool == true {
                 do throws(APIError) { try removeVolume(mount["Name"]?.string ?? "", force: true) } catch {}
             }
         }
-        table.change { $0.remove(container.id) }
         for (descriptor, _) in pending.change({ $0.removeValue(forKey: container.id) }) ?? [] { close(descriptor) }
         tell("destroy", container)
         container.state.change { $0.isGone = true }

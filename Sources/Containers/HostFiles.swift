@@ -7,7 +7,7 @@ import Networks
 enum HostFiles {
     /// `isShown`: the container has them already, bound over its own, so that the very files change and not their names.
     static func write(
-        _ container: Container, hostname: String, networks: [AttachedNetwork], isShown: Bool = false
+        _ container: Container, hostname: String, networks: [AttachedNetwork], links: String, isShown: Bool = false
     ) throws(APIError) {
         let now = container.now
         var hosts =
@@ -18,6 +18,7 @@ enum HostFiles {
             let address = said == "host-gateway" ? networks.first?.gateways.first ?? "127.0.0.1" : said
             hosts += "\(address)\t\(name)\n"
         }
+        hosts += links
         for attached in networks {
             for address in attached.addresses { hosts += "\(address.prefix { $0 != "/" })\t\(hostname)\n" }
         }

@@ -12,6 +12,7 @@ extension Containers {
         var host = now.host
         if host["NetworkMode"]?.string ?? "" == "" { host["NetworkMode"] = "bridge" }
         for (key, value) in Containers.defaults where host[key] == nil { host[key] = value }
+        if let links = linksInWords(now) { host["Links"] = links }
         var config = now.config
         if config["Hostname"]?.string ?? "" == "" { config["Hostname"] = .string(container.shortID) }
         config["Image"] = .string(container.imageName)

@@ -69,7 +69,8 @@ extension Containers {
         document.sharedMemory = try SharedMemory.make(container, &undo) { reference throws(APIError) in
             try find(reference)
         }
-        try HostFiles.write(container, hostname: document.hostname, networks: [])
+        let links = try linkLines(container)
+        try HostFiles.write(container, hostname: document.hostname, networks: [], links: links)
         let text = try document.document().text
         try Faults.kernel("write the bundle of container \(container.shortID)") { () throws(KernelError) in
             try Files.makeDirectories("\(container.directory)/bundle", mode: 0o700)
@@ -77,7 +78,7 @@ extension Containers {
             try Files.remove("\(container.directory)/exit.json")
         }
         try planNetworks(container)
-        try launch(container, hostname: document.hostname, &undo)
+        try launch(container, hostname: document.hostname, links: links, &undo)
         for (descriptor, request) in pending.change({ $0.removeValue(forKey: container.id) }) ?? [] {
             do throws(APIError) { Pump.start(descriptor, try stream(container, request).descriptor) } catch {
                 close(descriptor)
@@ -96,11 +97,12 @@ extension Containers {
         beginHealth(container)
         try container.save()
         tell("start", container)
+        tellLinks(container)
         watch(container)
     }
 
     /// Its shim has made it, and its networks are attached: both at the same time, for only what runs in it needs a network.
-    private func launch(_ container: Container, hostname: String, _ undo: inout Undo) throws(APIError) {
+    private func launch(_ container: Container, hostname: String, links: String, _ undo: inout Undo) throws(APIError) {
         let options = shimOptions(container)
         let program = "\(home.programs)/berth-shim"
         let shim = Parallel { () -> ShimError? in
@@ -115,7 +117,7 @@ extension Containers {
         do throws(APIError) {
             try attachNetworks(container, &undo)
             try HostFiles.write(
-                container, hostname: hostname, networks: container.now.attached, isShown: true)
+                container, hostname: hostname, networks: container.now.attached, links: links, isShown: true)
         } catch {
             failure = error
         }

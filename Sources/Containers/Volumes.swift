@@ -15,6 +15,8 @@ struct MountWish {
     var options: [String] = []
     /// An empty volume gets what the image has there.
     var copies = true
+    /// By `Config.Volumes`: what comes from another container goes before it.
+    var isImplied = false
     /// A bind's source is made when it is missing (-v does, --mount does not).
     var makesSource = false
 }
@@ -33,7 +35,9 @@ extension Wish {
         }
         for (target, _) in config["Volumes"]?.object ?? JSONObject()
         where !found.contains(where: { $0.target == target }) {
-            found.append(MountWish(kind: .volume, source: "", target: target))
+            var one = MountWish(kind: .volume, source: "", target: target)
+            one.isImplied = true
+            found.append(one)
         }
         var seen = Set<String>()
         for mount in found {

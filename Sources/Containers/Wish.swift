@@ -129,9 +129,8 @@ struct Wish {
         for key in ["UsernsMode"] where !["", "host"].contains(try body.text(key)) {
             throw APIError(501, "HostConfig.\(key) \(try body.text(key)): berth does not remap users yet")
         }
-        for key in ["VolumesFrom", "Links"] where !(try body.texts(key)).isEmpty {
-            throw APIError(501, "HostConfig.\(key): berth does not have this")
-        }
+        for text in try body.texts("VolumesFrom") { _ = try Wish.volumesFrom(text) }
+        try judgeLinks()
         for limit in try body.bodies("Ulimits") {
             let name = try limit.text("Name")
             guard Wish.limits.contains(name) else { throw APIError(400, "invalid ulimit type: \(name)") }
@@ -202,17 +201,17 @@ struct Wish {
                 guard address.isEmpty || IPAddress(address) != nil else {
                     throw APIError(400, "invalid IP address: \(address): the host's side of port \(key)")
                 }
-                let first = try Wish.hostPort(binding, wanted: numbers.count)
-                for (index, number) in numbers.enumerated() {
+                let hostPorts = try Wish.hostPorts(binding, wanted: numbers.count)
+                for (number, host) in zip(numbers, hostPorts) {
                     ports.append(
                         PublishedPort(
-                            hostAddress: address, hostPort: first == 0 ? 0 : first + UInt16(index),
+                            hostAddress: address, hostPort: host.lowerBound, lastHostPort: host.upperBound,
                             containerPort: number, protocolName: name))
                 }
             }
         }
         var seen: Set<PublishedPort> = []
-        for var port in ports where port.hostPort != 0 {
+        for var port in ports where port.hostPort != 0 && port.lastHostPort == port.hostPort {
             port.containerPort = 0
             guard seen.insert(port).inserted else {
                 throw APIError(
@@ -231,21 +230,21 @@ struct Wish {
         return ports
     }
 
-    /// The first port of the host for as many as `wanted`; 0: any free ones. Several to choose from are not served.
-    private static func hostPort(_ binding: Body, wanted: Int) throws(APIError) -> UInt16 {
+    /// The host's side of so many ports: of one the ports to choose from, 0: any free one.
+    private static func hostPorts(_ binding: Body, wanted: Int) throws(APIError) -> [ClosedRange<UInt16>] {
         let text = try binding.text("HostPort")
-        guard !text.isEmpty else { return 0 }
+        guard !text.isEmpty else { return Array(repeating: 0...0, count: wanted) }
         guard let numbers = numbers(text) else {
             throw APIError(400, "invalid port specification: \"\(text)\": a port is a number up to 65535")
         }
-        if numbers.lowerBound == 0, numbers.count == 1 { return 0 }
-        guard numbers.lowerBound > 0, numbers.count == wanted else {
+        if numbers.lowerBound == 0, numbers.count == 1 { return Array(repeating: 0...0, count: wanted) }
+        guard numbers.lowerBound > 0, wanted == 1 || numbers.count == wanted else {
             throw APIError(
-                501,
+                400,
                 "\(binding.name("HostPort")) is \(text) for \(wanted) port\(wanted == 1 ? "" : "s") of the container: name as many of the host, or none for any free one"
             )
         }
-        return numbers.lowerBound
+        return wanted == 1 ? [numbers] : numbers.map { $0...$0 }
     }
 }
 

@@ -76,7 +76,7 @@ struct WishTests {
                 #"{"HostConfig": {"Mounts": [{"Type": "volume", "Target": "/a", "VolumeOptions": {"Subpath": "x"}}]}}"#,
                 501, "Subpath"
             ),
-            (#"{"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "8000-8010"}]}}}"#, 501, "8000-8010"),
+            (#"{"HostConfig": {"PortBindings": {"80-81": [{"HostPort": "8000-8010"}]}}}"#, 400, "8000-8010"),
             (#"{"HostConfig": {"PortBindings": {"80/tcp": [{"HostIp": "localhost"}]}}}"#, 400, "localhost"),
             (
                 #"{"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "8"}], "81/tcp": [{"HostPort": "8"}]}}}"#,
@@ -131,6 +131,8 @@ struct WishTests {
         #expect(ports.allSatisfy { $0.protocolName == "udp" && $0.hostAddress == "127.0.0.1" })
         let free = try wish(#"{"HostConfig": {"PortBindings": {"7000-7001": [{"HostPort": "0"}]}}}"#).ports()
         #expect(free.map(\.hostPort) == [0, 0])
+        let choice = try wish(#"{"HostConfig": {"PortBindings": {"80": [{"HostPort": "8000-8010"}]}}}"#).ports()
+        #expect(choice.map(\.hostPort) == [8000] && choice.map(\.lastHostPort) == [8010])
     }
 
     @Test("rights are docker's, more or less by name")

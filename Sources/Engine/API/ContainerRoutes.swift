@@ -78,7 +78,7 @@
                 let request = call.request
                 if request.flag("link") {
                     throw APIError(
-                        501, "links between containers are not served: give the container an alias on a network")
+                        501, "a link is not taken away alone: make the container anew without it")
                 }
                 try call.containers.remove(
                     call.container, force: request.flag("force"), volumes: request.flag("v"))

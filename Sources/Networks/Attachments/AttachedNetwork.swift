@@ -4,12 +4,17 @@ import JSON
 public struct PublishedPort: Sendable, Hashable {
     public var hostAddress: String
     public var hostPort: UInt16
+    /// With more than `hostPort`: the first that is free of the two and all between.
+    public var lastHostPort: UInt16 = 0
     public var containerPort: UInt16
     /// tcp, udp or sctp.
     public var protocolName: String
-    public init(hostAddress: String, hostPort: UInt16, containerPort: UInt16, protocolName: String) {
+    public init(
+        hostAddress: String, hostPort: UInt16, lastHostPort: UInt16 = 0, containerPort: UInt16, protocolName: String
+    ) {
         self.hostAddress = hostAddress
         self.hostPort = hostPort
+        self.lastHostPort = lastHostPort
         self.containerPort = containerPort
         self.protocolName = protocolName
     }
@@ -25,6 +30,8 @@ public struct AttachmentWish: Sendable {
     /// eth0, eth1, …
     public var interface = "eth0"
     public var ports: [PublishedPort] = []
+    /// What others have published, which a range of `ports` passes over.
+    public var takenPorts: [PublishedPort] = []
     public var addresses: [String] = []
     public var macAddress: String?
     /// Names besides the container's own.

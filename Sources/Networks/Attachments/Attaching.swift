@@ -141,8 +141,9 @@ extension NetworkStore {
         throws(NetworkError)
     {
         var chain = chain(wish)
-        for attempt in 1...PortChoice.attempts {
-            let (ports, chosen) = try PortChoice.complete(wish.ports)
+        var choice = PortChoice(wish.ports, beside: wish.takenPorts)
+        while true {
+            let ports = try choice.next()
             chain.capabilities = try capabilities(wish, network, ports)
             do throws(ChainRefusal) {
                 attached.ports = ports
@@ -151,10 +152,7 @@ extension NetworkStore {
             } catch {
                 // It undoes itself, unless it was killed.
                 if error.code != CNIErrorCode.interfaceExists.rawValue { try clearAway(chain, network, error) }
-                let lostRace =
-                    error.code == CNIErrorCode.portConflict.rawValue
-                    && chosen.contains { error.message.holds(ports[$0].words) }
-                guard lostRace, attempt < PortChoice.attempts else {
+                guard error.code == CNIErrorCode.portConflict.rawValue, choice.refuse(error.message) else {
                     throw try named(error).error("failed to set up container networking on network \(network.name)")
                 }
             }

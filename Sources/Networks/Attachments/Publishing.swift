@@ -31,8 +31,9 @@ extension NetworkStore {
 
         var answer = attached
         try mark(containerID, network, isPublishing: true)
-        for attempt in 1...PortChoice.attempts {
-            let (complete, chosen) = try PortChoice.complete(ports)
+        var choice = PortChoice(ports)
+        while true {
+            let complete = try choice.next()
             let mappings = try self.mappings(complete, network)
             configuration["runtimeConfig"] = ["portMappings": .array(mappings)]
             do throws(ChainRefusal) {
@@ -43,10 +44,7 @@ extension NetworkStore {
                 cached = try rewritten(cached, capabilities)
                 break
             } catch {
-                let lostRace =
-                    error.code == CNIErrorCode.portConflict.rawValue
-                    && chosen.contains { error.message.holds(complete[$0].words) }
-                guard lostRace, attempt < PortChoice.attempts else {
+                guard error.code == CNIErrorCode.portConflict.rawValue, choice.refuse(error.message) else {
                     throw try named(error).error("failed to publish ports on network \(network.name)")
                 }
             }

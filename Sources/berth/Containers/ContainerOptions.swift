@@ -64,7 +64,8 @@
         @Option(name: .long, help: "The container's domain name.")
         var domainname: String?
         @Option(
-            name: .long, parsing: .unconditionalSingleValue, help: "Not served: use a network of your own and names.")
+            name: .long, parsing: .unconditionalSingleValue,
+            help: "container:alias: its address under that name, on the standard network.")
         var link: [String] = []
     }
 

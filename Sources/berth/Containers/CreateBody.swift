@@ -37,9 +37,9 @@
     extension NetworkOptions {
         /// Gives the endpoint of the chosen network.
         func fill(_ config: inout JSONObject, _ host: inout JSONObject) throws(ClientError) -> JSONObject {
-            guard link.isEmpty else {
+            guard link.isEmpty || ["default", "bridge"].contains(network ?? "default") else {
                 throw ClientError(
-                    "--link is not served", by: "names of a network took its place",
+                    "--link is of the standard network only", by: "--network \(network ?? "")",
                     fix: "berth network create NAME, and --network NAME on both: they find each other by name")
             }
             var exposed = JSONObject()
@@ -69,6 +69,7 @@
                 throw ClientError("--add-host \(line) cannot be read", fix: "write name:address")
             }
             host["ExtraHosts"] = list(addHost)
+            host["Links"] = list(link)
 
             let name = network ?? "default"
             host["NetworkMode"] = .string(name)
