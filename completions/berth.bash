@@ -180,13 +180,13 @@ _berth() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    cni|plan|ls|graph|rules|repair|watch|doctor|ipam|lint|status|metrics|netns|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|rmi|tag|network|volume|info|version|help)
+    cni|plan|ls|graph|rules|repair|watch|doctor|ipam|lint|status|metrics|netns|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
         # Offer subcommand argument completions
         "_berth_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'cni plan ls graph rules repair watch doctor ipam lint status metrics netns daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import rmi tag network volume info version help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'cni plan ls graph rules repair watch doctor ipam lint status metrics netns daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
         ;;
     esac
 }
@@ -1484,6 +1484,42 @@ _berth_import() {
 
     # Offer option value completions
     case "${prev}" in
+    '-c'|'--change')
+        return
+        ;;
+    '-m'|'--message')
+        return
+        ;;
+    esac
+}
+
+_berth_export() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=(-o --output)
+    __berth_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-o'|'--output')
+        return
+        ;;
+    esac
+}
+
+_berth_commit() {
+    repeating_flags=()
+    non_repeating_flags=(-p --pause --no-pause -h --help)
+    repeating_options=(-c --change)
+    non_repeating_options=(-a --author -m --message)
+    __berth_offer_flags_options 2
+
+    # Offer option value completions
+    case "${prev}" in
+    '-a'|'--author')
+        return
+        ;;
     '-c'|'--change')
         return
         ;;

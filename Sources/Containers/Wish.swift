@@ -13,7 +13,8 @@ struct Wish {
 
     init(_ request: JSONObject, _ image: Image) throws(APIError) {
         let body = Body(request)
-        config = Wish.merged(request.removing("HostConfig", "NetworkingConfig"), image)
+        config = Wish.merged(
+            request.removing("HostConfig", "NetworkingConfig"), over: image.configuration["config"]?.object ?? [:])
         host = try body.body("HostConfig").object
         endpoints = try body.body("NetworkingConfig").body("EndpointsConfig").object
         let own = Body(config)
@@ -44,9 +45,8 @@ struct Wish {
     private func texts(_ key: String) -> [String] { Wish.texts(config, key) }
 
     /// What the image says stands where the request says nothing.
-    private static func merged(_ asked: JSONObject, _ image: Image) -> JSONObject {
+    static func merged(_ asked: JSONObject, over own: JSONObject) -> JSONObject {
         var config = asked
-        let own = image.configuration["config"]?.object ?? JSONObject()
         func isEmpty(_ value: JSON?) -> Bool {
             switch value {
             case nil, .null: true
@@ -76,7 +76,7 @@ struct Wish {
         config["Healthcheck"] = HealthCheck.merged(asked["Healthcheck"], over: own["Healthcheck"])
         for key in ["Labels", "ExposedPorts", "Volumes"] {
             var object = own[key]?.object ?? JSONObject()
-            if let more = asked[key]?.object { object.merge(more) }
+            for (name, value) in asked[key]?.object ?? [:] { object[name] = value }
             config[key] = .object(object)
         }
         return config

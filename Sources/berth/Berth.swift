@@ -53,6 +53,7 @@ enum StandardError {
                     name: "Images, networks, volumes",
                     subcommands: [
                         ImagesCommand.self, LoadCommand.self, SaveCommand.self, ImportCommand.self,
+                        ExportCommand.self, CommitCommand.self,
                         RemoveImageCommand.self, TagCommand.self, NetworkCommand.self, VolumeCommand.self,
                         InfoCommand.self, VersionCommand.self,
                     ]),

@@ -24,6 +24,12 @@ struct WishesTests {
     @Test("what is no link is refused", arguments: ["", ":", "a:", ":a", "a:b:c", "a:b c", "a:b\n192.0.2.1 x", "a:#"])
     func wrongLinks(_ text: String) { #expect(throws: APIError.self) { try Wish.link(text) } }
 
+    @Test("a label that is asked for goes before the image's of that name")
+    func labels() {
+        let merged = Wish.merged(["Labels": ["a": "asked", "c": "3"]], over: ["Labels": ["a": "image", "b": "2"]])
+        #expect(merged["Labels"] == ["a": "asked", "b": "2", "c": "3"])
+    }
+
     @Test("volumes-from has a mode or none")
     func volumesFrom() throws {
         #expect(try Wish.volumesFrom("a") == ("a", false))

@@ -21,7 +21,7 @@ def sizes():
     image = api("GET", f"/images/{IMAGE}/json")[1]
     one = container("sized", options=("-v", "sizedata:/data"))
     expect(api("GET", "/containers/sized/json?size=1")[1]["SizeRw"] == 0, "it holds something before anything was written")
-    one.command("sh", "-c", "mkdir -p /a/b; dd if=/dev/zero of=/a/b/file bs=1000 count=3000 2>/dev/null; ln /a/b/file /a/other; rm /bin/yes;"
+    one.command("sh", "-c", "mkdir -p /a/b; dd if=/dev/zero of=/a/b/file bs=1000 count=3000 2>/dev/null; ln /a/b/file /a/other; rm /bin/date;"
                 " dd if=/dev/zero of=/data/file bs=1000 count=50 2>/dev/null")
     now = api("GET", "/containers/sized/json?size=1")[1]
     expect(now["SizeRw"] == 3_000_000, f"SizeRw is {now['SizeRw']}")

@@ -24,9 +24,10 @@
                 }
                 call.exchange.answer(200)
             }.uploading,
-            Route("GET", "/containers/*/export") { _ in
-                throw APIError(501, "a container's root cannot be exported yet: docker cp ID:/ - gives the same files")
-            },
+            Route("GET", "/containers/*/export") { call in
+                let container = try call.container
+                try call.writing(type: "application/x-tar") { try call.containers.export(container, to: $0) }
+            }.long,
         ]
     }
 

@@ -79,10 +79,23 @@
                 call.tell(gone)
                 call.exchange.answer(.array(gone.map { .object([$0.0: .string($0.1)]) }))
             },
-            Route("POST", "/commit") { _ in
-                throw APIError(
-                    501, "a container is not made an image yet: docker export and docker import do it by a file")
-            },
+            Route("POST", "/commit") { call in
+                let request = call.request
+                guard let container = request.text("container"), !container.isEmpty else {
+                    throw APIError(400, "no container is named: query parameter container is missing")
+                }
+                var name = request.text("repo").flatMap { $0.isEmpty ? nil : $0 }
+                if let repository = name, let tag = request.text("tag"), !tag.isEmpty { name = "\(repository):\(tag)" }
+                let text = { (key: String) in request.text(key).flatMap { $0.isEmpty ? nil : $0 } }
+                let id = try call.containers.commit(
+                    container, config: request.json(isOptional: true),
+                    changes: request.query.filter { $0.name == "changes" }.flatMap {
+                        $0.value.split(separator: "\n").map(String.init)
+                    }, as: name, author: text("author"), comment: text("comment"),
+                    pause: request.flag("pause", default: true))
+                if let name { call.model.events.happened("image", "tag", id, [("name", name)]) }
+                call.exchange.answer(201, ["Id": .string(id)])
+            }.long,
         ]
     }
 
