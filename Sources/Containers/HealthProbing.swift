@@ -86,6 +86,8 @@ extension Containers {
                 [
                     "op": "exec", "exec": .string(id), "process": .object(try process(container, body, false)),
                     "stdin": false, "stdout": true, "stderr": true, "detach": false,
+                    // A daemon that is killed leaves no check behind, which nobody would end.
+                    "leash": true,
                 ])
             healthSchedule.hasStarted(probe)
             execs.change {

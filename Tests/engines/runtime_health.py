@@ -135,14 +135,19 @@ def health_phases():
     eventually("the check runs", lambda: json.loads(cli("inspect", "dying"))[0]["ExecIDs"])
     begin = time.monotonic()
     cli("pause", "dying")
-    expect("sleep 60" not in [open(f"/proc/{pid}/cmdline").read().replace("\0", " ").strip() for pid in pids()], "a check is held still")
+    expect(not sleeps(), "a check is held still")
     cli("unpause", "dying")
+    eventually("the next check runs", lambda: json.loads(cli("inspect", "dying"))[0]["ExecIDs"])
+    engine.kill_daemon()
+    eventually("the check of a killed daemon ends", lambda: not sleeps())
+    engine.start_daemon()
     cli("rm", "-f", "dying")
     expect(time.monotonic() - begin < 5, "a check kept the container")
 
 
-def pids():
-    return [pid for pid in os.listdir("/proc") if pid.isdigit() and os.path.exists(f"/proc/{pid}/exe")]
+def sleeps():
+    """The processes that run what the check of `dying` runs."""
+    return run("pgrep", "-fx", "sleep 60", check=False).split()
 
 
 @case("health: an image's HEALTHCHECK is made, part by part under the options, and not with --no-healthcheck")

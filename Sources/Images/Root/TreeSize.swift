@@ -14,10 +14,14 @@ public struct TreeSize {
 
     /// 0 where nothing is. What goes away meanwhile is not counted.
     public static func bytes(below path: String) throws(ImageError) -> Int64 {
-        guard Files.exists(path) else { return 0 }
+        let root = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard root >= 0 else {
+            if errno == ENOENT { return 0 }
+            throw ImageError(KernelError("count what \(path) holds", .current))
+        }
+        defer { close(root) }
         var size = TreeSize()
-        let root = try Directory.open(path)
-        try size.add(root.number, depth: 0)
+        try size.add(root, depth: 0)
         return size.bytes
     }
 

@@ -11,6 +11,8 @@ final class ShimExec {
     private let request: JSONObject
     private let rest: [UInt8]
     private let isDetached: Bool
+    /// It does not live longer than who asked for it.
+    private let isLeashed: Bool
     private var connection: RequestConnection?
     private var console: TerminalListener?
     private var child: ShimChild?
@@ -36,6 +38,7 @@ final class ShimExec {
         self.rest = rest
         self.connection = connection
         self.isDetached = isDetached
+        isLeashed = request["leash"]?.bool ?? false
         let terminal = process["terminal"]?.bool ?? false
         let input = !isDetached && (request["stdin"]?.bool ?? false)
         let folder = shim.options.run
@@ -44,6 +47,7 @@ final class ShimExec {
             return try ShimStreams(shim.loop, log: nil, terminal: terminal, input: input, output: !isDetached)
         }
         streams.ended = { [unowned self] in tell() }
+        if isLeashed { streams.left = { [unowned self] in endAlone() } }
     }
 
     var pid: pid_t? { child?.pid }
@@ -103,6 +107,7 @@ final class ShimExec {
             streams.attach(client, first: rest)
         } else {
             streams.leaveInput()
+            if isLeashed { endAlone() }
         }
         connection = nil
         streams.begin()
@@ -127,6 +132,13 @@ final class ShimExec {
         guard streams.isOver, let endedWith else { return nil }
         let signal = endedWith & 0x7f
         return .done(["exitCode": .integer(Int64(signal == 0 ? (endedWith >> 8) & 0xff : 128 + signal))])
+    }
+
+    /// Who asked for it has gone before its end.
+    private func endAlone() {
+        guard !streams.isOver else { return }
+        // It has ended just now.
+        do throws(KernelError) { try signal(SIGKILL, group: true) } catch {}
     }
 
     func wait(_ connection: RequestConnection) {

@@ -18,6 +18,8 @@ final class ShimStreams {
     private var hasBegun = false
     /// Everything that it wrote has been read.
     var ended: () -> Void = {}
+    /// Somebody who was attached has gone.
+    var left: () -> Void = {}
     private(set) var isOver = false
     private(set) var terminal: Int32 = -1
 
@@ -107,7 +109,10 @@ final class ShimStreams {
         clients.append(client)
         client.received = { [unowned self, unowned client] bytes in take(bytes, from: client) }
         client.relieved = { [unowned self] in resume() }
-        client.closed = { [unowned self, unowned client] in clients.removeAll { $0 === client } }
+        client.closed = { [unowned self, unowned client] in
+            clients.removeAll { $0 === client }
+            left()
+        }
         if client.holdsInput { hadInput = true }
         client.flush()
         if client.holdsInput, !first.isEmpty { first.withUnsafeBufferPointer { take($0, from: client) } }
