@@ -79,10 +79,13 @@ extension Containers {
             }
         } else if now.status == .restarting {
             container.alone {
+                bury(container)
                 clean(container)
                 do throws(APIError) { try begin(container) } catch { container.state.change { $0.status = .exited } }
             }
         } else if wasHalf {
+            // A start that was cut: its shim may not be seen yet.
+            if Files.exists(container.runtime) || Files.exists("\(home.run)/oci/\(container.id)") { bury(container) }
             clean(container)
             do throws(APIError) { try container.save() } catch {}
             if now.host["AutoRemove"]?.bool == true, now.status == .exited {

@@ -148,6 +148,8 @@ extension Containers {
     func bury(_ container: Container) {
         if let shim = ShimProcess.find(run: container.runtime) { Glibc.kill(shim, SIGKILL) }
         for _ in 0..<200 where ShimProcess.find(run: container.runtime) != nil { usleep(5000) }
+        // A runtime outlives its shim, and would write down a container that was just taken away.
+        _ = ShimProcess.endStrays(container.id)
         do throws(KernelError) {
             try ShimProcess.bury(shimOptions(container), runtime: "\(home.programs)/berth-oci")
         } catch {}
