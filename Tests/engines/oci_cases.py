@@ -401,6 +401,36 @@ def user_namespace():
     other.linux["maskedPaths"] = []
     out = other.shell("id -u; readlink /proc/self/ns/user; readlink /proc/self/ns/net; echo y >/dev/null && echo null; hostname")
     expect(out.split() == ["0", space, os.readlink(f"/proc/{bundle.pid}/ns/net"), "null", "inside"], out)
+    # And its processes: the new one's number inside is not what the caller calls it.
+    for entry in other.linux["namespaces"]:
+        if entry["type"] == "pid":
+            entry["path"] = f"/proc/{bundle.pid}/ns/pid"
+    third = Bundle("userns3", "sleep", "100")
+    third.linux["namespaces"] = other.linux["namespaces"]
+    third.spec["mounts"] = other.spec["mounts"]
+    third.linux["maskedPaths"] = []
+    for folder, _, _ in os.walk(third.root):
+        os.chown(folder, 100000, 100000)
+    third.create().start()
+    expect(os.readlink(f"/proc/{third.pid}/ns/pid") == os.readlink(f"/proc/{bundle.pid}/ns/pid"), "it has a pid namespace of its own")
+    with open(f"/proc/{third.pid}/cmdline", "rb") as file:
+        expect(file.read() == b"sleep\x00100\x00", "the pid is another process's")
+    # The first of a pid namespace ends when all others in it have been waited for.
+    call("delete", "--force", third.id)
+    oci.orphans.add(third.pid)
+    oci.reap()
+
+
+@case("standard streams that are pipes are the process's user's: /dev/stdout opens by its name")
+def stream_owner():
+    bundle = Bundle("streams")
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    expect(bundle.shell("echo one >/dev/stdout; echo two >/dev/stderr; echo three >/proc/self/fd/1") == "one\nthree\n", "the pipe was not opened")
+    bundle.process["user"] = {"uid": 0, "gid": 0}
+    bundle.process["args"] = ["sleep", "100"]
+    bundle.create().start()
+    out, _ = call("exec", "--user", "7", bundle.id, "sh", "-c", "echo one >/dev/stdout")
+    expect(out == "one\n", out)
 
 
 @case("descriptors: none but the three streams, those that are preserved, and systemd's sockets with their count")

@@ -1,6 +1,7 @@
 #pragma once
 #include "cgroup.h"
 #include "shim_calls.h"
+#include "user_namespace.h"
 #include <stdint.h>
 #include <sys/types.h>
 #include <linux/capability.h>

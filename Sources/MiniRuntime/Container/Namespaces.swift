@@ -49,32 +49,36 @@ struct NewProcess: ~Copyable {
     {
         let space = try OwnedDescriptor(open: path, O_RDONLY | O_NONBLOCK)
         var ends: [Int32] = [-1, -1]
-        try check("make a pipe") { berth_new_pipe(&ends) }
+        try check("make a pair of sockets") { berth_new_pair(&ends) }
         guard let between = try clone(0, CgroupPlaces(nil)) else {
-            // The number of the child, or what the kernel said against it.
-            var answer: Int32 = 0
-            if berth_setns_kinds(space.number, Int32(truncatingIfNeeded: NamespaceSpec.Kind.user.flag)) != 0 {
-                answer = -errno
-            } else {
+            if berth_setns_kinds(space.number, Int32(truncatingIfNeeded: NamespaceSpec.Kind.user.flag)) == 0 {
                 var handle: Int32 = -1
                 let pid = berth_clone(flags | UInt64(CLONE_PARENT), places.birth, &handle)
                 if pid == 0 { return nil }
-                answer = pid < 0 ? -errno : pid
+                // Not its number, which may be counted in another pid namespace here.
+                if pid > 0, berth_send_descriptor(ends[1], handle, "child") == 0 { _exit(0) }
             }
-            _ = write(ends[1], &answer, 4)
-            _exit(0)
+            _exit(errno)
         }
         close(ends[1])
-        var answer: Int32 = 0
-        let count = read(ends[0], &answer, 4)
+        let handle = berth_receive_descriptor(ends[0])
         close(ends[0])
-        _ = between.wait()
-        guard count == 4, answer > 0 else {
-            throw KernelError("make a process in the user namespace \(path)", Errno(count == 4 ? -answer : ECHILD))
+        let status = between.wait()
+        guard handle >= 0, status == 0 else {
+            if handle >= 0 { close(handle) }
+            throw KernelError("make a process in the user namespace \(path)", Errno(status >> 8 & 0xff))
         }
-        let pid = answer
-        return NewProcess(
-            pid: pid, handle: OwnedDescriptor(taking: try check("look at process \(pid)") { berth_pidfd_open(pid) }))
+        let owned = OwnedDescriptor(taking: handle)
+        return NewProcess(pid: try number(of: owned.number), handle: owned)
+    }
+
+    /// The process that a pidfd stands for, as this one's /proc counts (man 2 pidfd_open).
+    private static func number(of handle: Int32) throws(KernelError) -> pid_t {
+        let text = String(decoding: try Files.read("/proc/self/fdinfo/\(handle)", limit: 65536), as: UTF8.self)
+        for line in text.split(separator: "\n") where line.utf8.starts(with: "Pid:".utf8) {
+            if let pid = pid_t(line.dropFirst(4).filter { $0 != "\t" && $0 != " " }), pid > 0 { return pid }
+        }
+        throw KernelError("look at a process that was made", Errno(ESRCH))
     }
 
     func kill() { berth_pidfd_signal(handle.number, SIGKILL) }

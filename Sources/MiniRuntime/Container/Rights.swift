@@ -44,6 +44,15 @@ extension ProcessSpec {
         }
     }
 
+    /// From outside of a user namespace, for inside of it CAP_SYS_RESOURCE raises no limit.
+    func raiseLimits(of pid: pid_t) throws(KernelError) {
+        for limit in limits {
+            try check("raise \(limit.name) to \(limit.hard)") {
+                berth_raise_hard_limit(pid, limit.resource, limit.hard)
+            }
+        }
+    }
+
     func setLimits() throws(KernelError) {
         for limit in limits {
             try check("set \(limit.name) to \(limit.soft):\(limit.hard)") {

@@ -207,6 +207,8 @@ struct ContainerCreation {
             if let score = launch.process.killScore {
                 try ContainerCreation.write("/proc/\(pid)/oom_score_adj", "\(score)")
             }
+            if spec.linux.has(.user) { try launch.process.raiseLimits(of: pid) }
+            try StreamOwner.give(to: launch.process.user, in: pid)
             try record.save()
         }
     }
