@@ -15,11 +15,13 @@ extension Containers {
             }
             return other.now.host["NetworkMode"]?.string == "host" ? nil : "/proc/\(other.now.pid)/ns/net"
         }
-        try Faults.kernel("make the network namespace of container \(container.shortID)") { () throws(KernelError) in
-            _ = try NamedNamespace.add(container.id, directory: "\(home.run)/netns")
-        }
-        undo.add { [home] in
-            do throws(KernelError) { try NamedNamespace.remove(container.id, directory: "\(home.run)/netns") } catch {}
+        // That of a user namespace was made with it.
+        if container.now.map == nil {
+            try Faults.kernel("make the network namespace of container \(container.shortID)") {
+                () throws(KernelError) in
+                _ = try NamedNamespace.add(container.id, directory: "\(home.run)/netns")
+            }
+            undo.add { [self] in forgetNamespaces(container) }
         }
         try Faults.kernel("bring up lo of container \(container.shortID)") { () throws(KernelError) in
             try Loopback.up(container.namespace)

@@ -15,6 +15,8 @@ struct BundleDocument {
     let joined: [String: String]
     /// The host's directory that is /dev/shm; nil: memory of the container's own.
     var sharedMemory: String?
+    /// The path of the user namespace; nil: the host's.
+    var userNamespace: String?
 
     /// Where the reaper of `--init` stands: not in the image, and there when the root is read-only.
     static let initPlace = "/dev/berth-init"
@@ -175,7 +177,8 @@ struct BundleDocument {
         if network == container.namespace {
             // As Docker: ping and ports below 1024 take no right in a network of one's own.
             sysctls["net.ipv4.ip_unprivileged_port_start"] = "0"
-            sysctls["net.ipv4.ping_group_range"] = "0 2147483647"
+            // No group beyond those that the user namespace has.
+            sysctls["net.ipv4.ping_group_range"] = .string("0 \(state.map?.lastGroup ?? 2_147_483_647)")
         }
         for (name, value) in host["Sysctls"]?.object ?? [:] { sysctls[name] = value }
         if !sysctls.isEmpty { linux["sysctl"] = .object(sysctls) }
@@ -195,6 +198,7 @@ struct BundleDocument {
                 list.append(["type": .string(type)])
             }
         }
+        if let userNamespace { list.append(["type": "user", "path": .string(userNamespace)]) }
         if let network { list.append(["type": "network", "path": .string(network)]) }
         return list
     }

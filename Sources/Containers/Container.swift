@@ -1,4 +1,5 @@
 import Glibc
+import Images
 import JSON
 import NetCore
 import Networks
@@ -59,11 +60,12 @@ final class Container: @unchecked Sendable {
     private func write() throws(APIError) {
         let now = self.now
         if now.isGone || now.status == .removing { return }
-        let container: JSONObject = [
+        var container: JSONObject = [
             "id": .string(id), "created": .string(created), "image": .string(imageID), "imageName": .string(imageName),
             "name": .string(now.name), "config": .object(now.config), "host": .object(now.host),
             "endpoints": .object(now.endpoints), "mounts": .array(now.mounts.map { .object($0) }),
         ]
+        if let map = now.map { container["map"] = map.json }
         do throws(KernelError) {
             try Files.makeDirectories(directory, mode: 0o710)
             try Files.replace("\(directory)/container.json", with: Array(JSON.object(container).text.utf8))
@@ -88,6 +90,12 @@ final class Container: @unchecked Sendable {
         state.endpoints = container["endpoints"]?.object ?? [:]
         state.mounts = (container["mounts"]?.array ?? []).compactMap(\.object)
         state.read(written)
+        if let map = container["map"] {
+            guard let ids = IDMap(map) else {
+                throw APIError(500, "\(home.container(id))/container.json: its map of ids is none")
+            }
+            state.map = ids
+        }
         self.id = id
         self.home = home
         created = container["created"]?.string ?? Moment.never
@@ -126,6 +134,8 @@ struct ContainerState: Sendable {
     var endpoints = JSONObject()
     /// Docker's MountPoint objects.
     var mounts: [JSONObject] = []
+    /// What its users are on the host, for its life; nil: themselves.
+    var map: IDMap?
     var status = Status.created
     var pid: Int64 = 0
     var exitCode: Int64 = 0

@@ -35,9 +35,11 @@ extension Containers {
             guard !container.now.isAlive else {
                 throw APIError(409, "container \(container.shortID) has started meanwhile: try again")
             }
-            let root = ContainerRoot(container.directory)
+            let map = container.now.map
+            let root = ContainerRoot(container.directory, map: map)
             return try Faults.image { () throws(ImageError) in
-                try root.mount(over: images.layers(of: images.image(container.imageID)))
+                try root.mount(
+                    over: images.layers(of: images.image(container.imageID)), map, userNamespace: nil)
                 do throws(ImageError) {
                     let value = try body(root.path)
                     try root.unmount()
@@ -52,7 +54,10 @@ extension Containers {
 
     public func readArchive(_ reference: String, path: String, to descriptor: Int32) throws(APIError) {
         let container = try find(reference)
-        try withRoot(container) { root throws(ImageError) in try RootArchive.read(path, in: root, to: descriptor) }
+        let map = container.now.map
+        try withRoot(container) { root throws(ImageError) in
+            try RootArchive.read(path, in: root, to: descriptor, map: map)
+        }
         tell("archive-path", container)
     }
 
@@ -63,8 +68,10 @@ extension Containers {
         guard container.now.host["ReadonlyRootfs"]?.bool != true else {
             throw APIError(403, "container rootfs is marked read-only")
         }
+        let map = container.now.map
         try withRoot(container) { root throws(ImageError) in
-            try RootArchive.write(path, in: root, from: descriptor, noOverwriteDirNonDir: noOverwriteDirNonDir)
+            try RootArchive.write(
+                path, in: root, from: descriptor, noOverwriteDirNonDir: noOverwriteDirNonDir, map: map)
         }
         tell("extract-to-dir", container)
     }

@@ -27,8 +27,13 @@ public final class Containers: Sendable {
     let healthSchedule = HealthSchedule()
     /// One at a time writes into the hosts files of containers that run.
     let linkFiles = Monitor(())
+    /// What the users of containers are on the host; nil: themselves.
+    public let remap: IDMap?
 
-    public init(_ home: Home, _ images: ImageStore, _ networks: NetworkStore, _ events: any EventSink) {
+    public init(
+        _ home: Home, _ images: ImageStore, _ networks: NetworkStore, _ events: any EventSink, remap: IDMap? = nil
+    ) {
+        self.remap = remap
         self.home = home
         self.images = images
         self.networks = networks
@@ -77,6 +82,7 @@ public final class Containers: Sendable {
                 )
             }
         }
+        let map = try map(for: wish.host)
         let resources = try Resources.document(wish.host)
         var warnings: [JSON] = []
         let id = Names.newID()
@@ -84,6 +90,7 @@ public final class Containers: Sendable {
         state.config = wish.config
         state.host = wish.host
         state.endpoints = wish.endpoints
+        state.map = map
         let chosen = try table.change { table throws(APIError) -> String in
             let taken = table.names
             let chosen = name.flatMap { $0.isEmpty ? nil : $0 } ?? Names.generated { taken[$0] != nil }
@@ -99,7 +106,10 @@ public final class Containers: Sendable {
             } catch {
                 throw APIError(400, "\(error)")
             }
-            let made = try inherited + points(mounts.filter { !$0.isImplied || !inheritedPlaces.contains($0.target) })
+            let made =
+                try inherited
+                + points(
+                    mounts.filter { !$0.isImplied || !inheritedPlaces.contains($0.target) }, (remap ?? map)?.root)
             container.state.change { $0.mounts = made }
             try container.save()
         } catch {
@@ -137,7 +147,8 @@ public final class Containers: Sendable {
     }
 
     /// The mounts as Docker's MountPoint objects, with the volumes made that they name.
-    private func points(_ wishes: [MountWish]) throws(APIError) -> [JSONObject] {
+    private func points(_ wishes: [MountWish], _ owner: (user: UInt32, group: UInt32)?) throws(APIError) -> [JSONObject]
+    {
         // Before anything is made.
         for wish in wishes where wish.kind == .bind && !wish.makesSource && !Files.exists(wish.source) {
             throw APIError(
@@ -154,13 +165,14 @@ public final class Containers: Sendable {
             switch wish.kind {
             case .bind:
                 if !Files.exists(wish.source) {
-                    do throws(KernelError) { try Files.makeDirectories(wish.source) } catch {
+                    do throws(KernelError) { try HostFiles.makeDirectories(wish.source, owner) } catch {
                         throw APIError(500, "make the source of a bind mount: \(error)")
                     }
                 }
             case .volume:
                 let isAnonymous = wish.source.isEmpty
-                let volume = try volumeStore.make(isAnonymous ? Names.newID() : wish.source, isAnonymous: isAnonymous)
+                let volume = try volumeStore.make(
+                    isAnonymous ? Names.newID() : wish.source, isAnonymous: isAnonymous, owner: owner)
                 point["Name"] = volume["Name"]
                 point["Driver"] = "local"
                 point["Source"] = volume["Mountpoint"]

@@ -70,9 +70,7 @@ extension Containers {
         do throws(ImageError) { try ContainerRoot(container.directory).unmount() } catch {
             container.state.change { $0.error = error.description }
         }
-        if Files.exists(container.namespace) {
-            do throws(KernelError) { try NamedNamespace.remove(container.id, directory: "\(home.run)/netns") } catch {}
-        }
+        forgetNamespaces(container)
         SharedMemory.remove(container)
         unlinkTree(container.runtime)
         if container.now.attached.isEmpty { container.state.change { $0.pendingDelete = "" } }

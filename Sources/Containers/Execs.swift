@@ -94,6 +94,7 @@ extension Containers {
         let user = try ContainerUser(
             who.isEmpty ? now.config["User"]?.string ?? "" : who, in: "\(container.directory)/rootfs",
             extra: Wish.texts(now.host, "GroupAdd"))
+        try Containers.judge(user, now.map)
         var environment = Wish.texts(now.config, "Env")
         for text in try asked.texts("Env") {
             let name = text.prefix { $0 != "=" }

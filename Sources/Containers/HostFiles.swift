@@ -53,11 +53,21 @@ enum HostFiles {
                 if isShown {
                     let file = try OwnedDescriptor(open: path, O_WRONLY | O_TRUNC)
                     try Files.write(Array(content.utf8), to: file.number, operation: "write \(path)")
-                } else {
-                    try Files.replace(path, with: Array(content.utf8), mode: 0o644)
+                    continue
                 }
+                try Files.replace(path, with: Array(content.utf8), mode: 0o644)
+                guard let root = now.map?.root else { continue }
+                try check("give \(path) to the container's root") { lchown(path, root.user, root.group) }
             }
         }
+    }
+
+    /// As Files.makeDirectories; those that were not there are the owner's.
+    static func makeDirectories(_ path: String, _ owner: (user: UInt32, group: UInt32)?) throws(KernelError) {
+        guard let owner, !Files.exists(path) else { return try Files.makeDirectories(path) }
+        try makeDirectories(Files.directory(of: path), owner)
+        guard mkdir(path, 0o755) == 0 else { return try Files.makeDirectories(path) }
+        try check("give \(path) to the container's root") { lchown(path, owner.user, owner.group) }
     }
 
     private static func text(_ path: String) -> String? {

@@ -49,7 +49,7 @@ extension Containers {
 
     private func begin(_ container: Container, _ undo: inout Undo) throws(APIError) {
         let now = container.now
-        let root = ContainerRoot(container.directory)
+        let root = ContainerRoot(container.directory, map: now.map)
         try Faults.kernel("prepare container \(container.shortID)") { () throws(KernelError) in
             try Files.makeDirectories(container.runtime, mode: 0o711)
             try Files.makeDirectories("\(home.run)/netns")
@@ -57,15 +57,18 @@ extension Containers {
         undo.add { unlinkTree(container.runtime) }
         let layers = try Faults.image { () throws(ImageError) in try images.layers(of: images.image(container.imageID))
         }
-        try Faults.image { () throws(ImageError) in try root.mount(over: layers) }
+        let users = try makeUserNamespace(container, &undo)
+        try Faults.image { () throws(ImageError) in try root.mount(over: layers, now.map, userNamespace: users) }
         undo.add { do throws(ImageError) { try root.unmount() } catch {} }
         try fillVolumes(container)
         let user = try ContainerUser(
             now.config["User"]?.string ?? "", in: "\(container.directory)/rootfs",
             extra: Wish.texts(now.host, "GroupAdd"))
+        try Containers.judge(user, now.map)
         let network = try namespace(container, &undo)
         var document = BundleDocument(
             container: container, state: container.now, user: user, network: network, joined: try joined(now))
+        document.userNamespace = users
         document.sharedMemory = try SharedMemory.make(container, &undo) { reference throws(APIError) in
             try find(reference)
         }

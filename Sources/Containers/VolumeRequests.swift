@@ -41,8 +41,8 @@ extension Containers {
         guard options.isEmpty else { throw APIError(501, "DriverOpts of a volume: berth has directories only") }
         let name = try asked.text("Name")
         let volume = try volumeStore.make(
-            name.isEmpty ? Names.newID() : name, labels: .object(asked.body("Labels").object), isAnonymous: name.isEmpty
-        )
+            name.isEmpty ? Names.newID() : name, labels: .object(asked.body("Labels").object),
+            isAnonymous: name.isEmpty, owner: remap?.root)
         events.happened("volume", "create", volume["Name"]?.string ?? name, [("driver", "local")])
         return volume
     }

@@ -130,9 +130,10 @@ struct VolumeStore: Sendable {
     }
 
     /// There is a volume of that name: the one of before, or a new one.
-    func make(_ name: String, labels: JSON = [:], options: JSON = [:], isAnonymous: Bool = false) throws(APIError)
-        -> JSONObject
-    {
+    func make(
+        _ name: String, labels: JSON = [:], options: JSON = [:], isAnonymous: Bool = false,
+        owner: (user: UInt32, group: UInt32)? = nil
+    ) throws(APIError) -> JSONObject {
         guard Names.isSound(name) else {
             throw APIError(
                 400,
@@ -147,7 +148,8 @@ struct VolumeStore: Sendable {
             "Mountpoint": .string(data(name)), "Name": .string(name), "Options": options, "Scope": "local",
         ]
         do throws(KernelError) {
-            try Files.makeDirectories(data(name))
+            try Files.makeDirectories("\(directory)/\(name)")
+            try HostFiles.makeDirectories(data(name), owner)
             try Files.replace("\(directory)/\(name)/volume.json", with: Array(JSON.object(object).text.utf8))
         } catch {
             throw APIError(500, "create volume \(name): \(error)")

@@ -126,8 +126,12 @@ struct Wish {
         }
         _ = try ports()
         _ = try mounts()
-        for key in ["UsernsMode"] where !["", "host"].contains(try body.text(key)) {
-            throw APIError(501, "HostConfig.\(key) \(try body.text(key)): berth does not remap users yet")
+        let users = try body.text("UsernsMode")
+        guard ["", "host", "private"].contains(users) else {
+            throw APIError(
+                400,
+                "invalid USER mode: \(users): it is host (the host's users), private (a user namespace), or what the daemon does (berth daemon --userns-remap)"
+            )
         }
         for text in try body.texts("VolumesFrom") { _ = try Wish.volumesFrom(text) }
         try judgeLinks()

@@ -18,6 +18,8 @@
         /// Where plugins are looked for besides berth's own.
         public var pluginPath = ["/opt/cni/bin", "/usr/lib/cni"]
         public var isDebugging = false
+        /// What containers' users are on the host; nil: themselves.
+        public var remap: IDMap?
 
         public init(_ home: Home) { self.home = home }
 
@@ -39,7 +41,9 @@
             let images = ImageStore("\(home.root)/images")
             let networks = NetworkStore(
                 root: home.root, run: home.run, pluginPath: [ownPlugins] + pluginPath)
-            let containers = Containers(home, images, networks, events)
+            let containers = Containers(home, images, networks, events, remap: remap)
+            // Said now rather than by every container.
+            try containers.judgeRemap()
             do throws(APIError) {
                 try containers.recover()
             } catch {

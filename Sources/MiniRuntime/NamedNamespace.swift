@@ -28,6 +28,21 @@ public enum NamedNamespace {
     /// A new network namespace has the name; gives its path. The calling thread is where it was before. Throws EEXIST
     /// for a name in use, EPERM without CAP_SYS_ADMIN; on failure the name is free. Like `ip netns add`.
     public static func add(_ name: String, directory: String = directory) throws(KernelError) -> String {
+        try add(name, directory: directory) { path throws(KernelError) in try hold(newNamespaceAt: path) }
+    }
+
+    /// As above for a namespace of any kind that is open (man 7 namespaces).
+    static func add(_ name: String, directory: String, _ descriptor: Int32) throws(KernelError) -> String {
+        try add(name, directory: directory) { path throws(KernelError) in
+            try check("bind a namespace to \(path)") {
+                mount("/proc/self/fd/\(descriptor)", path, "none", UInt(MS_BIND), nil)
+            }
+        }
+    }
+
+    private static func add(
+        _ name: String, directory: String, _ hold: (String) throws(KernelError) -> Void
+    ) throws(KernelError) -> String {
         let path = try path(name, directory: directory)
         try shareMounts(of: directory)
         do throws(KernelError) {
@@ -38,7 +53,7 @@ public enum NamedNamespace {
                 "\(path) exists: remove it (berth netns rm \(name)) or take another name")
         }
         do throws(KernelError) {
-            try hold(newNamespaceAt: path)
+            try hold(path)
         } catch {
             unlink(path)
             throw error

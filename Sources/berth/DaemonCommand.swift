@@ -48,6 +48,12 @@
         var isInsecure = false
         @Option(help: ArgumentHelp("Who may use the socket besides root.", valueName: "group"))
         var group = "berth"
+        @Option(
+            name: .customLong("userns-remap"),
+            help: ArgumentHelp(
+                "Containers' root is nobody on this host: default, USER[:GROUP] or UID[:GID] of /etc/subuid and /etc/subgid.",
+                valueName: "user"))
+        var remapped: String?
         @Flag(help: "A line for each request.")
         var debug = false
 
@@ -68,6 +74,7 @@
                     )
                 }
                 daemon.isInsecureLoopbackAllowed = isInsecure
+                if let remapped { daemon.remap = try SubordinateIDs.map(remapped) }
                 daemon.group = group
                 daemon.isDebugging = debug
                 daemon.pluginPath = pluginPath.split(separator: ":").map { String($0) }

@@ -34,7 +34,7 @@ struct WishTests {
             (#"{"HostConfig": {"SecurityOpt": ["what"]}}"#, 400, "what"),
             (#"{"HostConfig": {"Ulimits": [{"Name": "nosuch"}]}}"#, 400, "nosuch"),
             (#"{"HostConfig": {"LogConfig": {"Type": "syslog"}}}"#, 400, "syslog"),
-            (#"{"HostConfig": {"UsernsMode": "remap"}}"#, 501, "UsernsMode"),
+            (#"{"HostConfig": {"UsernsMode": "remap"}}"#, 400, "USER mode"),
             (#"{"Healthcheck": {"Test": ["CMD"]}}"#, 400, "without a command"),
             (#"{"Healthcheck": {"Test": ["SHELL", "true"]}}"#, 400, "SHELL"),
             (#"{"Healthcheck": {"Test": ["CMD", "true"], "Interval": 999999}}"#, 400, "1ms"),

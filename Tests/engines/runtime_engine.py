@@ -18,13 +18,16 @@ GROUP = f"/berth-test-{os.getpid()}"
 clients = {"berth": [os.path.join(BIN, "berth"), "-H", f"unix://{SOCKET}"], "docker": ["docker", "-H", f"unix://{SOCKET}"]}
 client = "berth"
 daemon = None
+# What the daemon is started with besides its places.
+arguments = []
 
 
 def start_daemon():
     """The daemon is up: what it says goes to /run/daemon.log."""
     global daemon
     with open("/run/daemon.log", "ab") as log:
-        daemon = subprocess.Popen([os.path.join(BIN, "berth"), "daemon", "-H", f"unix://{SOCKET}", "--root", DATA, "--run", "/run/berth"],
+        daemon = subprocess.Popen([os.path.join(BIN, "berth"), "daemon", "-H", f"unix://{SOCKET}", "--root", DATA, "--run", "/run/berth",
+                                   *arguments],
                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     for _ in range(200):
         if daemon.poll() is not None:
@@ -133,8 +136,8 @@ def left_over():
                 continue
         with open("/proc/self/mounts", encoding="utf-8") as file:
             lines += [f"mount {line.split()[1]}" for line in file
-                      if line.split()[1].startswith((DATA + "/containers", "/run/berth/netns/"))]
-        for folder in ("/run/berth/netns", "/run/berth/containers", "/run/berth/oci", "/run/berth/attachments", DATA + "/containers"):
+                      if line.split()[1].startswith((DATA + "/containers", "/run/berth/netns/", "/run/berth/userns/"))]
+        for folder in ("/run/berth/netns", "/run/berth/userns", "/run/berth/containers", "/run/berth/oci", "/run/berth/attachments", DATA + "/containers"):
             if os.path.isdir(folder):
                 lines += [f"{folder}/{name}" for name in os.listdir(folder) if name not in ("lock", ".lock", "seccomp:made")]
         lines += [f"link {name}" for name in host.links() if name.startswith("veth")]

@@ -47,3 +47,7 @@ int berth_overlay_mount(const char *const *layers, int count, const char *upper,
 // As above on kernels before 6.7, whose options are one page of text.
 int berth_overlay_mount_by_options(const char *const *layers, int count, const char *upper, const char *work,
                                    const char *target, const char **stage);
+
+// Each layer is mounted at PLACE/0, PLACE/1 …, read-only, with its owners mapped as the user namespace `users` says
+// (man 2 mount_setattr, MOUNT_ATTR_IDMAP); all of them go with the mount at PLACE. 0, or -1 with errno.
+int berth_layers_idmapped(const char *const *layers, int count, int users, const char *place, const char **stage);

@@ -58,7 +58,9 @@
                 ],
                 "LiveRestoreEnabled": true, "Isolation": "", "InitBinary": "",
                 "ContainerdCommit": ["ID": ""], "RuncCommit": ["ID": ""], "InitCommit": ["ID": ""],
-                "SecurityOptions": ["name=seccomp,profile=builtin"], "ProductLicense": "", "DefaultAddressPools": .null,
+                "SecurityOptions": .array(
+                    ["name=seccomp,profile=builtin"] + (model.containers.remap == nil ? [] : ["name=userns"])),
+                "ProductLicense": "", "DefaultAddressPools": .null,
                 "Warnings": .null,
             ]
         }

@@ -4,14 +4,15 @@ import JSON
 import NetCore
 
 /// tar archives out of and into a directory that is a container's root; no path leaves it, whatever its links say, also while the
-/// container changes them. For a running container `/proc/PID/root` shows its volumes too.
+/// container changes them. `map`: owners in archives are those that the container sees. For a running container `/proc/PID/root` shows its volumes too.
 public enum RootArchive {
     /// What `docker cp` reads: `path` (its last component's name inside the archive), to `descriptor`. A link is read as itself,
     /// unless the path ends in "/" or "/.". Throws 404.
-    public static func read(_ path: String, in root: String, to descriptor: Int32) throws(ImageError) {
+    public static func read(_ path: String, in root: String, to descriptor: Int32, map: IDMap? = nil) throws(ImageError)
+    {
         let place = try RootPath(path, in: root)
         let parent = try place.openParent()
-        var archive = TreeArchive(TarWriter(descriptor, "the archive of \(path)"))
+        var archive = TreeArchive(TarWriter(descriptor, "the archive of \(path)"), map: map)
         if place.name.isEmpty {
             try archive.add(parent.number, [0x2e], named: place.shownName)
         } else {
@@ -22,16 +23,16 @@ public enum RootArchive {
     }
 
     /// `docker export`: everything in the root, names without a slash before them.
-    public static func export(_ root: String, to descriptor: Int32) throws(ImageError) {
+    public static func export(_ root: String, to descriptor: Int32, map: IDMap? = nil) throws(ImageError) {
         let open = try Directory.open(root)
-        var archive = TreeArchive(TarWriter(descriptor, "the archive of \(root)"))
+        var archive = TreeArchive(TarWriter(descriptor, "the archive of \(root)"), map: map)
         try archive.addContent(of: open.number, named: [])
         try archive.finish()
     }
 
     /// An archive from `descriptor` is unpacked into the directory `path`. Throws 404, 400.
     public static func write(
-        _ path: String, in root: String, from descriptor: Int32, noOverwriteDirNonDir: Bool
+        _ path: String, in root: String, from descriptor: Int32, noOverwriteDirNonDir: Bool, map: IDMap? = nil
     ) throws(ImageError) {
         let place = try RootPath(path, in: root)
         let directory = try place.openDirectory()
@@ -40,6 +41,7 @@ public enum RootArchive {
         var unpacking = Unpacking(
             root: directory.number, purpose: .copy(noOverwriteDirNonDir: noOverwriteDirNonDir),
             scope: (place.root.number, place.parts))
+        unpacking.map = map
         try unpacking.unpack(&reader)
     }
 

@@ -17,11 +17,14 @@ struct TreeArchive {
 
     private let writer: TarWriter
     private let style: Style
+    /// The container's ids, where they are not the host's.
+    private let map: IDMap?
     private var linked: [Identity: Name] = [:]
     private var depth = 0
 
-    init(_ writer: TarWriter, style: Style = .plain) {
+    init(_ writer: TarWriter, style: Style = .plain, map: IDMap? = nil) {
         self.writer = writer
+        self.map = map
         self.style = style
     }
 
@@ -36,6 +39,7 @@ struct TreeArchive {
                 TarEntry(name: Array(archived[..<slash]) + Whiteout.prefix + archived[slash...], mode: 0))
         }
         var entry = TreeArchive.entry(facts, archived)
+        if let map { entry = map.insideEntry(entry) }
         switch facts.found.mode & S_IFMT {
         case S_IFDIR:
             let open: OwnedDescriptor
@@ -104,7 +108,9 @@ struct TreeArchive {
             guard text == "security.capability" || (text.hasPrefix("user.") && !text.hasPrefix("user.overlay.")) else {
                 continue
             }
-            if let value = Directory.attribute(directory, name, text) { kept.append((key, value)) }
+            if let value = Directory.attribute(directory, name, text) {
+                kept.append((key, map?.insideAttribute(key, value) ?? value))
+            }
         }
         return kept
     }

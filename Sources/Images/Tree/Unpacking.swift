@@ -15,6 +15,8 @@ struct Unpacking {
     let scope: (root: Int32, path: [Name])
     let purpose: Purpose
     var limits = ArchiveLimits()
+    /// The container's ids, where they are not the host's.
+    var map: IDMap?
     /// Bytes of all files.
     var size: Int64 = 0
     /// The directory that the last entry went to: archives name one directory's entries together.
@@ -36,7 +38,8 @@ struct Unpacking {
     /// Everything that the archive holds is there, and it was read to its end. Throws 400, 507; what was made then stays.
     mutating func unpack(_ reader: inout TarReader) throws(ImageError) {
         defer { forgetParent() }
-        while let entry = try reader.next() {
+        while var entry = try reader.next() {
+            if let map { entry = try map.outsideEntry(entry) }
             let path = try TarEntry.parts(entry.name, depth: limits.depth)
             do throws(ImageError) {
                 try unpack(entry, at: path, &reader)
@@ -183,6 +186,11 @@ extension Unpacking {
             }
             let made = try kernel { () throws(KernelError) in
                 try Directory.entry(outer.number, name, O_RDONLY | O_DIRECTORY)
+            }
+            if let root = map?.root {
+                try attempt("set the owner of \(shown(here))") {
+                    berth_file_chown(made.number, [0], root.user, root.group)
+                }
             }
             try attempt("set the mode of \(shown(here))") { berth_file_chmod(made.number, 0o755) }
             if case .layer(let below) = purpose,

@@ -167,7 +167,7 @@
             name: .long, parsing: .unconditionalSingleValue,
             help: "A kernel parameter of the container's own: name=value.")
         var sysctl: [String] = []
-        @Option(name: .long, help: "host, or private.")
+        @Option(name: .long, help: "host (the host's users), or private (its own).")
         var userns: String?
         @Option(name: .long, help: "host, or container:NAME.")
         var pid: String?
