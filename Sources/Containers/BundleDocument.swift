@@ -158,7 +158,7 @@ struct BundleDocument {
                     target, "bind", wish["Source"]?.string ?? "",
                     ["rbind", isWritable ? "rw" : "ro", propagation.isEmpty ? "rprivate" : propagation]))
         }
-        return list
+        return list + (try boundDevices())
     }
 
     // MARK: linux
@@ -182,7 +182,7 @@ struct BundleDocument {
         }
         for (name, value) in host["Sysctls"]?.object ?? [:] { sysctls[name] = value }
         if !sysctls.isEmpty { linux["sysctl"] = .object(sysctls) }
-        let devices = try self.devices()
+        let devices = userNamespace == nil ? try self.devices() : []
         if !devices.isEmpty { linux["devices"] = .array(devices) }
         return .object(linux)
     }
@@ -223,17 +223,30 @@ struct BundleDocument {
             for (path, information) in HostDevices.all() { list.append(HostDevices.document(path, information)) }
             return list
         }
-        for device in try Body(host, at: "HostConfig").bodies("Devices") {
-            let source = try device.text("PathOnHost")
-            let target = try device.text("PathInContainer")
+        for (source, target) in try askedDevices() {
             var information = stat()
             guard stat(source, &information) == 0, [S_IFCHR, S_IFBLK].contains(information.st_mode & S_IFMT) else {
                 throw APIError(
                     400, "error gathering device information while adding custom device \"\(source)\": it is no device")
             }
-            list.append(HostDevices.document(target.isEmpty ? source : target, information))
+            list.append(HostDevices.document(target, information))
         }
         return list
+    }
+
+    private func askedDevices() throws(APIError) -> [(source: String, target: String)] {
+        try Body(host, at: "HostConfig").bodies("Devices").map { device throws(APIError) in
+            let source = try device.text("PathOnHost")
+            let target = try device.text("PathInContainer")
+            return (source, target.isEmpty ? source : target)
+        }
+    }
+
+    /// In a user namespace no device is made: the host's is bound, under the name that it is to have.
+    private func boundDevices() throws(APIError) -> [JSON] {
+        guard userNamespace != nil else { return [] }
+        _ = try devices()
+        return try askedDevices().map { mount($0.target, "bind", $0.source, ["bind", "rprivate", "nosuid", "noexec"]) }
     }
 
     private static let masked: JSON = [

@@ -21,7 +21,7 @@ public enum SubordinateIDs {
                 "--userns-remap=\(text): there is no user \(name): make one (useradd --system --no-create-home --shell /usr/sbin/nologin \(name)) and give it ids: a line \(name):\(free(directory)):65536 in \(directory)/subuid and in \(directory)/subgid"
             )
         }
-        guard user.name != "root" else {
+        guard user.id != "0" else {
             throw APIError(
                 400, "--userns-remap=\(text): root cannot be mapped to itself: name another user, or leave it out")
         }
