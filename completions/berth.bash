@@ -529,7 +529,7 @@ _berth_daemon() {
     repeating_flags=()
     non_repeating_flags=(--tlsverify --insecure-loopback --debug -h --help)
     repeating_options=(-H --host)
-    non_repeating_options=(--root --run --programs --cni-path --tlscacert --tlscert --tlskey --group)
+    non_repeating_options=(--root --run --programs --cni-path --tlscacert --tlscert --tlskey --group --userns-remap)
     __berth_offer_flags_options 0
 
     # Offer option value completions
@@ -559,6 +559,9 @@ _berth_daemon() {
         return
         ;;
     '--group')
+        return
+        ;;
+    '--userns-remap')
         return
         ;;
     esac
