@@ -60,7 +60,11 @@ static int by_configuration(const char *const *layers, int count, const char *up
     if (fsconfig(fs, FSCONFIG_SET_STRING, "metacopy", "off", 0) != 0) goto end;
     if (fsconfig(fs, FSCONFIG_SET_STRING, "index", "off", 0) != 0) goto end;
     *stage = "create";
-    if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0) goto end;
+    if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0) {
+        // Before 6.5 a key is only looked at here: it may be lowerdir+, and mount(2) says what else it is.
+        if (errno == EINVAL) outcome = 1;
+        goto end;
+    }
     *stage = "fsmount";
     mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
     if (mount < 0) goto end;
