@@ -5,8 +5,14 @@ import NetCore
 /// its maker's alone).
 enum StreamOwner {
     /// `user` as the namespace of `pid` counts. A stream that cannot be given away stays as it is, and works as it is.
-    static func give(to user: UInt32, in pid: pid_t) throws(KernelError) {
-        guard let owner = outside(user, try Files.read("/proc/\(pid)/uid_map", limit: 65536)) else { return }
+    static func give(to user: UInt32, in pid: pid_t) {
+        var map = Array("0 0 4294967295".utf8)
+        do throws(KernelError) {
+            map = try Files.read("/proc/\(pid)/uid_map", limit: 65536)
+        } catch {
+            // A kernel without user namespaces has no such file; whose process has ended needs no stream.
+        }
+        guard let owner = outside(user, map) else { return }
         for stream in Int32(0)...2 {
             var found = stat()
             guard fstat(stream, &found) == 0, found.st_mode & S_IFMT == S_IFIFO, found.st_uid != owner else { continue }

@@ -208,7 +208,7 @@ struct ContainerCreation {
                 try ContainerCreation.write("/proc/\(pid)/oom_score_adj", "\(score)")
             }
             if spec.linux.has(.user) { try launch.process.raiseLimits(of: pid) }
-            try StreamOwner.give(to: launch.process.user, in: pid)
+            StreamOwner.give(to: launch.process.user, in: pid)
             try record.save()
         }
     }

@@ -110,7 +110,7 @@ struct ExecutedProcess {
                     try ContainerCreation.write("/proc/\(process.pid)/oom_score_adj", "\(score)")
                 }
                 if spec.linux.has(.user) { try launch.process.raiseLimits(of: process.pid) }
-                try StreamOwner.give(to: launch.process.user, in: record.pid)
+                StreamOwner.give(to: launch.process.user, in: record.pid)
                 if let pidFile { try Files.replace(pidFile, with: Array("\(process.pid)".utf8), mode: 0o644) }
             }
             channel.say(.proceed)
