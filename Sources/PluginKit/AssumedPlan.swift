@@ -10,14 +10,29 @@ public struct AssumedPlan: Hashable, Sendable {
 }
 
 extension PlannedPlugin {
-    /// `addresses` gives what the IPAM plugin of that type would answer. Throws as ADD does for the configuration.
+    /// `addresses` gives what the IPAM plugin of that type would answer. With `onHost` a list's first plugin looks at this
+    /// host as its ADD would; what a later one would see is made by those before. Throws as ADD does for the configuration.
     public func assumed(
-        _ request: Request, addresses: (_ ipam: String) throws(CNIError) -> CNIResult
+        _ request: Request, onHost: Bool = false, addresses: (_ ipam: String) throws(CNIError) -> CNIResult
     ) throws(CNIError) -> AssumedPlan {
         let configuration = try configuration(request)
         var lease = try lease(request)
         if let type = ipam(configuration) { lease = try addresses(type) }
-        let plan = try plan(request, configuration, lease: lease, assumptions(request))
+        var observations = assumptions(request)
+        if onHost, !isChained, request.configuration.root.value("linkInContainer")?.bool != true {
+            do throws(KernelError) {
+                var kernel = try LinuxKernel(state: request.state)
+                do throws(CNIError) {
+                    observations = try observe(request, configuration, &kernel)
+                } catch {
+                    // A link that is missing now may be there when it is asked for; only what is wrong in the list is told.
+                    observations = assumptions(request)
+                }
+            } catch {
+                throw CNIError(refused: error)
+            }
+        }
+        let plan = try plan(request, configuration, lease: lease, observations)
         return AssumedPlan(plan: plan, result: CNIResult(assuming: plan, lease: lease, netns: request.netns))
     }
 }

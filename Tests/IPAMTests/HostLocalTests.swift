@@ -22,6 +22,22 @@ import Testing
         #expect(throws: CNIError.self) { try bench.check(previous: held) }
     }
 
+    @Test("the lease that is told beforehand is the one that ADD gives, and telling takes nothing")
+    func told() throws {
+        let bench = try Bench(HostLocalTests.dualStack)
+        for name in ["one", "two", "three"] {
+            let before = try? Files.names(in: bench.directory).sorted()
+            let told = try HostLocal.assumedLease(try bench.request(.add, name), onHost: true)
+            #expect((try? Files.names(in: bench.directory).sorted()) == before)
+            let given = try bench.add(name)
+            #expect(told.ips == given.ips && told.routes == given.routes)
+            // The search goes on behind it, though it is free again.
+            if name == "two" { try bench.del(name) }
+        }
+        let taken = try #require(IPAddress("10.1.2.2"))
+        #expect(try HostLocal.assumedLease(try bench.request(.add), wanted: [taken], onHost: true).ips.count == 2)
+    }
+
     @Test("P-62 ADD answers addresses, gateways, routes and dns, and no interfaces", arguments: SpecVersion.allCases)
     func result(_ version: SpecVersion) throws {
         var bench = try Bench(HostLocalTests.dualStack)

@@ -1,7 +1,7 @@
 import BridgePlugin
 public import CNI
 import IPAM
-import JSON
+public import JSON
 public import NetCore
 public import NetPlan
 import PluginKit
@@ -14,6 +14,8 @@ public struct ListPlan: Sendable {
         public let type: String
         /// Nil for a plugin that is not ours.
         public let plan: Plan?
+        /// What it gets on its standard input.
+        public let configuration: JSONObject
     }
 
     public let list: NetworkConfigurationList
@@ -29,10 +31,11 @@ public struct ListPlan: Sendable {
     }
 
     /// Plans the list's plugins in turn, each with the result that is assumed of those before. `addresses` stand for what
-    /// IPAM would give. Throws what a plugin would refuse, and assumptions that cannot be.
+    /// IPAM would give. With `onHost` this host is looked at: its leases, the link of its default route; nothing is changed.
+    /// Throws what a plugin would refuse, and assumptions that cannot be.
     public init(
         of list: NetworkConfigurationList, for parameters: AttachmentParameters, addresses: [String] = [],
-        publishing ports: [PublishedPort] = [], environment: Environment = .process
+        publishing ports: [PublishedPort] = [], environment: Environment = .process, onHost: Bool = false
     ) throws(InspectError) {
         var parameters = parameters
         if !ports.isEmpty {
@@ -47,7 +50,8 @@ public struct ListPlan: Sendable {
             }
             parameters.capabilities["portMappings"] = .array(ports.map(\.json))
         }
-        var planner = ListPlanner(list: list, parameters: parameters, wanted: addresses, environment: environment)
+        var planner = ListPlanner(
+            list: list, parameters: parameters, wanted: addresses, environment: environment, onHost: onHost)
         let members = try planner.run()
         self.list = list
         self.parameters = parameters
@@ -64,6 +68,7 @@ private struct ListPlanner {
     /// As given, "10.88.0.5/16" or "10.88.0.5".
     let wanted: [String]
     let environment: Environment
+    let onHost: Bool
     var result: CNIResult?
     var assumptions: [String] = []
     var usesAddresses = false
@@ -94,7 +99,7 @@ private struct ListPlanner {
                 environment: environment)
             guard let plugin = OwnPlugins.planned(type) else {
                 try passOver(type, request)
-                return ListPlan.Member(type: type, plan: nil)
+                return ListPlan.Member(type: type, plan: nil, configuration: configuration)
             }
             guard plugin.supportedVersions.contains(list.version) else {
                 throw CNIError(
@@ -102,7 +107,7 @@ private struct ListPlanner {
                     details: "it speaks \(plugin.supportedVersions.map(\.rawValue).joined(separator: ", "))")
             }
             var ipam: String?
-            let assumed = try plugin.assumed(request) { type throws(CNIError) in
+            let assumed = try plugin.assumed(request, onHost: onHost) { type throws(CNIError) in
                 ipam = type
                 return try lease(type, request)
             }
@@ -120,7 +125,7 @@ private struct ListPlanner {
                 )
             }
             result = assumed.result
-            return ListPlan.Member(type: type, plan: assumed.plan)
+            return ListPlan.Member(type: type, plan: assumed.plan, configuration: configuration)
         } catch {
             var error = error
             error.message = "plugin \(type) of network \"\(list.name)\": \(error.message)"
@@ -159,7 +164,7 @@ private struct ListPlanner {
     private func assumedLease(_ ipam: String, _ request: Request) throws(CNIError) -> CNIResult {
         if ipam == "host-local" {
             let lease = try HostLocal.assumedLease(
-                request, wanted: try wanted.map { text throws(CNIError) in try address(text) })
+                request, wanted: try wanted.map { text throws(CNIError) in try address(text) }, onHost: onHost)
             for text in wanted {
                 guard let prefix = IPPrefix(text),
                     let own = lease.ips.first(where: { $0.address.address == prefix.address })?.address,
@@ -203,6 +208,10 @@ private struct ListPlanner {
         // The list says them; nothing is assumed.
         if ipam == "static", wanted.isEmpty { return }
         let addresses = result.ips.map { "\($0.address)" }.joined(separator: " and ")
+        if onHost {
+            if wanted.isEmpty { assumptions.append("\(addresses), the next that \(ipam) gives; it is not taken") }
+            return
+        }
         assumptions.append(
             wanted.isEmpty
                 ? "\(addresses), what \(ipam) gives first where nothing is leased (--address says another)"
