@@ -45,6 +45,37 @@ struct CgroupTests {
         for hierarchy in group.hierarchies { #expect(!Files.exists(hierarchy.directory(group.path))) }
     }
 
+    @Test("the steps that are told beforehand are those that are told afterwards, and their values stand in the kernel")
+    func planned() throws {
+        let resources: JSONObject = [
+            "memory": ["limit": 67_108_864, "reservation": 33_554_432], "cpu": ["quota": 50_000, "shares": 512],
+            "pids": ["limit": 100],
+        ]
+        // Its parent and what that passes on are there.
+        try withGroup("planned-first", resources) { _ in
+            let before = try Cgroup(path: "/berth-test-\(getpid())/planned").planned(resources)
+            try withGroup("planned", resources) { group in
+                let plan = try group.planned(resources)
+                #expect(plan.steps == before.steps && plan.joins == before.joins)
+                var written = 0
+                for step in plan.steps {
+                    switch step {
+                    case .makeDirectory(let path): #expect(Files.exists("\(path)/cgroup.procs"))
+                    case .write(let file, let value, _) where !file.hasSuffix("subtree_control"):
+                        let text = String(decoding: try Files.read(file), as: UTF8.self)
+                        #expect(text == value + "\n", "\(file)")
+                        written += 1
+                    default: break
+                    }
+                }
+                #expect(written >= 5)
+                #expect(plan.joins.allSatisfy(Files.exists) && plan.joins.count == group.present.count)
+            }
+        }
+        let impossible: JSONObject = ["unified": ["nosuch.max": "1"]]
+        #expect(throws: KernelError.self) { try Cgroup(path: "/berth-test-none").planned(impossible) }
+    }
+
     @Test("a process that takes more memory than the group has is killed, and the group says so")
     func outOfMemory() throws {
         let resources: JSONObject = ["memory": ["limit": 33_554_432, "swap": 33_554_432]]

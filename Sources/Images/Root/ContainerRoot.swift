@@ -14,7 +14,7 @@ public struct ContainerRoot: Sendable {
     }
 
     var upper: String { "\(directory)/layer/upper" }
-    private var work: String { "\(directory)/layer/work" }
+    var work: String { "\(directory)/layer/work" }
     /// Where layers with mapped owners are mounted until the overlay has them.
     private var lower: String { "\(directory)/lower" }
     /// Where the root is mounted.

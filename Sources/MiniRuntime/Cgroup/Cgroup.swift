@@ -100,7 +100,7 @@ public struct Cgroup: Sendable {
 
     /// Beside v1 with a freezer, v2 is only for a controller that is there alone: to move a process into a v2 group takes the
     /// kernel milliseconds (`add`).
-    private func isWorthJoining(_ hierarchy: CgroupHierarchy, _ wanted: CgroupResources) -> Bool {
+    func isWorthJoining(_ hierarchy: CgroupHierarchy, _ wanted: CgroupResources) -> Bool {
         hierarchy.version == .v1 || !hierarchies.contains { $0.version == .v1 && $0.controllers.contains("freezer") }
             || wanted.needed.contains { self.hierarchy(of: $0.controller)?.version == .v2 }
     }
@@ -112,7 +112,7 @@ public struct Cgroup: Sendable {
     func hierarchy(of controller: String) -> CgroupHierarchy? { hierarchies.first { $0.serves(controller) } }
 
     /// Throws EOPNOTSUPP for what needs a controller that this host does not give us.
-    private func require(_ wanted: CgroupResources) throws(KernelError) {
+    func require(_ wanted: CgroupResources) throws(KernelError) {
         for (controller, key) in wanted.needed {
             let isV2Only = key.hasPrefix("unified")
             if hierarchies.contains(where: { $0.serves(controller) && ($0.version == .v2 || !isV2Only) }) { continue }

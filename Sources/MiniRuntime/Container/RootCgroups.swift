@@ -4,16 +4,8 @@ import NetCore
 
 /// The control groups as the container sees them: its own group is the root of each hierarchy.
 extension RootDirectory {
-    private struct Hierarchy {
-        /// What mount(2) takes; empty for version 2.
-        let options: String
-        let name: String
-        /// The caller's own group.
-        let group: String
-    }
-
     func makeCgroups(_ mount: MountSpec, _ place: Int32, hasCgroupNamespace: Bool) throws(KernelError) {
-        let all = try RootDirectory.hierarchies()
+        let all = try ShownCgroup.all()
         let flags = mount.flags & ~UInt(MS_RDONLY)
         guard all.contains(where: { !$0.options.isEmpty }) else {
             try makeHierarchy(all.first, mount.destination, place, mount.flags, hasCgroupNamespace)
@@ -33,16 +25,16 @@ extension RootDirectory {
     }
 
     /// cpu and cpuacct lead to cpu,cpuacct.
-    private func makeLinks(_ one: Hierarchy, _ path: String) throws(KernelError) {
-        let parts = one.name.split(separator: ",")
-        guard parts.count > 1, let directory = try find(path) else { return }
-        for part in parts where symlinkat(one.name, directory.number, String(part)) != 0 && errno != EEXIST {
+    private func makeLinks(_ one: ShownCgroup, _ path: String) throws(KernelError) {
+        let links = one.links
+        guard !links.isEmpty, let directory = try find(path) else { return }
+        for part in links where symlinkat(one.name, directory.number, part) != 0 && errno != EEXIST {
             throw KernelError("link \(path)/\(part)", .current)
         }
     }
 
     private func makeHierarchy(
-        _ one: Hierarchy?, _ path: String, _ place: Int32, _ flags: UInt, _ hasCgroupNamespace: Bool
+        _ one: ShownCgroup?, _ path: String, _ place: Int32, _ flags: UInt, _ hasCgroupNamespace: Bool
     ) throws(KernelError) {
         guard let one else { return }
         let type = one.options.isEmpty ? "cgroup2" : "cgroup"
@@ -55,19 +47,5 @@ extension RootDirectory {
         if flags & UInt(MS_RDONLY) != 0 { try Mounting.change(tree.number, UInt64(MOUNT_ATTR_RDONLY), 0, path, 0) }
         try check("unmount \(path)") { umount2("/proc/self/fd/\(top.number)", Int32(MNT_DETACH)) }
         try Mounting.attach(tree.number, place, path)
-    }
-
-    /// The host's. A v2 that nobody uses there is not shown: where it is mounted by no one, the first mount takes the kernel
-    /// ten milliseconds.
-    private static func hierarchies() throws(KernelError) -> [Hierarchy] {
-        let members = try CgroupHierarchy.memberships()
-        let isMounted = try CgroupHierarchy.mounts().contains { $0.version == .v2 }
-        let isHidden = !isMounted && CgroupMembership.isUnifiedIdle(members)
-        return members.filter { $0.version == .v1 || !isHidden }.map { member in
-            let options = member.controllers.joined(by: ",")
-            let isNamed = options.utf8.starts(with: "name=".utf8)
-            let name = member.version == .v2 ? "unified" : isNamed ? String(options.dropFirst(5)) : options
-            return Hierarchy(options: isNamed ? "none,\(options)" : options, name: name, group: member.path)
-        }
     }
 }

@@ -3,28 +3,35 @@ import CKernel
 import Glibc
 import NetCore
 
-extension RootDirectory {
-    /// The devices that every container has (runtime specification, "Default Devices").
-    static let defaultDevices = [
+/// What every container has in /dev (runtime specification, "Default Devices").
+public enum StandardDevices {
+    public static let devices = [
         DeviceSpec("/dev/null", 1, 3), DeviceSpec("/dev/zero", 1, 5), DeviceSpec("/dev/full", 1, 7),
         DeviceSpec("/dev/random", 1, 8), DeviceSpec("/dev/urandom", 1, 9), DeviceSpec("/dev/tty", 5, 0),
     ]
 
-    private static let links = [
+    /// Names in /dev, and where they lead.
+    public static let links = [
         ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
         ("stderr", "/proc/self/fd/2"),
     ]
 
+    /// The devices of a container that asks for these besides.
+    public static func with(_ asked: [DeviceSpec]) -> [DeviceSpec] {
+        devices.filter { one in !asked.contains { $0.path == one.path } } + asked
+    }
+}
+
+extension RootDirectory {
     /// `isBound`: a user namespace may make no device; the host's own are bound.
     func makeDevices(_ asked: [DeviceSpec], isBound: Bool) throws(KernelError) {
         let before = umask(0)
         defer { umask(before) }
-        let defaults = RootDirectory.defaultDevices.filter { one in !asked.contains { $0.path == one.path } }
-        for device in defaults + asked {
+        for device in StandardDevices.with(asked) {
             if isBound { try bind(device) } else { try make(device) }
         }
         let directory = try makeDirectory("/dev")
-        for (name, target) in RootDirectory.links {
+        for (name, target) in StandardDevices.links {
             if symlinkat(target, directory.number, name) != 0, errno != EEXIST {
                 throw KernelError("link /dev/\(name) in the container's root", .current)
             }

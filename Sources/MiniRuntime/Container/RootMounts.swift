@@ -72,5 +72,5 @@ extension RootDirectory {
 }
 
 extension MountSpec {
-    var isDevices: Bool { destination.split(separator: "/").elementsEqual(["dev"]) }
+    public var isDevices: Bool { destination.split(separator: "/").elementsEqual(["dev"]) }
 }

@@ -16,6 +16,11 @@ enum Capability {
     static func number(_ name: String) -> Int? { names.firstIndex(of: name) }
 }
 
+/// By number, for who tells them.
+public enum CapabilityNames {
+    public static var all: [String] { Capability.names }
+}
+
 /// The five sets of a process, a bit a capability; and those of a name to come (man 7 capabilities).
 public struct CapabilitySets: Hashable, Sendable {
     public var bounding: UInt64 = 0

@@ -52,7 +52,7 @@ public struct LinuxSpec: Hashable, Sendable {
         try judge(fields)
     }
 
-    func has(_ kind: NamespaceSpec.Kind) -> Bool { namespaces.contains { $0.kind == kind } }
+    public func has(_ kind: NamespaceSpec.Kind) -> Bool { namespaces.contains { $0.kind == kind } }
     func makes(_ kind: NamespaceSpec.Kind) -> Bool { namespaces.contains { $0.kind == kind && $0.path == nil } }
 
     private func refuseUnsupported(_ fields: Fields) throws(OCIError) {

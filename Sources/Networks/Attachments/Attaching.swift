@@ -39,7 +39,7 @@ extension NetworkStore {
     }
 
     /// What can be told before anything is made.
-    private func judge(_ wish: AttachmentWish, _ network: StoredNetwork) throws(NetworkError) {
+    func judge(_ wish: AttachmentWish, _ network: StoredNetwork) throws(NetworkError) {
         for text in wish.addresses {
             guard let address = IPAddress(String(text.prefix { $0 != "/" })) else {
                 throw NetworkError(400, "invalid IP address: \(text)")
@@ -78,7 +78,7 @@ extension NetworkStore {
         (network.list["plugins"]?.array ?? []).contains { $0["capabilities"]?["portMappings"]?.bool == true }
     }
 
-    private func chain(_ wish: AttachmentWish) -> ChainProgram {
+    func chain(_ wish: AttachmentWish) -> ChainProgram {
         ChainProgram(
             store: self, containerID: wish.containerID, interface: wish.interface, namespace: wish.namespace)
     }
@@ -189,7 +189,7 @@ extension NetworkStore {
         }
     }
 
-    private func capabilities(_ wish: AttachmentWish, _ network: StoredNetwork, _ ports: [PublishedPort])
+    func capabilities(_ wish: AttachmentWish, _ network: StoredNetwork, _ ports: [PublishedPort])
         throws(NetworkError) -> JSONObject
     {
         var capabilities = JSONObject()
@@ -215,7 +215,7 @@ extension NetworkStore {
         }
     }
 
-    private func read(
+    func read(
         _ json: JSON, _ network: StoredNetwork, _ interface: String, _ attached: inout AttachedNetwork
     ) throws(ChainRefusal) {
         let result: CNIResult

@@ -82,7 +82,7 @@ struct ChainProgram: Sendable {
     let namespace: String
     var capabilities: JSONObject = [:]
 
-    private var environment: [String] {
+    var environment: [String] {
         var list = Inherited.variables
         list += [
             "CNI_PATH=\(store.pluginPath.joined(by: ":"))", "CNI_CONTAINERID=\(containerID)", "CNI_IFNAME=\(interface)",

@@ -31,14 +31,12 @@ extension NetworkStore {
     private func startResponder(of network: StoredNetwork) throws(NetworkError) {
         let pidFile = files.responder(network.name)
         guard try responder(pidFile) == nil else { return }
-        let program = try OwnProgram.find("berth-names", pluginPath)
+        let (program, arguments) = try responderCommand(of: network)
         try answering("make \(run)/networks") { () throws(KernelError) in
             try Files.makeDirectories("\(run)/networks", mode: 0o700)
         }
-        let listen = network.nameservers.flatMap { ["--listen", "\($0)"] }
         var child = ChildProcess(
-            path: program, arguments: ["--names", files.names(network.name)] + listen + ["--pid-file", pidFile],
-            environment: Inherited.variables, input: [], seconds: 10)
+            path: program, arguments: arguments, environment: Inherited.variables, input: [], seconds: 10)
         child.isInterruptible = false
         let outcome = try answering("answer names on network \(network.name)") { () throws(KernelError) in
             try child.run()
@@ -48,6 +46,15 @@ extension NetworkStore {
             throw NetworkError(
                 500, "names of network \(network.name) cannot be answered: \(said ?? "berth-names failed")")
         }
+    }
+
+    /// The program that answers a network's names, and its arguments.
+    func responderCommand(of network: StoredNetwork) throws(NetworkError) -> (program: String, arguments: [String]) {
+        let listen = network.nameservers.flatMap { ["--listen", "\($0)"] }
+        return (
+            try OwnProgram.find("berth-names", pluginPath),
+            ["--names", files.names(network.name)] + listen + ["--pid-file", files.responder(network.name)]
+        )
     }
 
     func endResponder(of network: StoredNetwork) throws(NetworkError) {

@@ -105,19 +105,35 @@ extension NetworkStore {
         try files.write(files.list(request.name), list.json, isList: true)
     }
 
+    /// The default network as `standard` would make it; nothing is made.
+    func plannedStandard() throws(NetworkError) -> StoredNetwork {
+        if let network = try own("bridge") { return network }
+        let request = try NetworkRequest(["Name": "bridge"])
+        let list = NetworkList(
+            request: request, options: try NetworkOptions([:], driver: "bridge"), pools: [try standardPool()],
+            bridge: try freeBridgeName(), id: Hex.text(Chance.bytes(32)), created: "", leases: files.leases)
+        return StoredNetwork(
+            kind: .standard, name: "bridge", id: Hex.text(Chance.bytes(32)), file: files.list("bridge"), list: list.json
+        )
+    }
+
+    private func standardPool() throws(NetworkError) -> NetworkRequest.Pool {
+        guard let subnet = try occupied().freeSubnet(), let gateway = subnet.first.advanced(by: 1) else {
+            throw NetworkStore.exhausted
+        }
+        return NetworkStore.pool(subnet, gateway)
+    }
+
     /// The default network; made, with the first subnet that is free, when it is first asked for. Throws 403 where none is.
     func standard() throws(NetworkError) -> StoredNetwork {
         if let network = try own("bridge") { return network }
         return try files.locked { () throws(NetworkError) in
             if let network = try own("bridge") { return network }
-            let occupied = try occupied()
-            guard let subnet = occupied.freeSubnet(), let gateway = subnet.first.advanced(by: 1) else {
-                throw NetworkStore.exhausted
-            }
+            let pool = try standardPool()
             let request = try NetworkRequest(["Name": "bridge"])
             let options = try NetworkOptions([:], driver: "bridge")
             try write(
-                request, options, [NetworkStore.pool(subnet, gateway)], bridge: try freeBridgeName(),
+                request, options, [pool], bridge: try freeBridgeName(),
                 id: Hex.text(Chance.bytes(32)))
             guard let network = try own("bridge") else { throw NetworkError(500, "\(files.list("bridge")) vanished") }
             return network
