@@ -105,7 +105,9 @@ let package = Package(
         .target(name: "Networks", dependencies: ["CNI", "IPAM", "NetPlan", "MiniRuntime"], swiftSettings: core),
         .target(
             name: "Containers",
-            dependencies: ["MiniRuntime", "CContainer", "Images", "Networks", "CNI", "JSON", "NetCore"],
+            dependencies: [
+                "MiniRuntime", "CContainer", "Images", "Networks", "Inspect", "NetPlan", "CNI", "JSON", "NetCore",
+            ],
             swiftSettings: core),
         .target(
             name: "Engine",

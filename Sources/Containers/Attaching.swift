@@ -35,8 +35,7 @@ extension Containers {
         let now = container.now
         let mode = now.host["NetworkMode"]?.string ?? ""
         guard !["host", "none"].contains(mode), try other(mode, "NetworkMode") == nil else { return }
-        let first = ["", "default"].contains(mode) ? "bridge" : mode
-        let names = [first] + now.endpoints.keys.filter { !["default", first].contains($0) && !isSame($0, first) }
+        let names = networkNames(now)
         let planned = names.enumerated().map { index, name in
             var attached = AttachedNetwork()
             attached.network = name
@@ -67,18 +66,34 @@ extension Containers {
         try container.save()
     }
 
-    private func isSame(_ one: String, _ other: String) -> Bool {
-        do throws(NetworkError) {
-            return try networks.network(one)["Id"] == networks.network(other)["Id"]
-        } catch {
-            return false
-        }
+    /// The networks that its start attaches it to, eth0's first.
+    func networkNames(_ now: ContainerState) -> [String] {
+        let mode = now.host["NetworkMode"]?.string ?? ""
+        let first = ["", "default"].contains(mode) ? "bridge" : mode
+        return [first]
+            + now.endpoints.keys.filter { !["default", first].contains($0) && !networks.isSame($0, first) }
     }
 
     /// One more network; what it got is the answer.
     func attach(_ container: Container, to name: String, interface: String, ports: [PublishedPort]) throws(APIError)
         -> AttachedNetwork
     {
+        let wish = attachmentWish(container, to: name, interface: interface, ports: ports)
+        do throws(NetworkError) {
+            let attached = try networks.attach(wish, to: name)
+            events.happened(
+                "network", "connect", attached.networkID,
+                [("container", container.id), ("name", name), ("type", "bridge")])
+            return attached
+        } catch {
+            throw APIError(error.status, error.description)
+        }
+    }
+
+    /// What it asks of a network.
+    func attachmentWish(
+        _ container: Container, to name: String, interface: String, ports: [PublishedPort]
+    ) -> AttachmentWish {
         let now = container.now
         var wish = AttachmentWish()
         wish.containerID = container.id
@@ -98,15 +113,7 @@ extension Containers {
         let own = interface == "eth0" ? now.config["MacAddress"]?.string ?? "" : ""
         if !mac.isEmpty || !own.isEmpty { wish.macAddress = mac.isEmpty ? own : mac }
         wish.aliases = (endpoint["Aliases"]?.array ?? []).compactMap(\.string)
-        do throws(NetworkError) {
-            let attached = try networks.attach(wish, to: name)
-            events.happened(
-                "network", "connect", attached.networkID,
-                [("container", container.id), ("name", name), ("type", "bridge")])
-            return attached
-        } catch {
-            throw APIError(error.status, error.description)
-        }
+        return wish
     }
 
     /// Its network is gone; what could not be taken away is told in its state and tried again later.

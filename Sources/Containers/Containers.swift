@@ -58,58 +58,21 @@ public final class Containers: Sendable {
     // MARK: create
 
     public func create(name: String?, _ body: JSONObject) throws(APIError) -> JSONObject {
-        let reference = body["Image"]?.string ?? ""
-        guard !reference.isEmpty else { throw APIError(400, "no image is named: Image is empty") }
-        let image: Image
-        do throws(ImageError) { image = try images.image(reference) } catch {
-            throw APIError(error.status, error.description)
-        }
-        var wish = try Wish(body, image)
-        let ports = try wish.ports()
-        let mounts = try wish.mounts()
-        let mode = wish.host["NetworkMode"]?.string ?? ""
-        try judgeNetwork(mode, wish, ports)
-        let links = try resolvedLinks(wish)
-        if !links.isEmpty { wish.host["Links"] = .array(links.map { .string($0) }) }
-        let inherited = try inherited(wish, beside: mounts)
-        let inheritedPlaces = Set(inherited.compactMap { $0["Destination"]?.string })
-        for key in ["PidMode", "IpcMode"] {
-            let other = try other(wish.host[key]?.string ?? "", key)
-            guard key != "IpcMode" || other == nil || ["shareable", "host"].contains(SharedMemory.mode(other)) else {
-                throw APIError(
-                    409,
-                    "can't join IPC of container \(other?.id ?? ""): non-shareable IPC (hint: start it with --ipc=shareable)"
-                )
-            }
-        }
-        let map = try map(for: wish.host)
-        let resources = try Resources.document(wish.host)
+        let judged = try judge(body)
         var warnings: [JSON] = []
         let id = Names.newID()
-        var state = ContainerState(name: "")
-        state.config = wish.config
-        state.host = wish.host
-        state.endpoints = wish.endpoints
-        state.map = map
         let chosen = try table.change { table throws(APIError) -> String in
             let taken = table.names
             let chosen = name.flatMap { $0.isEmpty ? nil : $0 } ?? Names.generated { taken[$0] != nil }
             try table.reserve(chosen, for: id)
             return chosen
         }
-        state.name = chosen
         let container = Container(
-            home, id: id, created: Moment.now.text, imageID: image.id, imageName: reference, state)
+            home, id: id, created: Moment.now.text, imageID: judged.image.id, imageName: judged.reference,
+            judged.state(chosen))
         do throws(APIError) {
-            do throws(KernelError) {
-                warnings = try Cgroup(path: container.cgroupPath(wish.host)).exceeding(resources).map { .string($0) }
-            } catch {
-                throw APIError(400, "\(error)")
-            }
-            let made =
-                try inherited
-                + points(
-                    mounts.filter { !$0.isImplied || !inheritedPlaces.contains($0.target) }, (remap ?? map)?.root)
+            warnings = try exceeding(container, judged).map { .string($0) }
+            let made = try points(judged)
             container.state.change { $0.mounts = made }
             try container.save()
         } catch {
@@ -122,7 +85,7 @@ public final class Containers: Sendable {
         return ["Id": .string(id), "Warnings": .array(warnings)]
     }
 
-    private func judgeNetwork(_ mode: String, _ wish: Wish, _ ports: [PublishedPort]) throws(APIError) {
+    func judgeNetwork(_ mode: String, _ wish: Wish, _ ports: [PublishedPort]) throws(APIError) {
         if try other(mode, "NetworkMode") != nil {
             guard ports.isEmpty else {
                 throw APIError(400, "conflicting options: port publishing and the container type network mode")
@@ -146,9 +109,17 @@ public final class Containers: Sendable {
         return try find(String(mode.dropFirst("container:".count)))
     }
 
-    /// The mounts as Docker's MountPoint objects, with the volumes made that they name.
-    private func points(_ wishes: [MountWish], _ owner: (user: UInt32, group: UInt32)?) throws(APIError) -> [JSONObject]
-    {
+    /// What a create mounts: others' points, and its own with the volumes made that they name; or only `planned`.
+    func points(_ judged: Judged, planned: Bool = false) throws(APIError) -> [JSONObject] {
+        let places = Set(judged.inherited.compactMap { $0["Destination"]?.string })
+        let own = judged.mounts.filter { !$0.isImplied || !places.contains($0.target) }
+        return try judged.inherited + points(own, (remap ?? judged.map)?.root, planned: planned)
+    }
+
+    /// The mounts as Docker's MountPoint objects.
+    private func points(
+        _ wishes: [MountWish], _ owner: (user: UInt32, group: UInt32)?, planned: Bool
+    ) throws(APIError) -> [JSONObject] {
         // Before anything is made.
         for wish in wishes where wish.kind == .bind && !wish.makesSource && !Files.exists(wish.source) {
             throw APIError(
@@ -164,15 +135,18 @@ public final class Containers: Sendable {
             ]
             switch wish.kind {
             case .bind:
-                if !Files.exists(wish.source) {
+                if !planned, !Files.exists(wish.source) {
                     do throws(KernelError) { try HostFiles.makeDirectories(wish.source, owner) } catch {
                         throw APIError(500, "make the source of a bind mount: \(error)")
                     }
                 }
             case .volume:
                 let isAnonymous = wish.source.isEmpty
-                let volume = try volumeStore.make(
-                    isAnonymous ? Names.newID() : wish.source, isAnonymous: isAnonymous, owner: owner)
+                let name = isAnonymous ? Names.newID() : wish.source
+                let volume =
+                    planned
+                    ? try volumeStore.planned(name)
+                    : try volumeStore.make(name, isAnonymous: isAnonymous, owner: owner)
                 point["Name"] = volume["Name"]
                 point["Driver"] = "local"
                 point["Source"] = volume["Mountpoint"]

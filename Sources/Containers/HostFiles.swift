@@ -10,6 +10,26 @@ enum HostFiles {
         _ container: Container, hostname: String, networks: [AttachedNetwork], links: String, isShown: Bool = false
     ) throws(APIError) {
         let now = container.now
+        let files = try contents(now, hostname: hostname, networks: networks, links: links)
+        try Faults.kernel("write a container's files") { () throws(KernelError) in
+            for (name, content) in files {
+                let path = "\(container.directory)/\(name)"
+                if isShown {
+                    let file = try OwnedDescriptor(open: path, O_WRONLY | O_TRUNC)
+                    try Files.write(Array(content.utf8), to: file.number, operation: "write \(path)")
+                    continue
+                }
+                try Files.replace(path, with: Array(content.utf8), mode: 0o644)
+                guard let root = now.map?.root else { continue }
+                try check("give \(path) to the container's root") { lchown(path, root.user, root.group) }
+            }
+        }
+    }
+
+    /// By name: what they say.
+    static func contents(
+        _ now: ContainerState, hostname: String, networks: [AttachedNetwork], links: String
+    ) throws(APIError) -> [(name: String, content: String)] {
         var hosts =
             "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
         if now.host["NetworkMode"]?.string == "host" { hosts = text("/etc/hosts") ?? hosts }
@@ -43,23 +63,10 @@ enum HostFiles {
         let options = Wish.texts(now.host, "DnsOptions")
         lines +=
             options.isEmpty ? host.filter { $0.hasPrefix("options") } : ["options " + options.joined(separator: " ")]
-        let files = [
+        return [
             ("hosts", hosts), ("hostname", hostname.isEmpty ? "" : hostname + "\n"),
             ("resolv.conf", lines.map { $0 + "\n" }.joined()),
         ]
-        try Faults.kernel("write a container's files") { () throws(KernelError) in
-            for (name, content) in files {
-                let path = "\(container.directory)/\(name)"
-                if isShown {
-                    let file = try OwnedDescriptor(open: path, O_WRONLY | O_TRUNC)
-                    try Files.write(Array(content.utf8), to: file.number, operation: "write \(path)")
-                    continue
-                }
-                try Files.replace(path, with: Array(content.utf8), mode: 0o644)
-                guard let root = now.map?.root else { continue }
-                try check("give \(path) to the container's root") { lchown(path, root.user, root.group) }
-            }
-        }
     }
 
     /// As Files.makeDirectories; those that were not there are the owner's.

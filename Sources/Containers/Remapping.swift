@@ -92,7 +92,7 @@ extension Containers {
     }
 
     /// Whoever shares a namespace has the user namespace that owns it. Throws 409 for those of two.
-    private func sharedUserNamespace(_ now: ContainerState) throws(APIError) -> String? {
+    func sharedUserNamespace(_ now: ContainerState) throws(APIError) -> String? {
         var found: (path: String, inode: UInt)?
         for key in Containers.sharedKeys {
             guard let other = try other(now.host[key]?.string ?? "", key) else { continue }

@@ -11,13 +11,8 @@ enum SharedMemory {
     static func make(
         _ container: Container, _ undo: inout Undo, find: (String) throws(APIError) -> Container
     ) throws(APIError) -> String? {
-        let mode = mode(container)
-        switch mode {
-        case "host": return "/dev/shm"
-        case "shareable":
-            let place = place(container)
-            let size = container.now.host["ShmSize"]?.integer ?? 0
-            let options = "mode=1777,size=\(size > 0 ? size : 64 << 20)"
+        if let (place, _) = planned(container) {
+            let options = options(container)
             try Faults.kernel("make the shared memory of container \(container.shortID)") { () throws(KernelError) in
                 try Files.makeDirectories(place, mode: 0o700)
                 try check("mount \(place)") {
@@ -25,10 +20,31 @@ enum SharedMemory {
                 }
             }
             undo.add { remove(container) }
-            return place
+        }
+        return try source(container, find: find)
+    }
+
+    private static func options(_ container: Container) -> String {
+        let size = container.now.host["ShmSize"]?.integer ?? 0
+        return "mode=1777,size=\(size > 0 ? size : 64 << 20)"
+    }
+
+    /// The place and mount(8)'s options of what `make` mounts; nil where it mounts nothing.
+    static func planned(_ container: Container) -> (place: String, options: String)? {
+        guard mode(container) == "shareable" else { return nil }
+        return (place(container), "nosuid,nodev,noexec," + options(container))
+    }
+
+    /// What `make` gives, with nothing made.
+    static func source(
+        _ container: Container, find: (String) throws(APIError) -> Container
+    ) throws(APIError) -> String? {
+        switch mode(container) {
+        case "host": return "/dev/shm"
+        case "shareable": return place(container)
         case let other where other.hasPrefix("container:"):
             let holder = try find(String(other.dropFirst("container:".count)))
-            return self.mode(holder) == "host" ? "/dev/shm" : place(holder)
+            return mode(holder) == "host" ? "/dev/shm" : place(holder)
         default: return nil
         }
     }

@@ -160,7 +160,7 @@ extension Containers {
 
     // MARK: parts
 
-    private func joined(_ now: ContainerState) throws(APIError) -> [String: String] {
+    func joined(_ now: ContainerState) throws(APIError) -> [String: String] {
         var joined: [String: String] = [:]
         for (key, type) in [("PidMode", "pid"), ("IpcMode", "ipc")] {
             guard let other = try other(now.host[key]?.string ?? "", key) else { continue }

@@ -1,5 +1,6 @@
 import CContainer
 import Glibc
+import Images
 import JSON
 import NetCore
 
@@ -10,11 +11,22 @@ struct ContainerUser {
     var groups: [Int64] = []
     var home = "/"
 
+    init() {}
+
     /// `user` is a name or number, with `:group` or without; `extra` are --group-add's. Throws 400 for a name that the root does not have.
     init(_ user: String, in root: String, extra: [String]) throws(APIError) {
+        try self.init(user, extra) { ContainerUser.content($0, in: root) }
+    }
+
+    /// As above, in a root that is not mounted.
+    init(_ user: String, in root: LayeredRoot, extra: [String]) throws(APIError) {
+        try self.init(user, extra) { root.read($0, limit: 4 << 20) }
+    }
+
+    private init(_ user: String, _ extra: [String], _ content: (String) -> [UInt8]?) throws(APIError) {
         let parts = user.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        let people = ContainerUser.table("etc/passwd", in: root)
-        let bands = ContainerUser.table("etc/group", in: root)
+        let people = ContainerUser.table(content("etc/passwd"))
+        let bands = ContainerUser.table(content("etc/group"))
         let who = parts.first ?? ""
         let entry =
             people.first { $0.count > 3 && ($0[0] == who || who.isEmpty && $0[2] == "0") }
@@ -52,24 +64,26 @@ struct ContainerUser {
         return number
     }
 
-    /// The lines of a file of the root, in fields; none when it is not there. Links are followed inside the root alone.
-    private static func table(_ path: String, in root: String) -> [[String]] {
+    /// The lines of a file, in fields; none when it is not there.
+    private static func table(_ content: [UInt8]?) -> [[String]] {
+        String(decoding: content ?? [], as: UTF8.self).split(separator: "\n").map {
+            $0.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        }
+    }
+
+    /// A file of the root; nil when it is not there. Links are followed inside the root alone.
+    private static func content(_ path: String, in root: String) -> [UInt8]? {
         let directory = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard directory >= 0 else { return [] }
+        guard directory >= 0 else { return nil }
         defer { close(directory) }
         let inRoot: UInt64 = 0x10 | 0x02  // RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS
         let file = berth_openat2(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, inRoot)
-        guard file >= 0 else { return [] }
+        guard file >= 0 else { return nil }
         defer { close(file) }
         var information = stat()
-        guard fstat(file, &information) == 0, information.st_mode & S_IFMT == S_IFREG else { return [] }
-        do throws(KernelError) {
-            let bytes = try Files.read(file, limit: 4 << 20, operation: "read \(path)")
-            return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map {
-                $0.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-            }
-        } catch {
-            return []
+        guard fstat(file, &information) == 0, information.st_mode & S_IFMT == S_IFREG else { return nil }
+        do throws(KernelError) { return try Files.read(file, limit: 4 << 20, operation: "read \(path)") } catch {
+            return nil
         }
     }
 }

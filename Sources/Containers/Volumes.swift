@@ -157,6 +157,12 @@ struct VolumeStore: Sendable {
         return object
     }
 
+    /// The volume that `make` would give, as far as a mount has to know it.
+    func planned(_ name: String) throws(APIError) -> JSONObject {
+        if Files.exists("\(directory)/\(name)/volume.json") { return try volume(name) }
+        return ["Name": .string(name), "Mountpoint": .string(data(name))]
+    }
+
     func all() -> [JSONObject] {
         do throws(KernelError) {
             return try Files.names(in: directory).sorted().compactMap { name in

@@ -15,7 +15,20 @@
                     call.parameters[0], add: try wanted(body, "add"), remove: try wanted(body, "remove"))
                 call.exchange.answer(ports(published))
             },
+            Route("POST", "/berth/containers/explain") { call in
+                let name = call.request.text("name").map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 }
+                let told = try call.containers.explain(name: name, call.request.json())
+                call.exchange.answer(["Steps": steps(told), "Running": false])
+            },
+            Route("GET", "/berth/containers/*/explain") { call in
+                let (told, isRunning) = try call.containers.explain(call.parameters[0])
+                call.exchange.answer(["Steps": steps(told), "Running": .bool(isRunning)])
+            },
         ]
+
+        private static func steps(_ steps: [ExplainedStep]) -> JSON {
+            .array(steps.map { ["Why": .string($0.why), "Command": .string($0.command)] })
+        }
 
         private static func ports(_ ports: [PublishedPort]) -> JSON {
             [

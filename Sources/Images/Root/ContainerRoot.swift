@@ -7,7 +7,7 @@ import NetCore
 public struct ContainerRoot: Sendable {
     public let directory: String
     /// The container's ids, where they are not the host's.
-    private let map: IDMap?
+    let map: IDMap?
     public init(_ directory: String, map: IDMap? = nil) {
         self.directory = directory
         self.map = map
@@ -16,7 +16,7 @@ public struct ContainerRoot: Sendable {
     var upper: String { "\(directory)/layer/upper" }
     var work: String { "\(directory)/layer/work" }
     /// Where layers with mapped owners are mounted until the overlay has them.
-    private var lower: String { "\(directory)/lower" }
+    var lower: String { "\(directory)/lower" }
     /// Where the root is mounted.
     public var path: String { "\(directory)/rootfs" }
 

@@ -16,6 +16,8 @@
         var isRemoved = false
         /// False: it runs already (berth attach).
         var starts = true
+        /// Called once it has started, before anything of it is shown.
+        var hasStarted: () -> Void = {}
 
         init(_ daemon: Daemon, _ id: String, hasTerminal: Bool, takesInput: Bool) {
             self.daemon = daemon
@@ -60,6 +62,7 @@
                 } catch {
                     throw Self.startFailure(error)
                 }
+                hasStarted()
             }
             if hasTerminal { resize() }
             var stream = AttachedStream(

@@ -66,9 +66,8 @@
             let daemon = try Daemon.chosen()
             if dryRun {
                 let body = try options.body(words, attaches: [])
-                for line in Explanation.lines(try Explanation.planned(daemon, body, name: options.name)) {
-                    try Output.line(line)
-                }
+                let answer = try Explanation.planned(daemon, body, name: options.name, image: words[0])
+                for line in Explanation.lines(answer) { try Output.line(line) }
                 return 0
             }
             if options.tty && !detach && options.interactive && !Terminal.isTerminal(STDIN_FILENO) {
@@ -78,16 +77,15 @@
             }
             let attaches = detach ? [] : ["stdout", "stderr"] + (options.interactive ? ["stdin"] : [])
             let created = try Creation(daemon, options, words, attaches: attaches)
-            if explain {
-                // On standard error: the container's own output stays alone.
-                for line in Explanation.lines(try Explanation.created(daemon, created.id)) { Output.tell(line + "\n") }
-            }
+            // On standard error: the container's own output stays alone.
+            let steps: JSON? = explain ? .some(try Explanation.created(daemon, created.id)) : .none
             if detach {
                 do throws(ClientError) {
                     _ = try daemon.request("POST", "/containers/\(created.id)/start")
                 } catch {
                     throw Foreground.startFailure(error)
                 }
+                if let steps { Explanation.taken(daemon, created.id, planned: steps) }
                 try Output.line(created.id)
                 return 0
             }
@@ -95,6 +93,14 @@
             foreground.keys = keys
             foreground.proxiesSignals = signalProxy && !options.tty
             foreground.isRemoved = options.remove
+            if let steps {
+                // A raw terminal takes no lines.
+                if options.tty {
+                    Explanation.tell(steps)
+                } else {
+                    foreground.hasStarted = { Explanation.taken(daemon, created.id, planned: steps) }
+                }
+            }
             return try foreground.run()
         }
     }
@@ -147,7 +153,7 @@
         }
 
         /// The refusal, with the images whose names are alike.
-        private static func missing(_ daemon: Daemon, _ image: String, _ error: ClientError) -> ClientError {
+        static func missing(_ daemon: Daemon, _ image: String, _ error: ClientError) -> ClientError {
             let images = (try? daemon.json("GET", "/images/json"))?.array ?? []
             let names = images.flatMap { $0["RepoTags"]?.array ?? [] }.compactMap(\.string)
             let wanted = image.split(separator: "/").last?.split(separator: ":").first.map(String.init) ?? image
