@@ -33,7 +33,8 @@ extension Containers {
         commands.append("kill $process")
         let made =
             shared == nil
-            ? "a user namespace, whose root is user \(map.root.user) of the host and nobody there" : "in the other's user namespace"
+            ? "a user namespace, whose root is user \(map.root.user) of the host and nobody there"
+            : "in the other's user namespace"
         told.step(
             made + (hasNetwork ? ", a network namespace that it owns" : "") + ", held by a bind mount", commands)
         return users

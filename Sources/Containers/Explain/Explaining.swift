@@ -118,7 +118,8 @@ extension Containers {
             "its root: the image's layers below, the topmost first, and above them what it writes",
             "mount -t overlay -o \(word(overlay.options)) overlay \(word(overlay.target))")
         if now.map != nil {
-            told.step("the overlay holds the layers by itself", "umount -R \(word(overlay.stage)) && rmdir \(word(overlay.stage))")
+            let stage = word(overlay.stage)
+            told.step("the overlay holds the layers by itself", "umount -R \(stage) && rmdir \(stage)")
         }
         for mount in now.mounts where mount["Type"]?.string == "volume" && mount["Copy"]?.bool == true {
             let source = word(mount["Source"]?.string ?? "")
