@@ -7,7 +7,8 @@
 #   make test-cli        the berth program as a process
 #   make test-engines    podman and containerd on our plugins (PLUGIN_DIR=folder for others), and both beside the reference
 #   make test-containers  berth's own containers: bundles by berth-oci, its daemon by our command and by docker's
-#   make test-vm         control groups v2, v1 and both, each in an emulated virtual machine: slow (LAYOUT=v2 for one)
+#   make test-vm         control groups v2, v1 and both, each in an emulated virtual machine, and containers with limits
+#                        there: slow (LAYOUT=v2 for one)
 #   make bench           ours beside the distribution's plugins (BENCH=--quick for a smoke run, --readme to publish it,
 #                        --only thousand for a part)
 #   make bench-runtime   our containers beside docker's and crun's
@@ -89,9 +90,10 @@ test-containers: all
 	for client in berth docker; do for test in runtime remap; do \
 	scripts/as-root Tests/engines/$$test --client $$client || failed=1; done; done; exit $$failed
 
-# KVM is not asked for: the same on every machine, a minute or two for all.
-test-vm: deps
+# KVM is not asked for: the same on every machine, some seven minutes for all.
+test-vm: all
 	swift build --build-tests --disable-default-traits
+	Tests/engines/limits $(if $(LAYOUT),--layout $(LAYOUT))
 	Tests/engines/cgroups $(if $(LAYOUT),--layout $(LAYOUT)) --bundle "$$(swift build --show-bin-path --disable-default-traits)/berthPackageTests.xctest"
 
 # 10,000 random operations by 16 workers beside a model, and 4,000 on each iptables; soak is the same for an hour on

@@ -67,7 +67,13 @@ extension Containers {
         if now.isAlive {
             do throws(KernelError) {
                 let limits = try Cgroup(path: container.cgroupPath(now.host)).effective()
-                own["EffectiveLimits"] = .array(limits.map { .string("\($0)") })
+                own["EffectiveLimits"] = .array(
+                    limits.map {
+                        [
+                            "Resource": .string($0.resource.rawValue), "Value": .integer($0.value),
+                            "Text": .string($0.text), "Cgroup": .string($0.path),
+                        ]
+                    })
             } catch {}
         }
         return own

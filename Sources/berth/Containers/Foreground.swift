@@ -87,6 +87,8 @@
         /// The refusal with the exit code that shells give: 127 when there is no such program, 126 when it cannot be executed.
         static func startFailure(_ error: ClientError) -> ClientError {
             let text = error.message.lowercased()
+            // Files other than the program are refused in the same words.
+            guard text.holds("exec") else { return error.ending(with: 125) }
             if text.holds("executable file not found") || text.holds("no such file or directory") {
                 return ClientError(
                     error.message, by: error.by,
