@@ -7,7 +7,7 @@ import NetCore
 /// cgroup_procs_write_start, which a thread that moves itself is spared).
 struct CgroupPlaces {
     /// -1 without version 2.
-    let birth: Int32
+    private(set) var birth: Int32
     private let tasks: [(file: Int32, name: String)]
 
     init(_ cgroup: Cgroup?) throws(KernelError) {
@@ -37,6 +37,21 @@ struct CgroupPlaces {
                     "its cpuset has no processors or no memory nodes: give it cpu.cpus and cpu.mems")
             }
         }
+    }
+
+    /// A process is born where `pid` is, in the group or below it; where that is elsewhere nothing changes. In version 2 a group that
+    /// passes limits on, as that of a container with systemd or an engine in it, takes no processes itself.
+    mutating func moveBirth(to pid: pid_t, in cgroup: Cgroup?) throws(KernelError) {
+        guard let cgroup, let hierarchy = cgroup.present.first(where: { $0.version == .v2 }) else { return }
+        let text = String(decoding: try Files.read("/proc/\(pid)/cgroup"), as: UTF8.self)
+        let group = hierarchy.root == "/" ? cgroup.path : hierarchy.root + cgroup.path
+        guard let place = CgroupMembership.list(text).first(where: { $0.version == .v2 })?.path,
+            place.hasPrefix(group + "/")
+        else { return }
+        let directory = hierarchy.directory(cgroup.path) + place.dropFirst(group.count)
+        let moved = try OwnedDescriptor(open: directory, O_RDONLY | O_DIRECTORY).release()
+        Glibc.close(birth)
+        birth = moved
     }
 
     func close() {

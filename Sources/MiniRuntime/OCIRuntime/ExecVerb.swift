@@ -141,12 +141,12 @@ struct ExecutedProcess {
             let own = try OwnedDescriptor(open: "/proc/self/ns/pid", O_RDONLY)
             let kind = Int32(truncatingIfNeeded: NamespaceSpec.Kind.pid.flag)
             let isElsewhere = spec.linux.has(.pid)
-            let places = try CgroupPlaces(record.cgroup)
+            var places = try CgroupPlaces(record.cgroup)
             defer { places.close() }
             if isElsewhere {
                 try check("enter the container's pid namespace") { berth_setns_kinds(handle.number, kind) }
             }
-            if let process = try NewProcess.clone(0, places) {
+            if let process = try born(&places) {
                 if isElsewhere { try check("go back to the own pid namespace") { berth_setns_kinds(own.number, kind) } }
                 return process
             }
@@ -154,6 +154,17 @@ struct ExecutedProcess {
             inside(handle.number, InitChannel(taking: its), places, console)
         } catch {
             throw OCIError(error)
+        }
+    }
+
+    /// Nil in the child. Where the container's group takes no processes, it is born beside the container's init.
+    private func born(_ places: inout CgroupPlaces) throws(KernelError) -> NewProcess? {
+        do throws(KernelError) {
+            return try NewProcess.clone(0, places)
+        } catch {
+            guard error.errno == .busy, places.birth >= 0 else { throw error }
+            try places.moveBirth(to: record.pid, in: record.cgroup)
+            return try NewProcess.clone(0, places)
         }
     }
 
