@@ -72,6 +72,9 @@ public final class Containers: Sendable {
             judged.state(chosen))
         do throws(APIError) {
             warnings = try exceeding(container, judged).map { .string($0) }
+            warnings += try Resources.leftOut(judged.wish.host).map {
+                .string("\($0) is left out: control groups v2 have nothing of the kind")
+            }
             let made = try points(judged)
             container.state.change { $0.mounts = made }
             try container.save()

@@ -16,8 +16,11 @@ enum Resources {
             // As Docker: as much swap as memory, when nothing else is said and the kernel counts it.
             memory["swap"] = .integer(limit > Int64.max / 2 ? -1 : limit * 2)
         }
-        if let value = try body.number("MemorySwappiness"), value >= 0 { memory["swappiness"] = .integer(value) }
-        if try body.flag("OomKillDisable") { memory["disableOOMKiller"] = true }
+        let leftOut = try leftOut(host)
+        if let value = try body.number("MemorySwappiness"), value >= 0, !leftOut.contains("MemorySwappiness") {
+            memory["swappiness"] = .integer(value)
+        }
+        if try body.flag("OomKillDisable"), !leftOut.contains("OomKillDisable") { memory["disableOOMKiller"] = true }
         if !memory.isEmpty { resources["memory"] = .object(memory) }
         var cpu = JSONObject()
         if let nano = try body.number("NanoCpus"), nano > 0 {
@@ -37,6 +40,16 @@ enum Resources {
         if !block.isEmpty { resources["blockIO"] = .object(block) }
         resources["devices"] = .array(try devices(host))
         return resources
+    }
+
+    /// The keys that are asked for and that control groups v2 have nothing for: as Docker, the container starts without.
+    static func leftOut(_ host: JSONObject) throws(APIError) -> [String] {
+        let body = Body(host, at: "HostConfig")
+        var keys: [String] = []
+        if let value = try body.number("MemorySwappiness"), value >= 0 { keys.append("MemorySwappiness") }
+        if try body.flag("OomKillDisable") { keys.append("OomKillDisable") }
+        guard !keys.isEmpty, (try? Cgroup(path: "/berth"))?.version == .v2 else { return [] }
+        return keys
     }
 
     private static func block(_ body: Body) throws(APIError) -> JSONObject {

@@ -329,6 +329,33 @@ published() {
 
 # ---- where the daemon itself is, in v2
 
+v2_left_out() {
+    local said
+    said=$(berth run --rm --network none --oom-kill-disable --memory-swappiness 10 -m 32m $image echo runs 2>&1)
+    has "run" "$said" "OomKillDisable is left out"
+    has "run" "$said" "MemorySwappiness is left out"
+    has "run" "$said" runs
+}
+
+v2_divided() {
+    # As systemd or an engine in a container does: its processes in a leaf, and limits passed on to others.
+    launch --name divided --privileged -m 64m $image sh -c 'cd /sys/fs/cgroup; mkdir init two; echo 1 >init/cgroup.procs
+        echo +memory +pids >cgroup.subtree_control; sleep 1000 & echo $! >two/cgroup.procs; echo 20000000 >two/memory.max; wait'
+    local group
+    group=$top/berth/$(field divided '{{.Id}}')
+    within 10 grep -q 1999 "$group/two/memory.max"
+    is "exec's group" "$(berth exec divided cat /proc/self/cgroup)" 0::/init
+    is "stats" "$(berth stats --no-stream --format '{{.PIDs}}' divided)" 2
+    has "top" "$(berth top divided)" "sleep 1000"
+    berth pause divided
+    grep -q "frozen 1" "$group/two/cgroup.events"
+    berth unpause divided
+    berth update -m 70m --memory-swap 140m divided
+    is "memory.max" "$(cat "$group/memory.max")" $((70 << 20))
+    berth rm -f divided
+    [ ! -e "$group" ]
+}
+
 v2_busy_parent() {
     mkdir $top/busy
     sleep 1000 &
@@ -423,6 +450,8 @@ case_ "weights of block devices" weight
 case_ "berth-oci: a plain bundle with limits" bundle
 case_ "a published port answers" published
 if [ "$layout" = v2 ]; then
+    case_ "what v2 has nothing for is left out, and told" v2_left_out
+    case_ "a container that divides its group: exec, stats, pause, update, rm" v2_divided
     case_ "a parent with processes is an error that names it" v2_busy_parent
     case_ "a service with Delegate=yes: the daemon makes way in its own group" v2_delegated
     case_ "in a cgroup namespace: the daemon makes way in the root that it sees" v2_namespaced
