@@ -132,6 +132,7 @@ extension Containers {
     public func connect(_ reference: String, toNetwork network: String, endpoint: JSONObject) throws(APIError) {
         let container = try find(reference)
         try Wish.judge(endpoint: Body(endpoint, at: "EndpointConfig"))
+        let network = try name(ofNetwork: network)
         try container.alone { () throws(APIError) in
             let now = container.now
             let mode = now.host["NetworkMode"]?.string ?? ""
@@ -154,12 +155,15 @@ extension Containers {
                     container.state.change { $0.endpoints[network] = nil }
                     throw error
                 }
-            } else {
-                do throws(NetworkError) { _ = try networks.network(network) } catch {
-                    throw APIError(error.status, error.description)
-                }
             }
             try container.save()
+        }
+    }
+
+    /// The name that is written down, whether a client says name or id. Throws 404.
+    private func name(ofNetwork reference: String) throws(APIError) -> String {
+        do throws(NetworkError) { return try networks.network(reference)["Name"]?.string ?? reference } catch {
+            throw APIError(error.status, error.description)
         }
     }
 
@@ -167,6 +171,9 @@ extension Containers {
         let container = try find(reference)
         try container.alone { () throws(APIError) in
             let now = container.now
+            var network = network
+            // Of a network that is gone what the container knows is enough.
+            do throws(APIError) { network = try name(ofNetwork: network) } catch {}
             let attached = now.attached.first { $0.network == network || $0.networkID.hasPrefix(network) }
             guard attached != nil || now.endpoints[network] != nil else {
                 throw APIError(404, "container \(container.shortID) is not connected to the network \(network)")

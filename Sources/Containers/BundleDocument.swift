@@ -61,11 +61,16 @@ struct BundleDocument {
             terminal: state.isTerminal)
         process["noNewPrivileges"] = .bool(
             securityOptions.contains { $0.hasPrefix("no-new-privileges") && !$0.hasSuffix("false") })
-        process["rlimits"] = .array(try limits())
+        try BundleDocument.limit(&process, host)
+        return .object(process)
+    }
+
+    /// What the kernel grants each process of the container, also one that comes by exec: `--ulimit`, `--oom-score-adj`.
+    static func limit(_ process: inout JSONObject, _ host: JSONObject) throws(APIError) {
+        process["rlimits"] = .array(try limits(host))
         if let adjustment = host["OomScoreAdj"]?.integer, adjustment != 0 {
             process["oomScoreAdj"] = .integer(adjustment)
         }
-        return .object(process)
     }
 
     static func process(
@@ -88,7 +93,7 @@ struct BundleDocument {
 
     private var securityOptions: [String] { (host["SecurityOpt"]?.array ?? []).compactMap(\.string) }
 
-    private func limits() throws(APIError) -> [JSON] {
+    private static func limits(_ host: JSONObject) throws(APIError) -> [JSON] {
         var limits: [JSON] = []
         for limit in try Body(host, at: "HostConfig").bodies("Ulimits") {
             let soft = try limit.number("Soft") ?? 0

@@ -120,6 +120,7 @@ extension Containers {
             Wish.texts(now.host, "SecurityOpt").contains {
                 $0.hasPrefix("no-new-privileges") && !$0.hasSuffix("false")
             })
+        try BundleDocument.limit(&process, now.host)
         return process
     }
 
