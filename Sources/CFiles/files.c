@@ -120,4 +120,15 @@ int berth_file_system_is_overlay(int descriptor) {
     return fstatfs(descriptor, &found) == 0 && found.f_type == OVERLAYFS_SUPER_MAGIC;
 }
 
+int berth_file_system_is_kernels(int descriptor) {
+    struct statfs found;
+    if (fstatfs(descriptor, &found) != 0) return 0;
+    switch ((unsigned long)found.f_type) {
+    case PROC_SUPER_MAGIC: case SYSFS_MAGIC: case CGROUP_SUPER_MAGIC: case CGROUP2_SUPER_MAGIC: case DEVPTS_SUPER_MAGIC:
+    case DEBUGFS_MAGIC: case TRACEFS_MAGIC: case SECURITYFS_MAGIC: case BPF_FS_MAGIC: case 0x19800202:  // mqueue
+        return 1;
+    default: return 0;
+    }
+}
+
 int berth_file_sync_system(int descriptor) { return syncfs(descriptor); }

@@ -1,12 +1,12 @@
 import JSON
 
 /// An object of a request, read field by field: null and absent are the same, a wrong kind is an error that names the field.
-struct Body {
+public struct Body {
     let object: JSONObject
     /// Where it stands in the request: "HostConfig", "HostConfig.Mounts[0]"; empty for the request itself.
     let place: String
 
-    init(_ object: JSONObject, at place: String = "") {
+    public init(_ object: JSONObject, at place: String = "") {
         self.object = object
         self.place = place
     }
@@ -35,7 +35,8 @@ struct Body {
         return number
     }
 
-    func flag(_ key: String) throws(APIError) -> Bool {
+    /// False where it is absent. Throws 400 for what is neither true nor false.
+    public func flag(_ key: String) throws(APIError) -> Bool {
         guard let value = value(key) else { return false }
         guard let flag = value.bool else { throw fault(key, value, "true or false") }
         return flag

@@ -28,7 +28,12 @@ extension Containers {
         let asked = Body(body)
         guard try !asked.texts("Cmd", orOne: true).isEmpty else { throw APIError(400, "No exec command specified") }
         _ = try asked.texts("Env")
-        for key in ["User", "WorkingDir"] { _ = try asked.text(key) }
+        for key in ["User", "WorkingDir", "DetachKeys"] { _ = try asked.text(key) }
+        for key in ["Tty", "AttachStdin", "AttachStdout", "AttachStderr", "Privileged"] { _ = try asked.flag(key) }
+        let directory = try asked.text("WorkingDir")
+        guard directory.isEmpty || directory.hasPrefix("/") else {
+            throw APIError(400, "WorkingDir is \(directory): it has to be an absolute path in the container")
+        }
         let id = Names.newID()
         execs.change { all in
             // What ended long ago is forgotten.

@@ -65,12 +65,21 @@ class Unix(http.client.HTTPConnection):
         self.sock = connected(self.timeout)
 
 
-def connected(timeout=10):
+def connected(timeout=10, tries=100):
     """A socket of the daemon's."""
-    client = socket.socket(socket.AF_UNIX)
-    client.settimeout(timeout)
-    client.connect(engine.SOCKET)
-    return client
+    while True:
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(timeout)
+        try:
+            client.connect(engine.SOCKET)
+            return client
+        except BlockingIOError:
+            # Too many wait to be taken: a client without a timeout would wait here.
+            client.close()
+            tries -= 1
+            if not tries:
+                raise
+            time.sleep(0.05)
 
 
 def ask(method, path, body=None, timeout=20, kind="application/json"):

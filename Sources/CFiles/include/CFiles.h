@@ -38,6 +38,8 @@ int berth_file_set_attribute(int directory, const uint8_t *name, const uint8_t *
 ssize_t berth_file_attribute(int directory, const uint8_t *name, const uint8_t *key, uint8_t *room, size_t count);
 ssize_t berth_file_attributes(int directory, const uint8_t *name, uint8_t *room, size_t count);
 int berth_file_system_is_overlay(int descriptor);
+// proc, sysfs, control groups and their like: what looks like files there is the kernel's answers.
+int berth_file_system_is_kernels(int descriptor);
 int berth_file_sync_system(int descriptor);
 
 // An overlay of layers from the highest to the lowest; no list is too long for it. 0, or -1 with errno; *stage says which

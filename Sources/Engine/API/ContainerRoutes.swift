@@ -116,11 +116,10 @@
                 call.exchange.answer(200)
             },
             Route("POST", "/exec/*/start") { call in
-                let body = try call.request.json(isOptional: true)
-                let tty = body["Tty"]?.bool ?? false
+                let body = Body(try call.request.json(isOptional: true))
+                let (tty, isDetached) = (try body.flag("Tty"), try body.flag("Detach"))
                 guard
-                    let stream = try call.containers.startExec(
-                        call.parameters[0], detach: body["Detach"]?.bool ?? false, tty: tty)
+                    let stream = try call.containers.startExec(call.parameters[0], detach: isDetached, tty: tty)
                 else { return call.exchange.answer(200) }
                 try Hijack(call, isTerminal: stream.isTerminal).join(stream.descriptor.copy())
             }.hijacking,

@@ -62,6 +62,12 @@
                 }
                 segments.append(text)
             }
+            // What cannot be read is not what was left out: kill without a signal is another thing than kill with %ff.
+            let query = head.uri.utf8.firstIndex(of: UInt8(ascii: "?")).map { head.uri[$0...].dropFirst() } ?? ""
+            for part in query.split(whereSeparator: { $0 == "&" || $0 == "=" })
+            where Request.decode(part, plusIsSpace: true) == nil {
+                return .error(400, "the request's query is not one: \(part.prefix(100))")
+            }
             var allowed: [String] = []
             for route in routes {
                 guard let parameters = route.parameters(of: segments) else { continue }

@@ -3,9 +3,10 @@
     import Glibc
     import JSON
 
-    /// What happened: the last 1024 events, and whoever waits for the next.
+    /// What happened: the last 1024 events, fewer where their labels are long, and whoever waits for the next.
     final class EventLog: EventSink {
         static let kept = 1024
+        static let keptBytes = 4 << 20
         struct Event: Sendable {
             let number: Int
             /// Nanoseconds since 1970.
@@ -14,6 +15,8 @@
             let action: String
             let id: String
             let attributes: [(String, String)]
+            /// Bytes, about.
+            var size: Int { attributes.reduce(256) { $0 + 64 + $1.0.utf8.count + $1.1.utf8.count } }
 
             /// As Docker's `GET /events` has it.
             var json: JSONObject {
@@ -37,6 +40,7 @@
         private struct State: Sendable {
             var events: [Event] = []
             var next = 0
+            var bytes = 0
         }
         private let state = Monitor(State())
 
@@ -45,10 +49,14 @@
             clock_gettime(CLOCK_REALTIME, &now)
             let time = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
             state.change { state in
-                state.events.append(
-                    Event(number: state.next, time: time, type: type, action: action, id: id, attributes: attributes))
+                let event = Event(
+                    number: state.next, time: time, type: type, action: action, id: id, attributes: attributes)
+                state.events.append(event)
                 state.next += 1
-                if state.events.count > EventLog.kept { state.events.removeFirst(state.events.count - EventLog.kept) }
+                state.bytes += event.size
+                while state.events.count > EventLog.kept || state.bytes > EventLog.keptBytes && state.events.count > 1 {
+                    state.bytes -= state.events.removeFirst().size
+                }
             }
         }
 

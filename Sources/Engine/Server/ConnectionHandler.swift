@@ -29,7 +29,7 @@
         private var body = Body.none
         private var isRequestRead = true
         private var isAnswered = true
-        private var isInputClosed = false
+        private(set) var isInputClosed = false
         /// The last answer of this connection was this handler's own: what still comes is not looked at.
         private var isRefused = false
         private var closesAfterwards = false
@@ -161,12 +161,15 @@
         /// An answer of this handler's own, after which the connection ends.
         private func refuse(_ context: ChannelHandlerContext, _ status: Int, _ message: String) {
             deadline?.cancel()
+            // Who reads the body would wait for the rest of it.
+            if case .streamed(let queue) = body { queue.cut() }
             body = .unwanted
             pending = nil
             closesAfterwards = true
             isRequestRead = false
             isRefused = true
-            if let exchange, exchange.hasBegun { return context.close(promise: nil) }
+            // The thread that serves the request has answered, or does not any more.
+            if let exchange, !exchange.beginning(status) { return context.close(promise: nil) }
             isAnswered = false
             let bytes = JSON.object(["message": .string(message)]).bytes
             var headers = HTTPHeaders(Service.fields)

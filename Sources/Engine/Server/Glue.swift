@@ -16,6 +16,9 @@
         /// What came before there was another side: one read, or all that a peer said that has closed already.
         private var early: [ByteBuffer] = []
 
+        /// `isInputClosed`: the peer had said all before this was there to hear it.
+        init(isInputClosed: Bool = false) { self.isInputClosed = isInputClosed }
+
         /// From here on they are one stream. On the event loop of both.
         static func join(_ one: Glue, _ two: Glue) {
             one.other = two

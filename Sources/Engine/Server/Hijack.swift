@@ -44,7 +44,7 @@
                         let http = try pipeline.handler(type: ConnectionHandler.self)
                         let encoder = try pipeline.handler(type: HTTPResponseEncoder.self)
                         let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-                        try pipeline.addHandler(Glue())
+                        try pipeline.addHandler(Glue(isInputClosed: http.isInputClosed))
                         let removals = [
                             pipeline.removeHandler(http), pipeline.removeHandler(encoder),
                             pipeline.removeHandler(decoder),

@@ -65,6 +65,18 @@ final class RootPath {
     }
 
     private func open(_ path: Name, _ flags: Int32) throws(ImageError) -> OwnedDescriptor {
+        let open = try resolve(path, flags)
+        // Docker's cp sees the root and its volumes; through /proc a container would have the daemon read and write for it.
+        if berth_file_system_is_kernels(open.number) == 1 {
+            throw ImageError(
+                404,
+                "\(missing()): what is below /proc and /sys is the kernel's and not copied, docker exec CONTAINER cat reads it"
+            )
+        }
+        return open
+    }
+
+    private func resolve(_ path: Name, _ flags: Int32) throws(ImageError) -> OwnedDescriptor {
         do throws(KernelError) {
             let relative = Array(path.drop { $0 == UInt8(ascii: "/") })
             return try Directory.resolve(root.number, relative, (flags == 0 ? O_RDONLY : flags) | O_DIRECTORY)

@@ -6,6 +6,13 @@ struct StagedArchive {
     private var files: [String: StagedFile] = [:]
     /// Old archives of Docker say "the same as that one" by links.
     private var links: [String: String] = [:]
+    private let reading = Reading()
+
+    /// What has been read of manifests and configurations: one small file can be named ten thousand times.
+    private final class Reading {
+        static let limit = 32 << 20
+        var bytes = 0
+    }
 
     /// Reads the archive to its end. An archive of an image has few entries.
     init(
@@ -50,6 +57,14 @@ struct StagedArchive {
             throw ImageError(
                 400,
                 "the archive's \(Array(name.utf8).shown) has \(file.size) bytes; \(ArchiveImage.jsonLimit) are allowed")
+        }
+        // Each reading costs, also of an empty file.
+        reading.bytes += Int(file.size) + 4096
+        guard reading.bytes <= Reading.limit else {
+            throw ImageError(
+                400,
+                "the archive's manifests and configurations have more than \(Reading.limit) bytes, those counted again that are named again: load the images in several archives"
+            )
         }
         return try kernel { () throws(KernelError) in try Files.read(file.path, limit: ArchiveImage.jsonLimit) }
     }

@@ -69,6 +69,8 @@ struct TreeArchive {
     mutating func addContent(of directory: Int32, named prefix: Name) throws(ImageError) {
         depth += 1
         defer { depth -= 1 }
+        // /proc and /sys are empty directories of the container's root, whatever is mounted there.
+        if berth_file_system_is_kernels(directory) == 1 { return }
         guard depth <= 900 else { throw ImageError(400, "\(prefix.shown) has more than 900 directories in each other") }
         for name in try Directory.names(directory) { try add(directory, name, named: prefix + name) }
     }

@@ -5,16 +5,18 @@ import NetCore
 enum Executable {
     /// Code 127 for what is not there, 126 for what cannot be executed.
     static func find(_ name: String, _ environment: [String]) throws(OCIError) -> String {
+        // The sentence goes through pipes that take no more than a page or two.
+        let shown = name.utf8.count <= 512 ? name : String(decoding: name.utf8.prefix(512), as: UTF8.self) + "..."
         if name.utf8.contains(UInt8(ascii: "/")) {
             var found = stat()
             guard stat(name, &found) == 0 else {
                 let code = Errno.current
                 throw OCIError(
-                    "exec: \"\(name)\": stat \(name): \(Executable.words(code))",
+                    "exec: \"\(shown)\": stat \(shown): \(Executable.words(code))",
                     code: code == .accessDenied ? 126 : 127)
             }
-            if found.st_mode & S_IFMT == S_IFDIR { throw OCIError("exec: \"\(name)\": is a directory", code: 126) }
-            guard access(name, X_OK) == 0 else { throw OCIError("exec: \"\(name)\": permission denied", code: 126) }
+            if found.st_mode & S_IFMT == S_IFDIR { throw OCIError("exec: \"\(shown)\": is a directory", code: 126) }
+            guard access(name, X_OK) == 0 else { throw OCIError("exec: \"\(shown)\": permission denied", code: 126) }
             return name
         }
         var isForbidden = false
@@ -26,8 +28,8 @@ enum Executable {
             if access(candidate, X_OK) == 0 { return candidate }
             isForbidden = true
         }
-        if isForbidden { throw OCIError("exec: \"\(name)\": permission denied", code: 126) }
-        throw OCIError("exec: \"\(name)\": executable file not found in $PATH", code: 127)
+        if isForbidden { throw OCIError("exec: \"\(shown)\": permission denied", code: 126) }
+        throw OCIError("exec: \"\(shown)\": executable file not found in $PATH", code: 127)
     }
 
     /// As other runtimes' users know them.
@@ -40,6 +42,7 @@ enum Executable {
         execve(path, words, variables)
         let code = Errno.current
         let isMissing = code == .noSuchFile || code.rawValue == ENOTDIR
-        return OCIError("exec \(path): \(Executable.words(code))", code: isMissing ? 127 : 126)
+        let shown = path.utf8.count <= 512 ? path : String(decoding: path.utf8.prefix(512), as: UTF8.self) + "..."
+        return OCIError("exec \(shown): \(Executable.words(code))", code: isMissing ? 127 : 126)
     }
 }

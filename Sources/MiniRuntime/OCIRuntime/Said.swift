@@ -24,13 +24,22 @@ enum Said {
         }
     }
 
+    /// What a person reads, and a pipe that nobody reads yet takes: of a name of a hundred thousand letters the beginning and the end.
+    private static func shortened(_ message: String) -> String {
+        let bytes = Array(message.utf8)
+        guard bytes.count > 4096 else { return message }
+        return String(decoding: bytes.prefix(2048), as: UTF8.self) + " ... "
+            + String(decoding: bytes.suffix(1024), as: UTF8.self)
+    }
+
     static func fail(_ error: OCIError, _ log: Log?) {
+        let message = shortened(error.message)
         if let log {
             let now = UniversalTime.text(time(nil))
-            let object: JSONObject = ["level": "error", "msg": .string(error.message), "time": .string(now)]
+            let object: JSONObject = ["level": "error", "msg": .string(message), "time": .string(now)]
             let text =
                 log.isJSON
-                ? JSON.object(object).text : "time=\"\(now)\" level=error msg=\(JSON.string(error.message).text)"
+                ? JSON.object(object).text : "time=\"\(now)\" level=error msg=\(JSON.string(message).text)"
             do throws(KernelError) {
                 let file = try OwnedDescriptor(open: log.path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o644)
                 try Files.write(Array((text + "\n").utf8), to: file.number, operation: "write \(log.path)")
@@ -38,7 +47,7 @@ enum Said {
                 warn("--log: \(error)")
             }
         }
-        warn(error.message)
+        warn(message)
     }
 }
 

@@ -113,7 +113,7 @@ final class RuntimeCall {
         if text.holds("not found") || text.holds("no such file") || text.holds("No such file") { return 127 }
         let refusals = [
             "permission denied", "Permission denied", "is a directory", "not a directory", "exec format error",
-            "Exec format error", "EACCES", "ENOEXEC",
+            "Exec format error", "EACCES", "ENOEXEC", "name too long", "ENAMETOOLONG", "ELOOP",
         ]
         return refusals.contains(where: text.holds) ? 126 : 125
     }
