@@ -14,12 +14,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 #include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
+#include <linux/magic.h>
 
 int berth_clone(uint64_t flags, int cgroup, int *pidfd) {
     struct clone_args arguments = {.flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = (flags & CLONE_PARENT) ? 0 : SIGCHLD};
@@ -41,6 +43,11 @@ int berth_openat2(int directory, const char *path, int flags, unsigned mode, uin
     struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .mode = mode, .resolve = resolve};
     return (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
 }
+int berth_is_proc(const char *path) {
+    struct statfs found;
+    return statfs(path, &found) == 0 && found.f_type == PROC_SUPER_MAGIC;
+}
+
 int berth_open_tree(int directory, const char *path, unsigned flags) {
     return (int)syscall(SYS_open_tree, directory, path, flags | O_CLOEXEC);
 }

@@ -62,6 +62,8 @@ int berth_o_path(void);
 int berth_at_recursive(void);
 int berth_at_empty_path(void);
 int berth_openat2(int directory, const char *path, int flags, unsigned mode, uint64_t resolve);
+// Whether statfs(2) says that the path is on a proc file system.
+int berth_is_proc(const char *path);
 int berth_open_tree(int directory, const char *path, unsigned flags);
 int berth_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned flags);
 int berth_mount_setattr(int directory, const char *path, unsigned flags, uint64_t set, uint64_t clear,

@@ -9,7 +9,7 @@ struct RootDirectory: ~Copyable {
 
     init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
 
-    private static let inside = UInt64(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+    static let inside = UInt64(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
 
     /// What stands at the path; nil when nothing does.
     func find(_ path: String, _ flags: Int32 = Int32(berth_o_path())) throws(KernelError) -> OwnedDescriptor? {

@@ -13,6 +13,7 @@ extension RootDirectory {
             return
         }
         let place = try makeDirectory(mount.destination)
+        if mount.type == "proc" || mount.type == "sysfs" { try judgePlain(mount) }
         if mount.type == "cgroup" || mount.type == "cgroup2" {
             try makeCgroups(mount, place.number, hasCgroupNamespace: hasCgroupNamespace)
             return
@@ -38,6 +39,18 @@ extension RootDirectory {
                     top.number, "", UInt32(berth_at_empty_path()) | depth, 0, 0, UInt64(kind & ~UInt(MS_REC)))
             }
         }
+    }
+
+    /// What is masked and read-only is said by these names: an image's link would give it others (CVE-2023-27561).
+    private func judgePlain(_ mount: MountSpec) throws(KernelError) {
+        let how = RootDirectory.inside | UInt64(RESOLVE_NO_SYMLINKS)
+        let number = berth_openat2(descriptor.number, mount.destination, Int32(berth_o_path()), 0, how)
+        guard number >= 0 else {
+            throw KernelError(
+                "mount \(mount.type) at \(mount.destination)", .current,
+                "\(mount.destination) of the image has to be an ordinary directory, no link")
+        }
+        close(number)
     }
 
     /// A mount's own attributes on what is mounted at the path by now.

@@ -46,9 +46,11 @@ public struct MountSpec: Hashable, Sendable {
             throw OCIError("config.json: \(fields.path) binds nothing to \(destination): name a source")
         }
         // What a volume shows in the place of the kernel's word about processes would be believed (CVE-2019-19921).
-        if let place = MountSpec.inProcesses(destination), type != "proc", !MountSpec.statistics.contains(place) {
+        if let place = MountSpec.inProcesses(destination), type != "proc", !MountSpec.statistics.contains(place),
+            !(place.isEmpty && isBind && MountSpec.isProcesses(source))
+        {
             throw OCIError(
-                "config.json: \(fields.path) mounts over \(destination), inside /proc: take another destination")
+                "config.json: \(fields.path) mounts over \(destination), where /proc is: take another destination")
         }
         if !isBind && type.isEmpty {
             throw OCIError(
@@ -62,13 +64,18 @@ public struct MountSpec: Hashable, Sendable {
         "sys/crypto/fips_enabled",
     ]
 
-    /// "x" for "/proc/x", however it is written; nil for what is not below /proc.
+    /// Another's /proc may be bound there, as runc allows it.
+    private static func isProcesses(_ source: String) -> Bool {
+        berth_is_proc(source) == 1
+    }
+
+    /// "x" for "/proc/x", "" for "/proc", however it is written; nil for what is elsewhere.
     private static func inProcesses(_ path: String) -> String? {
         var parts: [String] = []
         for part in path.split(separator: "/") where part != "." {
             if part == ".." { _ = parts.popLast() } else { parts.append(String(part)) }
         }
-        guard parts.first == "proc", parts.count > 1 else { return nil }
+        guard parts.first == "proc" else { return nil }
         return Array(parts.dropFirst()).joined(by: "/")
     }
 
