@@ -90,6 +90,7 @@ test-containers: all
 	@failed=0; for test in oci shim docker docker_py tls inside; do scripts/as-root Tests/engines/$$test || failed=1; done; \
 	@failed=0; for test in oci shim docker docker_py tls inside hostile; do scripts/as-root Tests/engines/$$test || failed=1; done; \
 	@failed=0; for test in oci shim docker docker_py tls inside hostile escapes; do scripts/as-root Tests/engines/$$test || failed=1; done; \
+	@failed=0; for test in oci shim docker docker_py tls inside hostile escapes chains; do scripts/as-root Tests/engines/$$test || failed=1; done; \
 	for client in berth docker; do scripts/as-root Tests/engines/runtime --client $$client || failed=1; done; exit $$failed
 	for client in berth docker; do for test in runtime remap; do \
 	scripts/as-root Tests/engines/$$test --client $$client || failed=1; done; done; exit $$failed

@@ -126,6 +126,7 @@ extension Containers {
                 [("container", container.id), ("name", attached.network), ("type", "bridge")])
         } catch {
             container.state.change { $0.pendingDelete = error.description }
+            retryLater(container)
         }
     }
 
@@ -178,7 +179,15 @@ extension Containers {
             guard attached != nil || now.endpoints[network] != nil else {
                 throw APIError(404, "container \(container.shortID) is not connected to the network \(network)")
             }
-            if let attached { detach(container, attached) }
+            if let attached {
+                detach(container, attached)
+                guard !container.now.attached.contains(where: { $0.interface == attached.interface }) else {
+                    throw APIError(
+                        500,
+                        "disconnect container \(container.shortID) from network \(network): \(container.now.pendingDelete): it is kept as pending-delete, try again"
+                    )
+                }
+            }
             container.state.change { $0.endpoints[attached?.network ?? network] = nil }
             try container.save()
         }

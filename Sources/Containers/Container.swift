@@ -148,6 +148,8 @@ struct ContainerState: Sendable {
     var isStopped = false
     /// Something of its network is still there: DEL failed.
     var pendingDelete = ""
+    /// A thread tries it again.
+    var isRetrying = false
     var attached: [AttachedNetwork] = []
     var isGone = false
     /// Counts the starts: whoever waits for the next exit knows which it is.

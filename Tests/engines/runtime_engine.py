@@ -18,8 +18,9 @@ GROUP = f"/berth-test-{os.getpid()}"
 clients = {"berth": [os.path.join(BIN, "berth"), "-H", f"unix://{SOCKET}"], "docker": ["docker", "-H", f"unix://{SOCKET}"]}
 client = "berth"
 daemon = None
-# What the daemon is started with besides its places.
+# What the daemon is started with besides its places, and the networks that are no case's to remove.
 arguments = []
+kept = set()
 
 
 def start_daemon():
@@ -115,7 +116,7 @@ def remove_everything():
     if ids:
         run(*clients["docker"], "rm", "-f", "-v", *ids)
     for kind, keep in (("network", {"bridge", "host", "none"}), ("volume", set())):
-        names = set(run(*clients["docker"], kind, "ls", "--format", "{{.Name}}").split()) - keep
+        names = set(run(*clients["docker"], kind, "ls", "--format", "{{.Name}}").split()) - keep - kept
         if names:
             run(*clients["docker"], kind, "rm", *sorted(names))
 

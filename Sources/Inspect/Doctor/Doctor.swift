@@ -17,6 +17,8 @@ public struct Doctor: Sendable {
         case deadContainer = "dead-container"
         /// An ADD was killed in the middle.
         case halfAttached = "half-attached"
+        /// A DEL has failed, and has to come again.
+        case pendingDelete = "pending-delete"
         /// Rules that name an attachment of which nothing else is left.
         case orphanRules = "orphan-rules"
         /// A cable that names an attachment of which there is no record.
@@ -53,6 +55,7 @@ public struct Doctor: Sendable {
     ) throws(InspectError) {
         (self.state, self.directories, self.cache) = (state, directories, cache)
         try judgeAttachments(fix: fix)
+        try judgePending()
         try judgeOwners(fix: fix)
         try judgeLeases(fix: fix)
     }
@@ -89,6 +92,17 @@ public struct Doctor: Sendable {
                 if fix { finding = takenDown(record, finding) }
                 findings.append(finding)
             }
+        }
+    }
+
+    /// What a runtime's cache says of DELs that failed. The lists' plugins may be anybody's: nothing of it is mended here.
+    private mutating func judgePending() throws(InspectError) {
+        for entry in try AttachmentList(of: state, cache: cache).entries {
+            guard let why = entry.pendingDelete else { continue }
+            findings.append(
+                Finding(
+                    rule: .pendingDelete, object: "\(entry.attachment)", reason: "its DEL failed: \(why)",
+                    fix: "mend what it says: berth daemon tries again, as does removing the container or berth cni del"))
         }
     }
 
