@@ -86,6 +86,7 @@ extension Containers {
                 [("container", container.id), ("name", name), ("type", "bridge")])
             return attached
         } catch {
+            if error.isHalfMade { keepHalfMade(container, name, interface, error.description) }
             throw APIError(error.status, error.description)
         }
     }

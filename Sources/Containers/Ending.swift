@@ -187,7 +187,11 @@ extension Containers {
         switch condition {
         case "", "not-running": test = { $0.isAlive || $0.status == .restarting ? nil : true }
         case "next-exit": test = { $0.ends != ends || $0.isGone ? true : nil }
-        case "removed": test = { $0.isGone ? true : nil }
+        case "removed":
+            // Who waits for the end of a container of --rm does not wait for a network that cannot be taken away.
+            test = {
+                $0.isGone || $0.isRetrying && !$0.isAlive && $0.host["AutoRemove"]?.bool == true ? true : nil
+            }
         default: throw APIError(400, "invalid condition: \"\(condition)\": it is not-running, next-exit or removed")
         }
         // Asked at once: whoever serves the request tells the client then that the wait has begun, and the client starts the container.

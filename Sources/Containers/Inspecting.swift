@@ -251,7 +251,7 @@ extension Containers {
         case .paused: return "Up \(since(now.startedAt)) (Paused)"
         case .restarting: return "Restarting (\(now.exitCode)) \(since(now.finishedAt)) ago"
         case .exited: return "Exited (\(now.exitCode)) \(since(now.finishedAt)) ago\(pending)"
-        case .created: return "Created"
+        case .created: return "Created\(pending)"
         case .removing: return "Removal In Progress"
         case .dead: return "Dead"
         }

@@ -24,6 +24,20 @@ extension Containers {
         }
     }
 
+    /// An ADD failed, and so did the DEL after it: what there is of it stays written down, and its DEL is tried again.
+    func keepHalfMade(_ container: Container, _ network: String, _ interface: String, _ why: String) {
+        var half = AttachedNetwork()
+        half.network = network
+        half.interface = interface
+        half.endpointID = "half-made"
+        container.state.change { state in
+            state.attached.removeAll { $0.interface == interface }
+            state.attached.append(half)
+            state.pendingDelete = why
+        }
+        retryLater(container)
+    }
+
     /// True when there is nothing more to do. The caller is alone with the container.
     private func tryAgain(_ container: Container) -> Bool {
         let now = container.now
@@ -32,7 +46,8 @@ extension Containers {
         clean(container)
         guard container.now.attached.isEmpty else { return false }
         do throws(APIError) {
-            if now.host["AutoRemove"]?.bool == true, now.status == .exited {
+            // A start that failed takes a container of --rm away, too.
+            if now.host["AutoRemove"]?.bool == true, now.status == .exited || !now.error.isEmpty {
                 try discard(container, volumes: true)
             } else {
                 try container.save()

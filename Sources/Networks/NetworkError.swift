@@ -6,9 +6,12 @@ import NetCore
 public struct NetworkError: Error, CustomStringConvertible, Sendable {
     public let status: Int
     public let description: String
-    public init(_ status: Int, _ description: String) {
+    /// An attachment failed and could not be undone: it is there still, and has to be detached.
+    public let isHalfMade: Bool
+    public init(_ status: Int, _ description: String, isHalfMade: Bool = false) {
         self.status = status
         self.description = description
+        self.isHalfMade = isHalfMade
     }
 }
 

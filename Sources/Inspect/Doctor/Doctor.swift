@@ -102,7 +102,8 @@ public struct Doctor: Sendable {
             findings.append(
                 Finding(
                     rule: .pendingDelete, object: "\(entry.attachment)", reason: "its DEL failed: \(why)",
-                    fix: "mend what it says: berth daemon tries again, as does removing the container or berth cni del"))
+                    fix: "mend what it says: berth daemon tries again, as does removing the container or berth cni del")
+            )
         }
     }
 

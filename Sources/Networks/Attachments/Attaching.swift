@@ -19,7 +19,7 @@ extension NetworkStore {
             do throws(NetworkError) {
                 try run(wish, network, &attached)
             } catch {
-                try forget(wish.containerID, network)
+                if !error.isHalfMade { try forget(wish.containerID, network) }
                 throw error
             }
         }
@@ -29,7 +29,8 @@ extension NetworkStore {
             // Without its names it is not attached.
             if hasLists {
                 do throws(ChainRefusal) { try chain(wish).del(network) } catch let failure {
-                    throw NetworkError(500, "\(error); and undoing the attachment failed: \(failure.sentence)")
+                    throw NetworkError(
+                        500, "\(error); and undoing the attachment failed: \(failure.sentence)", isHalfMade: true)
                 }
             }
             try forget(wish.containerID, network)
@@ -184,8 +185,8 @@ extension NetworkStore {
         } catch {
             throw NetworkError(
                 500,
-                "failed to set up container networking on network \(network.name): \(first.sentence); and DEL failed: \(error.sentence)"
-            )
+                "failed to set up container networking on network \(network.name): \(first.sentence); and DEL failed: \(error.sentence)",
+                isHalfMade: true)
         }
     }
 
