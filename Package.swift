@@ -67,7 +67,7 @@ let package = Package(
         .executable(name: "berth-iptables", targets: ["IptablesBackend"]),
         .executable(name: "berth-firewalld", targets: ["FirewalldBackend"]),
         // For Fuzz/, which is a package of its own.
-        .library(name: "BerthModules", targets: ["JSON", "CNI", "NetCore", "Images"]),
+        .library(name: "BerthModules", targets: ["JSON", "CNI", "NetCore", "Images", "Containers"]),
     ],
     traits: [
         .default(enabledTraits: ["Daemon"]),

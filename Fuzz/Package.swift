@@ -3,7 +3,7 @@ import PackageDescription
 
 // libFuzzer targets over berth's decoders, built and run by scripts/fuzz. A target is a folder Sources/Fuzz<Name> with one
 // function LLVMFuzzerTestOneInput, a folder Corpus/<Name> with seeds, and its name here.
-let decoders = ["JSON", "Configuration", "Result", "Arguments", "Netlink", "Tar"]
+let decoders = ["JSON", "Configuration", "Result", "Arguments", "Netlink", "Tar", "Image", "Create"]
 
 let package = Package(
     name: "Fuzz",

@@ -12,6 +12,11 @@ public struct Image: Sendable {
     public var configuration: JSONObject
     /// Bytes of all layers, unpacked.
     public var size: Int64
+
+    public init(id: String, tags: [String], digests: [String] = [], configuration: JSONObject, size: Int64) {
+        (self.id, self.tags, self.digests) = (id, tags, digests)
+        (self.configuration, self.size) = (configuration, size)
+    }
 }
 
 extension Image {
