@@ -50,7 +50,8 @@ public struct MountSpec: Hashable, Sendable {
             !(place.isEmpty && isBind && MountSpec.isProcesses(source))
         {
             throw OCIError(
-                "config.json: \(fields.path) mounts over \(destination), where /proc is: take another destination")
+                "config.json: \(fields.path) mounts over \(destination), \(place.isEmpty ? "which has to be a proc file system" : "inside /proc"): take another destination"
+            )
         }
         if !isBind && type.isEmpty {
             throw OCIError(
