@@ -31,7 +31,7 @@ CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --disable-de
 BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth --scratch-path .build-berth
 
 .NOTPARALLEL:
-.PHONY: all core berth image demo test test-cli test-engines test-containers test-vm test-random soak bench bench-runtime fuzz lint install uninstall clean deps man
+.PHONY: all core berth image demo test test-cli test-engines test-containers test-vm test-random soak soak-containers bench bench-runtime fuzz lint install uninstall clean deps man
 
 all: core berth image
 
@@ -94,6 +94,13 @@ test-containers: all
 	for client in berth docker; do scripts/as-root Tests/engines/runtime --client $$client || failed=1; done; exit $$failed
 	for client in berth docker; do for test in runtime remap; do \
 	scripts/as-root Tests/engines/$$test --client $$client || failed=1; done; done; exit $$failed
+	for client in berth docker; do scripts/as-root Tests/engines/runtime --client $$client || failed=1; done; \
+	scripts/as-root Tests/engines/containers_random $(if $(SEED),--seed $(SEED)) || failed=1; exit $$failed
+
+# Random operations on containers beside a model, with daemon and shims killed, for an hour (in test-containers it is 2,000).
+soak-containers: all
+	@scripts/deps engines runtime
+	scripts/as-root Tests/engines/containers_random --operations 100000000 --seconds 3600 $(if $(SEED),--seed $(SEED))
 
 # KVM is not asked for: the same on every machine, some seven minutes for all.
 test-vm: all

@@ -150,11 +150,21 @@ extension Containers {
             if now.isAlive {
                 let taken = Set(now.attached.map(\.interface))
                 let free = (0..<1000).map { "eth\($0)" }.first { !taken.contains($0) } ?? "eth1000"
+                // Written down before it is done, as at the start.
+                var planned = AttachedNetwork()
+                planned.network = network
+                planned.interface = free
+                container.state.change { [planned] in $0.attached.append(planned) }
                 do throws(APIError) {
+                    try container.save()
                     let attached = try attach(container, to: network, interface: free, ports: [])
-                    container.state.change { $0.attached.append(attached) }
+                    container.state.change { $0.attached[$0.attached.count - 1] = attached }
                 } catch {
-                    container.state.change { $0.endpoints[network] = nil }
+                    container.state.change {
+                        $0.attached.removeAll { $0.interface == free }
+                        $0.endpoints[network] = nil
+                    }
+                    do throws(APIError) { try container.save() } catch {}
                     throw error
                 }
             }

@@ -57,9 +57,22 @@ final class Container: @unchecked Sendable {
         try outcome.get()
     }
 
+    /// container.json alone: it is being made. A daemon that starts and finds no state.json beside it takes it away, with its anonymous
+    /// volumes. Throws 500.
+    func announce() throws(APIError) { try record(now) }
+
     private func write() throws(APIError) {
         let now = self.now
         if now.isGone || now.status == .removing { return }
+        try record(now)
+        do throws(KernelError) {
+            try Files.replace("\(directory)/state.json", with: Array(JSON.object(now.written).text.utf8))
+        } catch {
+            throw APIError(500, "write down container \(shortID): \(error)")
+        }
+    }
+
+    private func record(_ now: ContainerState) throws(APIError) {
         var container: JSONObject = [
             "id": .string(id), "created": .string(created), "image": .string(imageID), "imageName": .string(imageName),
             "name": .string(now.name), "config": .object(now.config), "host": .object(now.host),
@@ -69,18 +82,18 @@ final class Container: @unchecked Sendable {
         do throws(KernelError) {
             try Files.makeDirectories(directory, mode: 0o710)
             try Files.replace("\(directory)/container.json", with: Array(JSON.object(container).text.utf8))
-            try Files.replace("\(directory)/state.json", with: Array(JSON.object(now.written).text.utf8))
         } catch {
             throw APIError(500, "write down container \(shortID): \(error)")
         }
     }
 
-    /// As it was written down; nil when one of the files is not there: a create or a remove that was cut. Throws what is wrong with a
-    /// file that is there: what cannot be read is no reason to take a container away.
-    init?(_ home: Home, reading id: String) throws(APIError) {
-        guard let container = try Container.object("\(home.container(id))/container.json"),
-            let written = try Container.object("\(home.container(id))/state.json")
-        else { return nil }
+    /// As it was written down, and whether that is whole: without state.json it is a create or a remove that was cut. Nil without
+    /// container.json: a remove was cut later. Throws what is wrong with a file that is there: what cannot be read is no reason to take
+    /// a container away.
+    init?(_ home: Home, reading id: String, isWhole: inout Bool) throws(APIError) {
+        guard let container = try Container.object("\(home.container(id))/container.json") else { return nil }
+        let written = try Container.object("\(home.container(id))/state.json")
+        isWhole = written != nil
         guard container["id"]?.string == id, let name = container["name"]?.string else {
             throw APIError(500, "\(home.container(id))/container.json is not that of container \(id)")
         }
@@ -89,7 +102,7 @@ final class Container: @unchecked Sendable {
         state.host = container["host"]?.object ?? [:]
         state.endpoints = container["endpoints"]?.object ?? [:]
         state.mounts = (container["mounts"]?.array ?? []).compactMap(\.object)
-        state.read(written)
+        state.read(written ?? [:])
         if let map = container["map"] {
             guard let ids = IDMap(map) else {
                 throw APIError(500, "\(home.container(id))/container.json: its map of ids is none")

@@ -75,11 +75,15 @@ public final class Containers: Sendable {
             warnings += try Resources.leftOut(judged.wish.host).map {
                 .string("\($0) is left out: control groups v2 have nothing of the kind")
             }
-            let made = try points(judged)
-            container.state.change { $0.mounts = made }
+            let planned = try points(judged)
+            container.state.change { $0.mounts = planned }
+            // Written down before they are made: a daemon that is killed in between knows which volumes are nobody's.
+            try container.announce()
+            try makeVolumes(container)
             try container.save()
         } catch {
             table.change { $0.free(chosen, of: id) }
+            removeAnonymousVolumes(container)
             unlinkTree(container.directory)
             throw error
         }
@@ -112,7 +116,17 @@ public final class Containers: Sendable {
         return try find(String(mode.dropFirst("container:".count)))
     }
 
-    /// What a create mounts: others' points, and its own with the volumes made that they name; or only `planned`.
+    /// The volumes of its mounts are there.
+    func makeVolumes(_ container: Container) throws(APIError) {
+        let now = container.now
+        for mount in now.mounts where mount["Type"]?.string == "volume" {
+            _ = try volumeStore.make(
+                mount["Name"]?.string ?? "", isAnonymous: mount["Anonymous"]?.bool ?? false,
+                owner: (remap ?? now.map)?.root)
+        }
+    }
+
+    /// What a create mounts: others' points, and its own; sources of binds are made, where it is not only `planned`.
     func points(_ judged: Judged, planned: Bool = false) throws(APIError) -> [JSONObject] {
         let places = Set(judged.inherited.compactMap { $0["Destination"]?.string })
         let own = judged.mounts.filter { !$0.isImplied || !places.contains($0.target) }
@@ -146,10 +160,7 @@ public final class Containers: Sendable {
             case .volume:
                 let isAnonymous = wish.source.isEmpty
                 let name = isAnonymous ? Names.newID() : wish.source
-                let volume =
-                    planned
-                    ? try volumeStore.planned(name)
-                    : try volumeStore.make(name, isAnonymous: isAnonymous, owner: owner)
+                let volume = try volumeStore.planned(name)
                 point["Name"] = volume["Name"]
                 point["Driver"] = "local"
                 point["Source"] = volume["Mountpoint"]

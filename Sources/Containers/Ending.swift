@@ -124,10 +124,9 @@ extension Containers {
             $0.isStopped = true
             if $0.status == .restarting { $0.status = .exited }
         }
-        guard now.isAlive else {
-            if now.status == .restarting { try container.save() }
-            return false
-        }
+        // Written down before it ends: a daemon that is killed meanwhile does not bring it back.
+        if now.isAlive || now.status == .restarting { try container.save() }
+        guard now.isAlive else { return false }
         let ends = now.ends
         try send(number, container)
         // No more than a year: what is longer is no time that anybody waits.
@@ -160,22 +159,36 @@ extension Containers {
         guard container.now.isAlive else {
             throw APIError(409, "cannot kill container: \(reference): container \(container.id) is not running")
         }
-        if number == SIGKILL { container.state.change { $0.isStopped = true } }
+        if number == SIGKILL {
+            container.state.change { $0.isStopped = true }
+            try container.save()
+        }
         try send(number, container)
         tell("kill", container, [("signal", "\(number)")])
     }
 
     private func send(_ signal: Int32, _ container: Container) throws(APIError) {
+        let ends = container.now.ends
         do throws(APIError) {
             _ = try ask(container, ["op": "kill", "signal": .integer(Int64(signal))])
         } catch {
-            // It ended meanwhile.
-            guard container.now.isAlive else { return }
+            // It has ended, and that is being written down; or its shim was killed, and with it the container is on its way.
+            if hasEnded(container) {
+                _ = container.state.wait(milliseconds: 15_000) { $0.isAlive && $0.ends == ends ? nil : true }
+            }
+            guard container.now.isAlive, container.now.ends == ends else { return }
             throw error
         }
         // A frozen process of v1 does not die of SIGKILL until it is let go.
         if container.now.status == .paused, signal == SIGKILL || signal == SIGTERM {
             do throws(KernelError) { try Cgroup(path: container.cgroupPath(container.now.host)).thaw() } catch {}
+        }
+    }
+
+    private func hasEnded(_ container: Container) -> Bool {
+        guard ShimProcess.find(run: container.runtime) != nil else { return true }
+        do throws(APIError) { return try ask(container, ["op": "state"], seconds: 5)["status"] == "stopped" } catch {
+            return ShimProcess.find(run: container.runtime) == nil
         }
     }
 
@@ -247,17 +260,16 @@ extension Containers {
         }
         // From here on nothing writes it down again.
         container.state.change { $0.status = .removing }
-        // What names it goes first: a daemon that is killed here finds a directory that is no container, and sweeps it.
+        // What names it goes first: a daemon that is killed here finds a directory that is no container, and sweeps it, with the
+        // volumes as long as container.json tells them.
+        if volumes {
+            unlink("\(container.directory)/state.json")
+            removeAnonymousVolumes(container)
+        }
         unlink("\(container.directory)/container.json")
         try Faults.image { () throws(ImageError) in try ContainerRoot(container.directory).remove() }
         try Faults.image { () throws(ImageError) in try FileTree.remove(container.directory) }
         table.change { $0.remove(container.id) }
-        // Now that it uses them no more; what another one has stays.
-        if volumes {
-            for mount in container.now.mounts where mount["Anonymous"]?.bool == true {
-                do throws(APIError) { try removeVolume(mount["Name"]?.string ?? "", force: true) } catch {}
-            }
-        }
         for (descriptor, _) in pending.change({ $0.removeValue(forKey: container.id) }) ?? [] { close(descriptor) }
         tell("destroy", container)
         container.state.change { $0.isGone = true }

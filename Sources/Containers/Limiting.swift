@@ -6,33 +6,40 @@ import NetCore
 extension Containers {
     public func pause(_ reference: String) throws(APIError) {
         let container = try running(reference)
-        guard container.now.status == .running else { throw APIError(409, "container \(reference) is already paused") }
         // A check that is held still could not be ended.
         let health = container.now.health
-        endHealth(container, milliseconds: 2000)
-        do throws(APIError) {
-            try Faults.kernel("pause container \(container.shortID)") { () throws(KernelError) in
-                try Cgroup(path: container.cgroupPath(container.now.host)).freeze()
+        try container.alone { () throws(APIError) in
+            guard container.now.isAlive else { throw APIError(409, "container \(container.id) is not running") }
+            guard container.now.status == .running else {
+                throw APIError(409, "container \(reference) is already paused")
             }
-        } catch {
-            container.state.change { $0.health = health }
-            goOnWithHealth(container)
-            throw error
+            endHealth(container, milliseconds: 2000)
+            do throws(APIError) {
+                try Faults.kernel("pause container \(container.shortID)") { () throws(KernelError) in
+                    try Cgroup(path: container.cgroupPath(container.now.host)).freeze()
+                }
+            } catch {
+                container.state.change { $0.health = health }
+                goOnWithHealth(container)
+                throw error
+            }
+            container.state.change { if $0.status == .running { $0.status = .paused } }
+            try container.save()
         }
-        container.state.change { if $0.status == .running { $0.status = .paused } }
-        try container.save()
         tell("pause", container)
     }
 
     public func unpause(_ reference: String) throws(APIError) {
         let container = try running(reference)
-        guard container.now.status == .paused else { throw APIError(409, "container \(reference) is not paused") }
-        try Faults.kernel("let container \(container.shortID) go on") { () throws(KernelError) in
-            try Cgroup(path: container.cgroupPath(container.now.host)).thaw()
+        try container.alone { () throws(APIError) in
+            guard container.now.status == .paused else { throw APIError(409, "container \(reference) is not paused") }
+            try Faults.kernel("let container \(container.shortID) go on") { () throws(KernelError) in
+                try Cgroup(path: container.cgroupPath(container.now.host)).thaw()
+            }
+            container.state.change { if $0.status == .paused { $0.status = .running } }
+            goOnWithHealth(container)
+            try container.save()
         }
-        container.state.change { if $0.status == .paused { $0.status = .running } }
-        goOnWithHealth(container)
-        try container.save()
         tell("unpause", container)
     }
 

@@ -16,10 +16,19 @@ extension Containers {
             names = try Files.names(in: directory)
         }
         var found: [Container] = []
+        var half: [Container] = []
+        volumeStore.sweep()
         var faults: [String] = []
         for id in names {
             do throws(APIError) {
-                if let container = try Container(home, reading: id) { found.append(container) } else { sweep(id) }
+                var isWhole = false
+                if let container = try Container(home, reading: id, isWhole: &isWhole) {
+                    if isWhole { found.append(container) } else { half.append(container) }
+                } else {
+                    let nameless = ContainerState(name: id)
+                    half.append(
+                        Container(home, id: id, created: Moment.never, imageID: "", imageName: "", nameless))
+                }
             } catch {
                 faults.append(error.description)
             }
@@ -30,6 +39,8 @@ extension Containers {
                 table.insert(container)
             }
         }
+        // A volume of theirs that somebody has stays.
+        for container in half { sweep(container) }
         for container in found { resume(container) }
         guard faults.isEmpty else {
             throw APIError(
@@ -38,12 +49,18 @@ extension Containers {
     }
 
     /// What a create or a remove that was cut left.
-    private func sweep(_ id: String) {
-        guard Names.isHexadecimal(id) else { return }
-        let half = Container(home, id: id, created: Moment.never, imageID: "", imageName: "", ContainerState(name: id))
+    private func sweep(_ half: Container) {
+        guard Names.isHexadecimal(half.id) else { return }
         bury(half)
         clean(half)
+        removeAnonymousVolumes(half)
         unlinkTree(half.directory)
+    }
+
+    private func isFrozen(_ container: Container) -> Bool {
+        do throws(KernelError) { return try Cgroup(path: container.cgroupPath(container.now.host)).isFrozen } catch {
+            return false
+        }
     }
 
     private func resume(_ container: Container) {
@@ -52,12 +69,19 @@ extension Containers {
             do throws(APIError) {
                 let answer = try ask(container, ["op": "state"], seconds: 5)
                 if answer["status"]?.string == "running" {
+                    // A pause may have been cut before it was written down: the kernel knows.
+                    let isPaused = isFrozen(container)
                     container.state.change {
-                        if $0.status != .paused { $0.status = .running }
+                        $0.status = isPaused ? .paused : .running
                         $0.pid = answer["pid"]?.integer ?? $0.pid
                         if $0.startedAt == Moment.never { $0.startedAt = Moment.now.text }
                     }
                     goOnWithHealth(container)
+                    // A connect that was cut.
+                    for cut in container.now.attached where cut.endpointID.isEmpty {
+                        detach(container, cut)
+                        container.state.change { $0.endpoints[cut.network] = nil }
+                    }
                     do throws(APIError) { try container.save() } catch {}
                     return watch(container)
                 }

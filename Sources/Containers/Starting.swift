@@ -60,6 +60,7 @@ extension Containers {
         let users = try makeUserNamespace(container, &undo)
         try Faults.image { () throws(ImageError) in try root.mount(over: layers, now.map, userNamespace: users) }
         undo.add { do throws(ImageError) { try root.unmount() } catch {} }
+        try makeVolumes(container)
         try fillVolumes(container)
         let user = try ContainerUser(
             now.config["User"]?.string ?? "", in: "\(container.directory)/rootfs",
@@ -81,6 +82,8 @@ extension Containers {
             try Files.remove("\(container.directory)/exit.json")
         }
         try planNetworks(container)
+        // One that a killed daemon had begun to start.
+        if ShimProcess.find(run: container.runtime) != nil { bury(container) }
         try launch(container, hostname: document.hostname, links: links, &undo)
         for (descriptor, request) in pending.change({ $0.removeValue(forKey: container.id) }) ?? [] {
             do throws(APIError) { Pump.start(descriptor, try stream(container, request).descriptor) } catch {
@@ -124,9 +127,11 @@ extension Containers {
         } catch {
             failure = error
         }
-        if let error = shim.value { throw failure ?? Faults.api(error) }
+        let error = shim.value
+        // Also of a shim that was killed before it said a word.
         undo.add { [self] in bury(container) }
         if let failure { throw failure }
+        if let error { throw Faults.api(error) }
     }
 
     func shimOptions(_ container: Container) -> ShimOptions {

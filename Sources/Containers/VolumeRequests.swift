@@ -29,6 +29,17 @@ extension Containers {
         table.read { $0.all }.filter { $0.now.mounts.contains { $0["Name"]?.string == name } }
     }
 
+    /// The volumes without a name of this container, which goes, are gone, but for those that another has.
+    func removeAnonymousVolumes(_ container: Container) {
+        for mount in container.now.mounts where mount["Anonymous"]?.bool == true {
+            guard let name = mount["Name"]?.string, !users(name).contains(where: { $0 !== container }) else { continue }
+            do throws(APIError) {
+                try volumeStore.remove(name)
+                events.happened("volume", "destroy", name, [("driver", "local")])
+            } catch {}
+        }
+    }
+
     public func volume(_ name: String) throws(APIError) -> JSONObject { try volumeStore.volume(name) }
 
     public func createVolume(_ body: JSONObject) throws(APIError) -> JSONObject {

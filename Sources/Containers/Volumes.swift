@@ -2,6 +2,7 @@ import Glibc
 import Images
 import JSON
 import NetCore
+import Synchronization
 
 /// A place of the host in the container: what -v, --mount, --tmpfs and an image's VOLUME come to.
 struct MountWish {
@@ -115,8 +116,12 @@ extension Wish {
 }
 
 /// Named directories that outlive containers: ROOT/volumes/NAME/_data.
-struct VolumeStore: Sendable {
+final class VolumeStore: Sendable {
     let directory: String
+    /// One at a time makes or removes: a file beside its name has one writer.
+    private let changing = Mutex(())
+
+    init(directory: String) { self.directory = directory }
 
     func data(_ name: String) -> String { "\(directory)/\(name)/_data" }
 
@@ -140,6 +145,21 @@ struct VolumeStore: Sendable {
                 "create \(name): \"\(name)\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed"
             )
         }
+        return try alone { () throws(APIError) in
+            try makeAlone(name, labels, options, isAnonymous, owner)
+        }
+    }
+
+    private func alone<Value>(_ body: () throws(APIError) -> Value) throws(APIError) -> Value {
+        let outcome: Result<Value, APIError> = changing.withLock { _ in
+            do throws(APIError) { return .success(try body()) } catch { return .failure(error) }
+        }
+        return try outcome.get()
+    }
+
+    private func makeAlone(
+        _ name: String, _ labels: JSON, _ options: JSON, _ isAnonymous: Bool, _ owner: (user: UInt32, group: UInt32)?
+    ) throws(APIError) -> JSONObject {
         if Files.exists("\(directory)/\(name)/volume.json") { return try volume(name) }
         var labels = labels.object ?? JSONObject()
         if isAnonymous { labels["com.docker.volume.anonymous"] = "" }
@@ -152,6 +172,7 @@ struct VolumeStore: Sendable {
             try HostFiles.makeDirectories(data(name), owner)
             try Files.replace("\(directory)/\(name)/volume.json", with: Array(JSON.object(object).text.utf8))
         } catch {
+            unlinkTree("\(directory)/\(name)")
             throw APIError(500, "create volume \(name): \(error)")
         }
         return object
@@ -174,9 +195,20 @@ struct VolumeStore: Sendable {
     }
 
     func remove(_ name: String) throws(APIError) {
-        _ = try volume(name)
-        // What goes first makes it none: a volume that is half removed is gone.
-        unlink("\(directory)/\(name)/volume.json")
-        try Faults.image { () throws(ImageError) in try FileTree.remove("\(directory)/\(name)") }
+        try alone { () throws(APIError) in
+            _ = try volume(name)
+            // What goes first makes it none: a volume that is half removed is gone.
+            unlink("\(directory)/\(name)/volume.json")
+            try Faults.image { () throws(ImageError) in try FileTree.remove("\(directory)/\(name)") }
+        }
+    }
+
+    /// What a make or a remove that was cut left is gone: files of before are nothing for a new volume of that name.
+    func sweep() {
+        do throws(KernelError) {
+            for name in try Files.names(in: directory) where !Files.exists("\(directory)/\(name)/volume.json") {
+                unlinkTree("\(directory)/\(name)")
+            }
+        } catch {}
     }
 }

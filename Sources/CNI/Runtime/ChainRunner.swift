@@ -30,6 +30,7 @@ public struct ChainRunner: Sendable {
     ) throws(CNIError) -> CNIResult {
         let hold = try locks.hold(network: list.name, .shared, container: parameters.containerID)
         defer { hold.end() }
+        try requireCaller()
         try requireForeignNamespace(parameters.netns)
         try requireNew(Attachment(list, parameters))
 
@@ -57,6 +58,12 @@ public struct ChainRunner: Sendable {
             throw undone(list, parameters, result, failedAt: list.plugins.count, first)
         }
         return result
+    }
+
+    /// With the lock held: a daemon that was killed may have a successor, whose DEL was quicker. Nobody would undo this ADD then.
+    private func requireCaller() throws(CNIError) {
+        guard let caller = caller.environment.nonEmpty("BERTH_CNI_CALLER"), caller != "\(getppid())" else { return }
+        throw CNIError(.tryAgainLater, "process \(caller), which asked for this, has ended: nothing was changed")
     }
 
     /// Everything is as ADD left it, as far as the plugins can tell. Throws the first plugin's error, code 1 before

@@ -120,6 +120,7 @@ struct RuntimeInvocation: Hashable {
           CNI_CONTAINERID       the container's id (cnitool-, 20 hex digits of SHA-512 of NETNS)
           BERTH_PLUGIN_TIMEOUT  seconds that one executed plugin may take (60)
           BERTH_CNI_CACHE_DIR   where attachments are remembered (/var/lib/cni)
+          BERTH_CNI_CALLER      the caller's pid; add does nothing when that has ended before
           BERTH_CNI_OWNER       who attaches; gc leaves the attachments of others alone (berth-cni)
           BERTH_STATE_DIR       where locks stand (/run/berth)
 

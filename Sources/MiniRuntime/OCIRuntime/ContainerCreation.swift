@@ -89,6 +89,10 @@ struct ContainerCreation {
             guard code == .alreadyExists else { throw OCIError(KernelError("make \(directory)", code)) }
             throw OCIError("container \"\(request.id)\" already exists: delete it or take another id")
         }
+        // A delete of what is being made waits for the making's end, however that comes.
+        let lock = try kernel { () throws(KernelError) in try FileLock(directory: directory, .exclusive) }
+        // The new process holds the descriptor too, until it executes its program: closing it would not do.
+        defer { flock(lock.descriptor, LOCK_UN) }
         do throws(OCIError) {
             try kernel { () throws(KernelError) in
                 let file = try OwnedDescriptor(

@@ -33,6 +33,10 @@ extension OCICommand {
     func create(_ arguments: [String]) throws(OCIError) {
         let options = try Options(
             arguments, valued: OCICommand.creationFlags, plain: OCICommand.creationSwitches, verb: "create")
+        if let shim = getenv("BERTH_SHIM").flatMap({ pid_t(String(cString: $0)) }) {
+            _ = berth_die_with(SIGKILL)
+            guard getppid() == shim else { throw OCIError("create: the shim that asked for it was killed") }
+        }
         let created = try ContainerCreation(try request(options, "create")).create()
         // The process stays, and is somebody else's to wait for.
         _ = consume created

@@ -64,6 +64,9 @@ extension OCICommand {
             if isForced { return }
             throw OCIError("container \"\(options.words[0])\" does not exist")
         }
+        // Not in the middle of its making: of that there is no record yet.
+        let lock = try kernel { () throws(KernelError) in try FileLock(directory: directory, .exclusive) }
+        defer { withExtendedLifetime(lock.descriptor) {} }
         if isForced && !Files.exists("\(directory)/state.json") {
             try forget(options.words[0], directory)
             return

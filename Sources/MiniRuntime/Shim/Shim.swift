@@ -35,6 +35,8 @@ final class Shim {
     init(_ options: ShimOptions, _ announcement: ShimDetachment.Announcement) throws(ShimError) {
         self.options = options
         self.announcement = announcement
+        // A create that is under way ends with the shim: nobody else would know of what it makes.
+        setenv("BERTH_SHIM", "\(getpid())", 1)
         let loop = loop
         do throws(KernelError) {
             try Files.makeDirectories(options.run, mode: 0o700)
@@ -172,7 +174,10 @@ final class Shim {
             return creationFailed(ShimError(error))
         }
         status = .created
-        announcement.say("ready", code: 0)
+        if !announcement.say("ready", code: 0) {
+            // Whoever wanted it was killed meanwhile, and its successor knows of none: nobody would ever start it.
+            do throws(KernelError) { try initial?.signal(SIGKILL) } catch {}
+        }
         claim()
     }
 

@@ -42,15 +42,18 @@ enum ShimDetachment {
 
         fileprivate init(output: Int32, code: Int32) { (self.output, self.code) = (output, code) }
 
-        func say(_ text: String, code number: UInt8) {
-            guard output >= 0 else { return }
+        /// False when nobody hears it any more.
+        @discardableResult
+        func say(_ text: String, code number: UInt8) -> Bool {
+            guard output >= 0 else { return true }
             let line = text + "\n"
-            _ = write(output, line, line.utf8.count)
+            let isHeard = write(output, line, line.utf8.count) > 0 || errno != EPIPE
             close(output)
             var byte = number
             _ = write(code, &byte, 1)
             close(code)
             (output, code) = (-1, -1)
+            return isHeard
         }
     }
 }

@@ -10,7 +10,7 @@ enum Inherited {
     /// What concerns the plugins: berth's own variables, and where programs are.
     static var variables: [String] {
         let own = ["PATH", "XTABLES_LOCKFILE", "DBUS_SYSTEM_BUS_ADDRESS", "NOTIFY_SOCKET"]
-        let replaced = ["BERTH_CNI_CACHE_DIR", "BERTH_CNI_OWNER"]
+        let replaced = ["BERTH_CNI_CACHE_DIR", "BERTH_CNI_OWNER", "BERTH_CNI_CALLER"]
         return Environment.process.variables.filter { name, _ in
             (name.hasPrefix("BERTH_") && !replaced.contains(name)) || own.contains(name)
         }.map { "\($0)=\($1)" }
@@ -87,6 +87,7 @@ struct ChainProgram: Sendable {
         list += [
             "CNI_PATH=\(store.pluginPath.joined(by: ":"))", "CNI_CONTAINERID=\(containerID)", "CNI_IFNAME=\(interface)",
             "BERTH_CNI_CACHE_DIR=\(store.files.cache)", "BERTH_CNI_OWNER=berth",
+            "BERTH_CNI_CALLER=\(getpid())",
         ]
         return list
     }
