@@ -95,6 +95,7 @@ test-containers: all
 	for client in berth docker; do for test in runtime remap; do \
 	scripts/as-root Tests/engines/$$test --client $$client || failed=1; done; done; exit $$failed
 	for client in berth docker; do scripts/as-root Tests/engines/runtime --client $$client || failed=1; done; \
+	scripts/as-root Tests/engines/containers_faults || failed=1; \
 	scripts/as-root Tests/engines/containers_random $(if $(SEED),--seed $(SEED)) || failed=1; exit $$failed
 
 # Random operations on containers beside a model, with daemon and shims killed, for an hour (in test-containers it is 2,000).

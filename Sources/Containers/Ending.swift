@@ -124,8 +124,8 @@ extension Containers {
             $0.isStopped = true
             if $0.status == .restarting { $0.status = .exited }
         }
-        // Written down before it ends: a daemon that is killed meanwhile does not bring it back.
-        if now.isAlive || now.status == .restarting { try container.save() }
+        // Written down before it ends: a daemon that is killed meanwhile does not bring it back. On a full disk it ends all the same.
+        if now.isAlive || now.status == .restarting { do throws(APIError) { try container.save() } catch {} }
         guard now.isAlive else { return false }
         let ends = now.ends
         try send(number, container)
@@ -161,7 +161,7 @@ extension Containers {
         }
         if number == SIGKILL {
             container.state.change { $0.isStopped = true }
-            try container.save()
+            do throws(APIError) { try container.save() } catch {}
         }
         try send(number, container)
         tell("kill", container, [("signal", "\(number)")])
