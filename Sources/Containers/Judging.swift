@@ -59,8 +59,12 @@ extension Containers {
 
     /// What of its limits an ancestor does not have. Throws 400 for a control group that cannot be.
     func exceeding(_ container: Container, _ judged: Judged) throws(APIError) -> [String] {
+        let path = container.cgroupPath(judged.wish.host)
         do throws(KernelError) {
-            return try Cgroup(path: container.cgroupPath(judged.wish.host)).exceeding(judged.resources)
+            try Cgroup.judge(path)
+            // Most ask for none, and need no look at the host's groups.
+            guard ["memory", "cpu", "pids"].contains(where: { judged.resources[$0] != nil }) else { return [] }
+            return try Cgroup(path: path).exceeding(judged.resources)
         } catch {
             throw APIError(400, "\(error)")
         }

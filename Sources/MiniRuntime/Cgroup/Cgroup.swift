@@ -12,11 +12,15 @@ public struct Cgroup: Sendable {
     /// The host's hierarchies by /proc/self/mountinfo and /proc/self/cgroup; nothing is made yet. Throws EINVAL for a path that
     /// cannot be one.
     public init(path: String) throws(KernelError) {
-        if let fault = Cgroup.fault(in: path) {
-            throw KernelError("use \"\(path)\" as a control group's path", .invalidArgument, fault)
-        }
+        try Cgroup.judge(path)
         self.path = path
         hierarchies = try CgroupHierarchy.all()
+    }
+
+    /// Throws EINVAL for a path that cannot be a group's.
+    public static func judge(_ path: String) throws(KernelError) {
+        guard let fault = fault(in: path) else { return }
+        throw KernelError("use \"\(path)\" as a control group's path", .invalidArgument, fault)
     }
 
     /// What is wrong with a path, as a sentence; nil for a good one.

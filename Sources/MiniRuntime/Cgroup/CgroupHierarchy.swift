@@ -72,6 +72,7 @@ public struct CgroupHierarchy: Sendable {
     /// milliseconds to take a mount away.
     static func all() throws(KernelError) -> [CgroupHierarchy] {
         if let kept, kept.allSatisfy({ berth_is_cgroup($0.mountPoint, $0.version == .v2) }) { return kept }
+        keptMounts = nil
         let found = try discover()
         if keeps { kept = found }
         return found
@@ -82,6 +83,7 @@ public struct CgroupHierarchy: Sendable {
     static func keep() { keeps = true }
     nonisolated(unsafe) private static var keeps = false
     nonisolated(unsafe) private static var kept: [CgroupHierarchy]?
+    nonisolated(unsafe) private static var keptMounts: [CgroupMount]?
 
     private static func discover() throws(KernelError) -> [CgroupHierarchy] {
         let mounts = try mounts()
@@ -99,7 +101,10 @@ public struct CgroupHierarchy: Sendable {
 
     /// What this mount namespace shows, hidden or not.
     static func mounts() throws(KernelError) -> [CgroupMount] {
-        CgroupMount.list(inside: try Files.read("/proc/thread-self/mountinfo"))
+        if let keptMounts { return keptMounts }
+        let found = CgroupMount.list(inside: try Files.read("/proc/thread-self/mountinfo"))
+        if keeps { keptMounts = found }
+        return found
     }
 
     /// The caller's groups.
