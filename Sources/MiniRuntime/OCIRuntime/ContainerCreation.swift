@@ -91,7 +91,7 @@ struct ContainerCreation {
         }
         // A delete of what is being made waits for the making's end, however that comes.
         let lock = try kernel { () throws(KernelError) in try FileLock(directory: directory, .exclusive) }
-        // The new process holds the descriptor too, until it executes its program: closing it would not do.
+        // The new process has the descriptor too, for a moment: closing it would not do.
         defer { flock(lock.descriptor, LOCK_UN) }
         do throws(OCIError) {
             try kernel { () throws(KernelError) in
@@ -105,7 +105,7 @@ struct ContainerCreation {
             throw error
         }
         do throws(OCIError) {
-            return try begin()
+            return try begin(lock.descriptor)
         } catch {
             CgroupBinding.remove(cgroup)
             StateFolder.remove(directory)
@@ -113,7 +113,7 @@ struct ContainerCreation {
         }
     }
 
-    private func begin() throws(OCIError) -> CreatedContainer {
+    private func begin(_ lock: Int32) throws(OCIError) -> CreatedContainer {
         let (console, ownConsole) = try terminalSocket()
         let gate = try startGate()
         let sources = try BindSources(spec, bundle: request.bundle)
@@ -121,7 +121,7 @@ struct ContainerCreation {
         try kernel { () throws(KernelError) in try check("make a pair of sockets") { berth_new_pair(&ends) } }
         let created = ContainerCreation.now()
         let places = try kernel { () throws(KernelError) in try CgroupPlaces(cgroup) }
-        let process = try clone(sources, places, console, gate, ends, created)
+        let process = try clone(sources, places, console, gate, ends, created, lock)
         sources.close()
         places.close()
         close(ends[1])
@@ -151,7 +151,7 @@ struct ContainerCreation {
 
     private func clone(
         _ sources: BindSources, _ places: CgroupPlaces, _ console: Int32, _ gate: StartGate, _ ends: [Int32],
-        _ created: String
+        _ created: String, _ lock: Int32
     ) throws(OCIError) -> NewProcess {
         var flags: UInt64 = 0
         for one in spec.linux.namespaces where one.path == nil && one.kind != .cgroup { flags |= one.kind.flag }
@@ -167,6 +167,8 @@ struct ContainerCreation {
                 try borrowed.giveBack()
                 return process
             }
+            // Held here too, it would outlast a maker that is killed.
+            close(lock)
             close(ends[0])
             let channel = InitChannel(taking: ends[1])
             _ = berth_set_dumpable(0)
