@@ -84,18 +84,11 @@ test-engines: core
 # berth's own containers: bundles by berth-oci (also under podman and containerd), then its daemon by both clients.
 test-containers: all
 	@scripts/deps engines runtime
-	@failed=0; for test in oci shim docker; do scripts/as-root Tests/engines/$$test || failed=1; done; \
+	@failed=0; for test in oci shim docker docker_py tls inside hostile escapes chains containers_faults; do \
+	    scripts/as-root Tests/engines/$$test || failed=1; done; \
 	scripts/as-root Tests/engines/shim --executed || failed=1; \
-	@failed=0; for test in oci shim docker docker_py; do scripts/as-root Tests/engines/$$test || failed=1; done; \
-	@failed=0; for test in oci shim docker docker_py tls inside; do scripts/as-root Tests/engines/$$test || failed=1; done; \
-	@failed=0; for test in oci shim docker docker_py tls inside hostile; do scripts/as-root Tests/engines/$$test || failed=1; done; \
-	@failed=0; for test in oci shim docker docker_py tls inside hostile escapes; do scripts/as-root Tests/engines/$$test || failed=1; done; \
-	@failed=0; for test in oci shim docker docker_py tls inside hostile escapes chains; do scripts/as-root Tests/engines/$$test || failed=1; done; \
-	for client in berth docker; do scripts/as-root Tests/engines/runtime --client $$client || failed=1; done; exit $$failed
 	for client in berth docker; do for test in runtime remap; do \
-	scripts/as-root Tests/engines/$$test --client $$client || failed=1; done; done; exit $$failed
-	for client in berth docker; do scripts/as-root Tests/engines/runtime --client $$client || failed=1; done; \
-	scripts/as-root Tests/engines/containers_faults || failed=1; \
+	    scripts/as-root Tests/engines/$$test --client $$client || failed=1; done; done; \
 	scripts/as-root Tests/engines/containers_random $(if $(SEED),--seed $(SEED)) || failed=1; exit $$failed
 
 # Random operations on containers beside a model, with daemon and shims killed, for an hour (in test-containers it is 2,000).
