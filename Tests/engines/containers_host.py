@@ -132,9 +132,9 @@ def remove_own_cgroups():
         time.sleep(0.1)
 
 
-# What stays by design: locks, the images, host-local's cursors and the fingerprint of its index.
+# What stays by design: locks, the images, seccomp filters, host-local's cursors and the fingerprint of its index.
 KEPT = re.compile(r"/lock$|\.lock$|/last_reserved_ip\.\d+$|/\.berth/\.[^/]+$|^/run/berth/(locks|runtime)|^/run/berth/berth\.(sock|pid)$"
-                  r"|/images(/|$)")
+                  r"|/images(/|$)|/oci/seccomp:made(/|$)")
 
 
 def tree(top):
@@ -149,7 +149,8 @@ def everything(root=DATA):
     """What a container may leave on this host, by kind."""
     state = {"processes": processes()}
     state.update(host.state())
-    state["files"] = sorted(set(state["files"]) | set(tree(root)) | set(tree(RUN)))
+    found = set(state["files"]) | set(tree(root)) | set(tree(RUN))
+    state["files"] = sorted(name for name in found if not KEPT.search(name))
     state["mounts"] = mounts()
     state["cgroups"] = cgroups()
     state["namespaces"] = sorted(os.listdir("/run/netns") if os.path.isdir("/run/netns") else [])
