@@ -161,7 +161,8 @@ extension Containers {
                     container.state.change { $0.attached[$0.attached.count - 1] = attached }
                 } catch {
                     container.state.change {
-                        $0.attached.removeAll { $0.interface == free }
+                        // One that is half made stays, to be taken away later (`keepHalfMade`).
+                        $0.attached.removeAll { $0.interface == free && $0.endpointID.isEmpty }
                         $0.endpoints[network] = nil
                     }
                     do throws(APIError) { try container.save() } catch {}
