@@ -89,6 +89,7 @@ public struct BridgePlugin: PlannedPlugin {
         Cable.warnOfAdvertisements(name, plan, &kernel)
         links.append(
             try answering { () throws(KernelError) in
+                try kernel.waitForReception(plan)
                 let link = try kernel.seenLink(attachment.interface, .container)
                 if plan.announces, let link { try kernel.announce(link) }
                 return link

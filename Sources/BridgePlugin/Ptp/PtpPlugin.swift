@@ -67,7 +67,10 @@ public struct PtpPlugin: PlannedPlugin {
         let attachment = request.attachment
         let end = try waitForCarrier(attachment.hostInterface, &kernel)
         Cable.warnOfAdvertisements(name, plan, &kernel)
-        let inner = try answering { () throws(KernelError) in try kernel.seenLink(attachment.interface, .container) }
+        let inner = try answering { () throws(KernelError) in
+            try kernel.waitForReception(plan)
+            return try kernel.seenLink(attachment.interface, .container)
+        }
         var result = lease
         result.interfaces = [(end, nil), (inner, request.netns)].compactMap { link, netns in
             guard let link else { return nil }
