@@ -116,6 +116,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Daemon"])),
                 .product(name: "NIOPosix", package: "swift-nio", condition: .when(traits: ["Daemon"])),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: .when(traits: ["Daemon"])),
+                .product(name: "NIOTLS", package: "swift-nio", condition: .when(traits: ["Daemon"])),
                 .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["Daemon"])),
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),

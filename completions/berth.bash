@@ -163,14 +163,23 @@ _berth() {
     local -a unparsed_words=("${COMP_WORDS[@]:1:${COMP_CWORD}}")
 
     local -a repeating_flags=()
-    local -a non_repeating_flags=(-h --help)
+    local -a non_repeating_flags=(--tls --tlsverify -h --help)
     local -a repeating_options=()
-    local -a non_repeating_options=(-H --host)
+    local -a non_repeating_options=(-H --host --tlscacert --tlscert --tlskey)
     __berth_offer_flags_options 0
 
     # Offer option value completions
     case "${prev}" in
     '-H'|'--host')
+        return
+        ;;
+    '--tlscacert')
+        return
+        ;;
+    '--tlscert')
+        return
+        ;;
+    '--tlskey')
         return
         ;;
     esac

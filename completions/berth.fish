@@ -20,7 +20,7 @@ function __berth_parse_tokens -S
     set -l unparsed_tokens (__berth_tokens -pc)
     switch $unparsed_tokens[1]
     case 'berth'
-        __berth_parse_subcommand 0 'H/host=' 'h/help'
+        __berth_parse_subcommand 0 'H/host=' 'tls' 'tlsverify' 'tlscacert=' 'tlscert=' 'tlskey=' 'h/help'
         switch $unparsed_tokens[1]
         case 'cni'
             __berth_parse_subcommand -r 1 'h/help'
@@ -229,7 +229,12 @@ function __berth_custom_completion
 end
 
 complete -c 'berth' -f
-complete -c 'berth' -n '__berth_should_offer_completions_for_flags_or_options "berth" H host' -s 'H' -l 'host' -d 'The daemon\'s socket: unix:///PATH or tcp://127.0.0.1:PORT. Unless given, BERTH_HOST, else unix:///run/berth/berth.sock.' -rfka ''
+complete -c 'berth' -n '__berth_should_offer_completions_for_flags_or_options "berth" H host' -s 'H' -l 'host' -d 'The daemon\'s socket: unix:///PATH, tcp://127.0.0.1:PORT, or with TLS tcp://HOST:PORT. Unless given, BERTH_HOST, else unix:///run/berth/berth.sock.' -rfka ''
+complete -c 'berth' -n '__berth_should_offer_completions_for_flags_or_options "berth" tls' -l 'tls' -d 'TLS with whoever answers. --tlsverify is better. Unless given, BERTH_TLS.'
+complete -c 'berth' -n '__berth_should_offer_completions_for_flags_or_options "berth" tlsverify' -l 'tlsverify' -d 'TLS with a daemon whose certificate --tlscacert has signed. Unless given, BERTH_TLS_VERIFY.'
+complete -c 'berth' -n '__berth_should_offer_completions_for_flags_or_options "berth" tlscacert' -l 'tlscacert' -d 'Who signs the daemon\'s certificate. Unless given, ca.pem in BERTH_CERT_PATH, else in ~/.berth.' -rfka ''
+complete -c 'berth' -n '__berth_should_offer_completions_for_flags_or_options "berth" tlscert' -l 'tlscert' -d 'Our certificate. Unless given, cert.pem there.' -rfka ''
+complete -c 'berth' -n '__berth_should_offer_completions_for_flags_or_options "berth" tlskey' -l 'tlskey' -d 'Its key. Unless given, key.pem there.' -rfka ''
 complete -c 'berth' -n '__berth_should_offer_completions_for_flags_or_options "berth" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'berth' -n '__berth_should_offer_completions_for_positional "berth" -eq 1' -fa 'cni' -d 'Runs a network\'s plugins, as cnitool does (berth cni --help).'
 complete -c 'berth' -n '__berth_should_offer_completions_for_positional "berth" -eq 1' -fa 'plan' -d 'What an ADD would do: in words, as commands, or as JSON.'

@@ -135,4 +135,42 @@ import Testing
             #expect(throws: ClientError.self) { try Endpoint(parsing: text) }
         }
     }
+
+    @Test func endpointsWithTLSAreAnywhere() throws {
+        #expect(try Endpoint(parsing: "tcp://localhost:2376", isTLS: true) == .tls(host: "localhost", port: 2376))
+        #expect(try Endpoint(parsing: "tcp://:2376", isTLS: true) == .tls(host: "localhost", port: 2376))
+        let six = try Endpoint(parsing: "tcp://[2001:db8::1]:2376", isTLS: true)
+        #expect(six == .tls(host: "2001:db8::1", port: 2376) && "\(six)" == "tcp://[2001:db8::1]:2376")
+        for text in [
+            "tcp://h", "tcp://h:0", "tcp://h:65536", "tcp://::1:80", "tcp://[h]:80", "tcp://[192.0.2.1]:80",
+            "tcp://a b:80", "tcp://a/b:80", "tcp://u@h:80",
+        ] {
+            #expect(throws: ClientError.self) { try Endpoint(parsing: text, isTLS: true) }
+        }
+        #expect(throws: ClientError.self) { try Daemon(six).request("GET", "/x") }
+    }
+
+    @Test func optionsOfTLSWinOverTheEnvironment() throws {
+        let some = "/proc/self/exe"
+        var choice = TLSChoice()
+        #expect(try choice.files { _ in nil } == nil)
+        #expect(try choice.files { $0 == "BERTH_TLS_VERIFY" ? "" : nil } == nil)
+        let whoever = try choice.files { $0 == "BERTH_TLS" ? "1" : $0 == "HOME" ? "/nosuch" : nil }
+        #expect(whoever == TLSChoice.Files(authority: nil, certificate: nil, key: nil))
+        let error = try #require(throws: ClientError.self) {
+            try choice.files { $0 == "BERTH_TLS_VERIFY" ? "1" : $0 == "HOME" ? "/nosuch" : nil }
+        }
+        #expect(error.message.contains("/nosuch/.berth/ca.pem"))
+        choice.certificate = some
+        #expect(throws: ClientError.self) { try choice.files { _ in nil } }
+        choice.verifies = true
+        choice.authority = some
+        #expect(throws: ClientError.self, "a certificate without its key") {
+            try choice.files { $0 == "HOME" ? "/nosuch" : nil }
+        }
+        choice.key = some
+        #expect(try choice.files { _ in nil } == TLSChoice.Files(authority: some, certificate: some, key: some))
+        choice.verifies = false
+        #expect(throws: ClientError.self) { try choice.files { $0 == "BERTH_TLS_VERIFY" ? "1" : nil } }
+    }
 }

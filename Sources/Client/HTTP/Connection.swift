@@ -3,17 +3,23 @@ import NetCore
 
 /// One connection to the daemon, with what was read ahead. Closed when nobody holds it.
 public final class Connection {
-    private let descriptor: OwnedDescriptor
+    private let wire: Wire
     private let endpoint: Endpoint
     private var ahead: [UInt8] = []
     private var position = 0
 
-    init(_ endpoint: Endpoint) throws(ClientError) {
-        self.endpoint = endpoint
-        descriptor = try endpoint.connect()
+    init(_ daemon: Daemon) throws(ClientError) {
+        endpoint = daemon.endpoint
+        if let connect = daemon.connector {
+            wire = try connect(daemon.endpoint)
+        } else {
+            wire = Wire(try daemon.endpoint.connect())
+        }
     }
 
-    public var number: Int32 { descriptor.number }
+    public var number: Int32 { wire.descriptor.number }
+    /// Why it ended, where something below the socket knows.
+    var failure: ClientError? { wire.failure() }
     /// Bytes that are here already: poll(2) does not tell of them.
     var hasAhead: Bool { position < ahead.count }
 
@@ -23,7 +29,7 @@ public final class Connection {
         var done = 0
         while done < bytes.count {
             let count = bytes.withUnsafeBytes {
-                Glibc.send(descriptor.number, $0.baseAddress! + done, $0.count - done, Int32(MSG_NOSIGNAL))
+                Glibc.send(number, $0.baseAddress! + done, $0.count - done, Int32(MSG_NOSIGNAL))
             }
             if count >= 0 {
                 done += count
@@ -39,14 +45,14 @@ public final class Connection {
     /// What can be sent without waiting; 0 when nothing, nil when the other side is gone.
     func sendSome(_ bytes: ArraySlice<UInt8>) -> Int? {
         let count = bytes.withUnsafeBytes {
-            Glibc.send(descriptor.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            Glibc.send(number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
         }
         if count >= 0 { return count }
         return errno == EAGAIN || errno == EINTR ? 0 : nil
     }
 
     /// The other side reads to the end.
-    func closeWriting() { shutdown(descriptor.number, Int32(SHUT_WR)) }
+    func closeWriting() { shutdown(number, Int32(SHUT_WR)) }
 
     /// Some bytes, at most `limit`; none at the end. Waits for the first.
     public func read(limit: Int = 65536) throws(ClientError) -> ArraySlice<UInt8> {
@@ -64,7 +70,7 @@ public final class Connection {
         var outcome = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: 65536) { room, filled in
             repeat {
-                outcome = recv(descriptor.number, room.baseAddress, room.count, 0)
+                outcome = recv(number, room.baseAddress, room.count, 0)
             } while outcome < 0 && errno == EINTR
             filled = max(outcome, 0)
         }
@@ -94,7 +100,8 @@ public final class Connection {
     }
 
     func broken(_ code: Errno) -> ClientError {
-        ClientError(
-            "the connection to \(endpoint) broke", by: code.description, fix: "see whether the daemon still runs")
+        failure
+            ?? ClientError(
+                "the connection to \(endpoint) broke", by: code.description, fix: "see whether the daemon still runs")
     }
 }

@@ -3,10 +3,15 @@ public import JSON
 /// The daemon as its clients see it: Docker's Engine API over HTTP/1.1, a connection a request.
 public struct Daemon: Sendable {
     public let endpoint: Endpoint
+    /// Who opens connections; nil: this module's own sockets.
+    let connector: Connector?
     /// A version that every daemon of Docker's since 20.10 speaks, and ours.
     static let version = "v1.41"
 
-    public init(_ endpoint: Endpoint) { self.endpoint = endpoint }
+    public init(_ endpoint: Endpoint, through connector: Connector? = nil) {
+        self.endpoint = endpoint
+        self.connector = connector
+    }
 
     /// What is sent with a request.
     public enum Body {
@@ -21,7 +26,7 @@ public struct Daemon: Sendable {
     public func request(
         _ method: String, _ path: String, _ query: [(String, String)] = [], _ body: Body = .none
     ) throws(ClientError) -> Response {
-        let connection = try Connection(endpoint)
+        let connection = try Connection(self)
         var head = head(method, path, query)
         switch body {
         case .none:
@@ -50,7 +55,7 @@ public struct Daemon: Sendable {
     public func hijack(_ path: String, _ query: [(String, String)] = [], _ body: JSON? = nil) throws(ClientError)
         -> Connection
     {
-        let connection = try Connection(endpoint)
+        let connection = try Connection(self)
         let bytes = body?.bytes ?? []
         var head = head("POST", path, query)
         if body != nil { head += "Content-Type: application/json\r\n" }

@@ -2,15 +2,17 @@ import CKernel
 import Glibc
 import NetCore
 
-/// Where the daemon listens: `unix:///run/berth/berth.sock`, or `tcp://127.0.0.1:2375` on this machine.
+/// Where the daemon listens: `unix:///run/berth/berth.sock`, `tcp://127.0.0.1:2375` on this machine, or anywhere with TLS.
 public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     case unix(String)
     case loopback(address: String, port: UInt16)
+    /// A host's name or address, the latter without brackets. Only a `Connector` reaches it.
+    case tls(host: String, port: UInt16)
 
     public static let standard = Endpoint.unix("/run/berth/berth.sock")
 
-    /// What `-H` and `BERTH_HOST` take. Throws with the forms there are.
-    public init(parsing text: String) throws(ClientError) {
+    /// What `-H` and `BERTH_HOST` take; `isTLS`: TCP is TLS. Throws with the forms there are.
+    public init(parsing text: String, isTLS: Bool = false) throws(ClientError) {
         if text.hasPrefix("unix://") {
             let path = String(text.dropFirst(7))
             guard path.hasPrefix("/") else {
@@ -27,15 +29,22 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         } else if text.hasPrefix("tcp://") {
             let place = text.dropFirst(6)
             guard let colon = place.lastIndex(of: ":"), let port = UInt16(place[place.index(after: colon)...]), port > 0
-            else { throw ClientError("\(text) has no port", fix: "give one: tcp://127.0.0.1:2375") }
+            else {
+                throw ClientError(
+                    "\(text) has no port", fix: "give one: \(isTLS ? "tcp://HOST:2376" : "tcp://127.0.0.1:2375")")
+            }
             let host = String(place[..<colon])
+            if isTLS {
+                self = .tls(host: try Self.host(host, in: text), port: port)
+                return
+            }
             let name = host == "localhost" || host == "" ? "127.0.0.1" : host
             guard name.hasPrefix("127."), IPAddress(name) != nil else {
                 throw ClientError(
                     "\(text) is not on this machine",
-                    by: "berth's command line speaks to other machines in no other way",
+                    by: "in the clear, whoever is on the way is root there and here",
                     fix:
-                        "forward the socket: ssh -L /tmp/berth.sock:/run/berth/berth.sock HOST, then -H unix:///tmp/berth.sock"
+                        "speak TLS (--tlsverify), or forward the socket: ssh -L /tmp/berth.sock:/run/berth/berth.sock HOST, then -H unix:///tmp/berth.sock"
                 )
             }
             self = .loopback(address: name, port: port)
@@ -45,10 +54,27 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The host of an address: brackets are for IPv6 alone, and IPv6 must have them.
+    private static func host(_ text: String, in whole: String) throws(ClientError) -> String {
+        let isBracketed = text.hasPrefix("[") && text.hasSuffix("]")
+        let host = text.isEmpty ? "localhost" : isBracketed ? String(text.dropFirst().dropLast()) : text
+        let isKnown =
+            isBracketed || host.utf8.contains(UInt8(ascii: ":"))
+            ? isBracketed && IPAddress(host)?.family == .v6
+            : host.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "@") }
+        guard isKnown else {
+            throw ClientError(
+                "\(whole) names no host", fix: "use tcp://NAME:2376, tcp://192.0.2.1:2376 or tcp://[2001:db8::1]:2376")
+        }
+        return host
+    }
+
     public var description: String {
         switch self {
         case .unix(let path): "unix://\(path)"
         case .loopback(let address, let port): "tcp://\(address):\(port)"
+        case .tls(let host, let port):
+            host.utf8.contains(UInt8(ascii: ":")) ? "tcp://[\(host)]:\(port)" : "tcp://\(host):\(port)"
         }
     }
 
@@ -73,6 +99,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
             inet_pton(AF_INET, text, &address.sin_addr)
             code = Self.connect(descriptor.number, address)
             if code == 0 { return descriptor }
+        case .tls: throw ClientError("\(self) is reached by TLS", by: "this program was given no way to speak it")
         }
         throw refusal(Errno(code))
     }

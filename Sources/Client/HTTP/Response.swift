@@ -19,10 +19,7 @@ public final class Response {
     init(_ connection: Connection, from endpoint: Endpoint, hasBody: Bool) throws(ClientError) {
         self.connection = connection
         guard let first = try connection.line() else {
-            throw ClientError(
-                "\(endpoint) closed the connection without an answer",
-                by: "the daemon ended, or does not speak HTTP here",
-                fix: "see what its log says, and whether it still runs")
+            throw connection.failure ?? Self.silence(endpoint)
         }
         let words = first.split(separator: " ", maxSplits: 2)
         guard words.count >= 2, words[0].hasPrefix("HTTP/1."), let status = Int(words[1]) else {
@@ -45,6 +42,20 @@ public final class Response {
         } else {
             length = .untilEnd
         }
+    }
+
+    /// Nothing was said. A daemon that speaks TLS alone does so to words in the clear, too.
+    private static func silence(_ endpoint: Endpoint) -> ClientError {
+        if case .loopback = endpoint {
+            return ClientError(
+                "\(endpoint) closed the connection without an answer",
+                by: "it speaks TLS, or no HTTP, or the daemon ended",
+                fix: "if it was started with --tlsverify, give --tlsverify; else see what its log says")
+        }
+        return ClientError(
+            "\(endpoint) closed the connection without an answer",
+            by: "the daemon ended, or does not speak HTTP here",
+            fix: "see what its log says, and whether it still runs")
     }
 
     /// The next bytes of the body, at its end none. Throws when the daemon breaks off.
@@ -84,7 +95,9 @@ public final class Response {
     var hasAhead: Bool { connection.hasAhead }
 
     private var cut: ClientError {
-        ClientError("the daemon broke off in the middle of an answer", fix: "see what its log says, and try again")
+        connection.failure
+            ?? ClientError(
+                "the daemon broke off in the middle of an answer", fix: "see what its log says, and try again")
     }
 
     /// The whole body. Throws past `limit` bytes.

@@ -12,6 +12,15 @@
             "--attachable", "--volumes", "--size", "--explain", "--dry-run", "--attach",
         ]
 
+        /// What a flag's value says, as Go reads it; nil when it says nothing.
+        static func truth(_ text: some StringProtocol) -> Bool? {
+            switch text {
+            case "true", "1", "t", "T", "TRUE", "True": true
+            case "false", "0", "f", "F", "FALSE", "False": false
+            default: nil
+            }
+        }
+
         /// The words with the first such value written as a flag, from `start` on; nil when there is none.
         private static func step(_ words: [String], from start: Int) -> (words: [String], next: Int)? {
             for index in words.indices.dropFirst(start) {
@@ -20,16 +29,16 @@
                     flags.contains(String(word[..<equals]))
                 else { continue }
                 var changed = words
-                switch word[word.index(after: equals)...] {
-                case "true", "1", "t", "T", "TRUE", "True": changed[index] = String(word[..<equals])
-                case "false", "0", "f", "F", "FALSE", "False":
+                switch truth(word[word.index(after: equals)...]) {
+                case true?: changed[index] = String(word[..<equals])
+                case false?:
                     if word.hasPrefix("--sig-proxy") {
                         changed[index] = "--no-sig-proxy"
                     } else {
                         changed.remove(at: index)
                         return (changed, index)
                     }
-                default: continue
+                case nil: continue
                 }
                 return (changed, index + 1)
             }

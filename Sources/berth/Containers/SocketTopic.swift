@@ -5,7 +5,7 @@
             THE CONTROL SOCKET
 
             The daemon listens at /run/berth/berth.sock, which root and the group berth may use (mode 0660). -H and
-            BERTH_HOST name another: unix:///PATH, or tcp://127.0.0.1:PORT on this machine.
+            BERTH_HOST name another: unix:///PATH, tcp://127.0.0.1:PORT on this machine, or tcp://HOST:PORT with TLS.
 
             Whoever can speak to it is root on this host: a container that mounts / and runs as root is one request away.
             Joining the group berth is therefore the same as being given root's password.
@@ -20,7 +20,14 @@
                 berth run -v /run/berth/berth.sock:/run/berth/berth.sock IMAGE
                 berth run -v /run/berth/berth.sock:/var/run/docker.sock IMAGE      (for programs that look for Docker)
 
-            From another machine: forward the socket over SSH, which asks who you are and encrypts.
+            From another machine, with certificates of both sides: BERTH_CERT_PATH (else ~/.berth) holds ca.pem, who signs
+            the daemon's certificate, and ours, cert.pem and key.pem. --tlscacert, --tlscert and --tlskey name other files.
+
+                berth daemon -H tcp://0.0.0.0:2376 --tlsverify --tlscacert ca.pem --tlscert server.pem --tlskey server-key.pem
+                berth -H tcp://HOST:2376 --tlsverify ps
+                export BERTH_HOST=tcp://HOST:2376 BERTH_TLS_VERIFY=1
+
+            Without certificates: forward the socket over SSH, which asks who you are and encrypts.
 
                 ssh -N -L /tmp/berth.sock:/run/berth/berth.sock root@HOST &
                 berth -H unix:///tmp/berth.sock ps
