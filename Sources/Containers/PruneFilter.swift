@@ -1,3 +1,4 @@
+import Images
 import JSON
 
 /// `filters` of a prune: `label` and `label!`, and `until`, the moment before which a thing was made.
@@ -42,8 +43,8 @@ public struct PruneFilter {
             if let moment = exact(text + suffix) { return moment }
         }
         if let moment = elsewhere(text) { return moment }
-        if let span = span(text) {
-            return Moment(seconds: now.seconds - span, nanoseconds: now.nanoseconds)
+        if let span = TimeSpan.nanoseconds(text) {
+            return Moment(seconds: now.seconds - Int(span / 1_000_000_000), nanoseconds: now.nanoseconds)
         }
         throw APIError(
             400, "until=\(text) is no moment: write 24h, 2026-01-31, 2026-01-31T12:00:00Z or seconds since 1970")
@@ -75,21 +76,5 @@ public struct PruneFilter {
             fraction.dropFirst().allSatisfy({ fits($0, UInt8(ascii: "0")) })
         else { return nil }
         return Moment(text)
-    }
-
-    private static func span(_ text: String) -> Int? {
-        var rest = Substring(text)
-        var total: Double = 0
-        guard !rest.isEmpty else { return nil }
-        let units: [String: Double] = ["ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600]
-        while !rest.isEmpty {
-            let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-            rest = rest.dropFirst(digits.count)
-            let unit = rest.prefix { $0.isASCII && !$0.isNumber && $0 != "." }
-            rest = rest.dropFirst(unit.count)
-            guard let number = Double(digits), let factor = units[String(unit)] else { return nil }
-            total += number * factor
-        }
-        return total < 4e9 ? Int(total) : nil
     }
 }

@@ -13,6 +13,7 @@ import private_host as host
 import runtime_engine as engine
 import suite
 from private_host import Failed, run
+from runtime_engine import eventually  # for the suites, too
 
 
 def main(description, seconds, prepare=None):
@@ -44,16 +45,6 @@ def main(description, seconds, prepare=None):
 def daemon_log():
     with open("/run/daemon.log", encoding="utf-8", errors="replace") as log:
         return log.read()
-
-
-def eventually(what, condition, seconds=5):
-    """What the condition gives, once that is true."""
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise Failed(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
-    return value
 
 
 class Unix(http.client.HTTPConnection):

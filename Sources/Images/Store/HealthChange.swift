@@ -15,7 +15,7 @@ extension ImageChanges {
                 "start-interval": "StartInterval",
             ]
             if let key = names[String(parts[0])] {
-                guard let time = ImageChanges.nanoseconds(value), time == 0 || time >= 1_000_000 else {
+                guard let time = TimeSpan.nanoseconds(value), time == 0 || time >= 1_000_000 else {
                     throw ImageError(
                         400, "HEALTHCHECK \(word): a span of time of 1ms or more is needed, as --\(parts[0])=30s")
                 }
@@ -47,23 +47,5 @@ extension ImageChanges {
             throw ImageError(400, "HEALTHCHECK \(text): it is NONE, or options and then CMD with a command")
         }
         return .object(check)
-    }
-
-    /// `1m30s`, `1.5s`, `250ms`; nil for anything else.
-    private static func nanoseconds(_ text: String) -> Int64? {
-        var rest = Substring(text)
-        var total: Double = 0
-        guard !rest.isEmpty else { return nil }
-        if rest == "0" { return 0 }
-        let units = ["ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9]
-        while !rest.isEmpty {
-            let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-            rest = rest.dropFirst(digits.count)
-            let unit = rest.prefix { $0.isASCII && !$0.isNumber && $0 != "." }
-            rest = rest.dropFirst(unit.count)
-            guard let number = Double(digits), let factor = units[String(unit)] else { return nil }
-            total += number * factor
-        }
-        return total < 9e18 ? Int64(total) : nil
     }
 }

@@ -16,14 +16,17 @@ final class Shim {
     private var socket: ShimLoop.Source?
     var connections: [ObjectIdentifier: RequestConnection] = [:]
 
-    private(set) var status = Status.creating
+    var status = Status.creating
     private var initial: ShimChild?
-    private var endedWith: Int32?
-    private var startedAt: String?
-    private var waiters: [RequestConnection] = []
-    private(set) var record: ExitRecord?
-    private var isDeleted = false
-    private var isPastWaiting = false
+    var endedWith: Int32?
+    var startedAt: String?
+    var waiters: [RequestConnection] = []
+    var record: ExitRecord?
+    var isDeleted = false
+    var isPastWaiting = false
+    /// The record waits for room on the disk; the runtime knows nothing of the container any more.
+    var isUnwritten = false
+    var isRemoved = false
 
     var execs: [ShimExec] = []
     /// Runtime's verbs that are under way, and children that ended before anybody knew whose they were.
@@ -208,7 +211,7 @@ final class Shim {
         for exec in execs { exec.waiters.removeAll { $0 === connection } }
     }
 
-    // MARK: start and end
+    // MARK: start
 
     func startContainer(_ answer: @escaping (JSONLine) -> Void) {
         guard status == .created else {
@@ -239,75 +242,6 @@ final class Shim {
         _ = streams.takeWords()
         streams.finish()
         delete()
-    }
-
-    private func initHasEnded() {
-        let hasRun = status == .running
-        status = .stopped
-        if hasRun { streams.drain() } else { streams.finish() }
-        if streams.isOver { finalize() }
-    }
-
-    private func finalize() {
-        guard status == .stopped, record == nil, let ended = endedWith else { return }
-        let signal = ended & 0x7f
-        let code = signal == 0 ? (ended >> 8) & 0xff : 128 + signal
-        write(
-            ExitRecord(
-                exitCode: code, signal: signal == 0 ? nil : signal, oom: Shim.oomKills(options.bundle) > 0,
-                startedAt: startedAt))
-        delete()
-    }
-
-    private func write(_ record: ExitRecord) {
-        guard self.record == nil else { return }
-        self.record = record
-        writeRecord(triesLeft: 600)
-        // Answered at once; the connection itself ends with the shim, when the container is removed from the runtime too.
-        for waiter in waiters { waiter.answer(.done(record.object), keeping: true) }
-        waiters = []
-    }
-
-    /// A full disk may have room again: for ten minutes it is tried each second.
-    private func writeRecord(triesLeft: Int) {
-        do throws(KernelError) { try record?.write(options.exit) } catch {
-            guard triesLeft > 0 else {
-                isUnwritten = false
-                return
-            }
-            isUnwritten = true
-            loop.after(1000) { [unowned self] in writeRecord(triesLeft: triesLeft - 1) }
-            return
-        }
-        isUnwritten = false
-        if isRemoved { isDeleted = true }
-    }
-    private var isUnwritten = false
-    private var isRemoved = false
-
-    private func delete() {
-        let done = { [unowned self] in
-            isRemoved = true
-            if !isUnwritten { isDeleted = true }
-        }
-        do throws(KernelError) {
-            try start(["delete", "--force", options.id]) { [unowned self] _, _ in
-                done()
-                // What still runs of an exec is of no container any more.
-                loop.after(2000) { [unowned self] in isPastWaiting = !streams.isBusy }
-                loop.after(60_000) { [unowned self] in isPastWaiting = true }
-            }
-        } catch { done() }
-    }
-
-    private static func oomKills(_ bundle: String) -> Int {
-        do throws(KernelError) {
-            let bytes = try Files.read("\(bundle)/config.json")
-            guard let path = (try? JSON(parsing: bytes))?["linux"]?["cgroupsPath"]?.string, path.hasPrefix("/") else {
-                return 0
-            }
-            return try Cgroup(path: path).oomKills ?? 0
-        } catch { return 0 }
     }
 
     // MARK: what is asked about it

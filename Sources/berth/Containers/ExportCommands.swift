@@ -1,7 +1,6 @@
 #if Daemon
     import ArgumentParser
     import Client
-    import Glibc
     import JSON
 
     struct ExportCommand: ParsableCommand {
@@ -13,11 +12,7 @@
         var container: String
 
         func run() throws {
-            if output == nil, Terminal.isTerminal(STDOUT_FILENO) {
-                throw ClientError("an archive is nothing for a terminal", fix: "name a file: -o FILE, or a pipe")
-            }
-            let response = try Daemon.chosen().request("GET", "/containers/\(container.pathEncoded)/export")
-            try Download.write(response, to: output, what: "exporting")
+            try Download.run("/containers/\(container.pathEncoded)/export", to: output, what: "exporting")
         }
     }
 
