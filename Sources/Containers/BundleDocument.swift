@@ -127,8 +127,11 @@ struct BundleDocument {
             mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", access]),
             mount("/sys/fs/cgroup", "cgroup", "cgroup", [access, "nosuid", "noexec", "nodev"]),
         ]
-        if text("IpcMode") == "host" {
-            list.append(mount("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", "nosuid", "noexec", "nodev"]))
+        if text("IpcMode") == "host", state.map != nil {
+            // The queues of a namespace that is not its own a user namespace may not mount: it gets the host's place, if there is one.
+            if Files.exists("/dev/mqueue") {
+                list.append(mount("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", "nosuid", "noexec", "nodev"]))
+            }
         } else {
             list.append(mount("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"]))
         }

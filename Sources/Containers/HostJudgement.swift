@@ -205,7 +205,7 @@ extension Wish {
     private func judgeSysctls(_ host: Body) throws(APIError) {
         let network = try host.text("NetworkMode")
         let ipc = try host.text("IpcMode")
-        for (name, _) in try host.pairs("Sysctls") {
+        for (name, value) in try host.pairs("Sysctls") {
             let isOfIPC =
                 name == "kernel.sem"
                 || ["kernel.shm", "kernel.msg", "fs.mqueue."].contains { name.hasPrefix($0) }
@@ -220,7 +220,14 @@ extension Wish {
                 guard network != "host" else {
                     throw APIError(400, "sysctl \"\(name)\" is not allowed with the host's network namespace")
                 }
-            } else if name != "kernel.domainname" {
+            } else if name == "kernel.domainname" {
+                guard try host.text("UTSMode") != "host" else {
+                    throw APIError(400, "sysctl \"\(name)\" is not allowed with the host's UTS namespace")
+                }
+                guard value.utf8.count <= 64 else {
+                    throw APIError(400, "sysctl \"\(name)\" has \(value.utf8.count) bytes: the kernel takes 64")
+                }
+            } else {
                 throw APIError(
                     400, "sysctl \"\(name)\" is not in a separate kernel namespace: it would change the host")
             }

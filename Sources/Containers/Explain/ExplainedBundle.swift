@@ -36,7 +36,7 @@ struct ExplainedBundle {
         }
         if let name = spec.hostname { told.step("its host name", "hostname \(word(name))") }
         if let name = spec.domainName {
-            told.step("its domain name", echo(name, to: "/proc/sys/kernel/domainname"))
+            told.step("its domain name", "domainname \(word(name))")
         }
         told.step(
             "its root as a mount of its own; what follows stands in it",
@@ -46,6 +46,10 @@ struct ExplainedBundle {
         tellDevices(&told)
         tellCovers(&told)
         for one in linux.sysctls {
+            if one.name == LinuxSpec.domainName {
+                told.step("its domain name, as a setting of its namespaces", "domainname \(word(one.value))")
+                continue
+            }
             told.step(
                 "a setting of its namespaces",
                 echo(one.value, to: "/proc/sys/" + String(one.name.map { $0 == "." ? "/" : $0 })))

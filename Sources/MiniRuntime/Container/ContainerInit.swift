@@ -79,9 +79,14 @@ struct ContainerInit: ~Copyable {
         if let name = spec.domainName { try check("set the domain name \(name)") { berth_setdomainname(name) } }
     }
 
-    /// Through the host's /proc, which shows the namespaces of whoever opens a file.
+    /// Through the host's /proc, which shows the namespaces of whoever opens a file. The domain name's file there belongs to the
+    /// host's root alone, so that the root of a user namespace has only the call.
     private func setSysctls() throws(KernelError) {
         for one in spec.linux.sysctls {
+            if one.name == LinuxSpec.domainName {
+                try check("set the domain name \(one.value)") { berth_setdomainname(one.value) }
+                continue
+            }
             try Sysctl.write(String(one.name.map { $0 == "." ? "/" : $0 }), one.value)
         }
     }

@@ -87,7 +87,7 @@ public struct LinuxSpec: Hashable, Sendable {
                 owner = .network
             } else if path.utf8.starts(with: "fs/mqueue/".utf8) || LinuxSpec.interprocess.contains(path) {
                 owner = .interprocess
-            } else if path == "kernel/domainname" {
+            } else if one.name == LinuxSpec.domainName {
                 owner = .names
             } else {
                 throw OCIError(
@@ -101,6 +101,8 @@ public struct LinuxSpec: Hashable, Sendable {
         }
     }
 
+    /// What a container may set of the kernel by another way than its file.
+    public static let domainName = "kernel.domainname"
     private static let interprocess = [
         "kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem", "kernel/shmall", "kernel/shmmax",
         "kernel/shmmni",
