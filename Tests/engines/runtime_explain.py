@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import time
@@ -170,7 +171,7 @@ def told_mounts(told, root):
                 else:
                     found[path[1:]] = ("devtmpfs", set())
             continue
-        if not re.match(r"mount |touch \./", line):
+        if not re.match(r"mount |touch \./|mkdir -p \S+ && touch ", line):
             continue
         for part in line.split(" && "):
             words = shlex.split(part.removesuffix(" 2>/dev/null || :"))
@@ -276,9 +277,14 @@ def same_steps():
     cli("network", "create", "--subnet", "10.78.0.0/24", "green")
     cli("network", "create", "--internal", "shut")
     container("other", options=("--ipc=shareable", "--net=green"))
-    for options in (FULL, ("--net=green", "--network-alias", "x", "--hostname", "y", "--ip", "10.78.0.77"), ("--net=shut", "--read-only"),
-                    ("--net=none", "--privileged"), ("--net=host", "-u", "nobody"), ("--ipc=shareable", "--pid=host", "--cgroupns=host"),
-                    ("--net=container:other", "--pid=container:other", "--ipc=container:other", "-t")):
+    compare_steps([FULL, ("--net=green", "--network-alias", "x", "--hostname", "y", "--ip", "10.78.0.77"), ("--net=shut", "--read-only"),
+                   ("--net=none", "--privileged"), ("--net=host", "-u", "nobody"), ("--ipc=shareable", "--pid=host", "--cgroupns=host"),
+                   ("--net=container:other", "--pid=container:other", "--ipc=container:other", "-t")])
+
+
+def compare_steps(wishes):
+    """For each list of options: what --dry-run tells is what the start has then taken."""
+    for options in wishes:
         if ours():
             text = cli("run", "--dry-run", "--name", "same", *options, IMAGE, "sleep", "600")
         one = container("same", options=options)
@@ -409,6 +415,35 @@ def tools_image():
     cli("import", "/run/engine/tools.tar", "explain/tools")
 
 
+def mapping_mount():
+    """A directory whose mount(8) knows X-mount.idmap (util-linux 2.39), whatever this machine's has."""
+    folder = "/run/engine/mount"
+    if not os.path.isdir(folder):
+        os.makedirs(folder)
+        with open(f"{folder}/mapped", "w", encoding="utf-8") as file:
+            file.write(MAPPED_BIND)
+        with open(f"{folder}/mount", "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\ncase $3 in X-mount.idmap=*) exec python3 {folder}/mapped "$3" "$4" "$5";; esac\nexec {shutil.which("mount")} "$@"\n')
+        os.chmod(f"{folder}/mount", 0o755)
+    return folder
+
+
+# open_tree(2), mount_setattr(2) and move_mount(2): what mount --bind -o X-mount.idmap=NAMESPACE SOURCE PLACE does.
+MAPPED_BIND = """
+import ctypes, os, struct, sys
+call = ctypes.CDLL(None, use_errno=True).syscall
+option, source, place = sys.argv[1:]
+def checked(number, *words):
+    result = call(number, *words)
+    if result < 0: sys.exit(f"mapped mount: call {number}: {os.strerror(ctypes.get_errno())}")
+    return result
+tree = checked(428, -100, source.encode(), ctypes.c_uint(1 | os.O_CLOEXEC))
+space = os.open(option.split("=", 1)[1], os.O_RDONLY)
+checked(442, tree, b"", 0x1000, struct.pack("QQQQ", 0x100000, 0, 0, space), ctypes.c_size_t(32))
+checked(429, tree, b"", -100, place.encode(), 4)
+"""
+
+
 def twins(*options):
     """What a container of bash's and one of berth's see of themselves is the same."""
     # Another address would be all that differs.
@@ -420,12 +455,12 @@ def twins(*options):
     try:
         # The outer shell keeps that host while the inner one becomes the container.
         process = subprocess.run(["unshare", "-n", "-m", "sh", "-c", "bash; exit $?"], input=begin + script, capture_output=True, text=True,
-                                 timeout=30, check=False)
+                                 timeout=30, check=False, env={**os.environ, "PATH": f"{mapping_mount()}:{os.environ['PATH']}"})
     finally:
         for folder, _, _ in os.walk("/sys/fs/cgroup", topdown=False):
             if identity in folder:
                 os.rmdir(folder)
-        run("rm", "-rf", f"{DATA}/containers/{identity}", f"{RUN}/containers/{identity}")
+        run("rm", "-rf", *(f"{folder}/{identity}" for folder in (f"{DATA}/containers", f"{RUN}/containers", f"{RUN}/userns")))
     real = cli("run", "--rm", *line)
     left, right = (re.sub(r"[0-9a-f]{64}", "ID", text).strip().split("\n") for text in (process.stdout, real))
     expect(right[-1] == "end" and len(right) > 40, f"run said {real}")

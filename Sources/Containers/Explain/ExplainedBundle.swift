@@ -17,13 +17,11 @@ struct ExplainedBundle {
         let cgroup = try Cgroup(path: linux.cgroupsPath ?? "/berth")
         let group = try cgroup.planned(linux.resources)
         tell(group, &told)
+        // The root of a user namespace may not write there: the shell goes into the group before it enters that.
+        let goesFirst = linux.has(.user)
+        if goesFirst { tellJoins(group, &told) }
         tellNamespaces(&told)
-        for file in group.joins {
-            let isUnified = file.hasSuffix("cgroup.procs")
-            told.step(
-                isUnified ? "it is born in its control group (clone3)" : "it goes into its control group by itself",
-                echo("0", to: file))
-        }
+        if !goesFirst { tellJoins(group, &told) }
         if let score = spec.process?.killScore {
             told.step(
                 "its place in the order in which the kernel kills for memory",
@@ -78,6 +76,15 @@ struct ExplainedBundle {
                     "devices: a program of the kernel's (BPF) decides who opens which, by \(rules) rules of linux.resources.devices",
                     "# bpftool cgroup attach \(word(directory)) device …")
             }
+        }
+    }
+
+    private func tellJoins(_ group: CgroupPlan, _ told: inout Told) {
+        for file in group.joins {
+            let isUnified = file.hasSuffix("cgroup.procs")
+            told.step(
+                isUnified ? "it is born in its control group (clone3)" : "it goes into its control group by itself",
+                echo("0", to: file))
         }
     }
 

@@ -122,6 +122,13 @@ extension ExplainedBundle {
             var commands: [String] = []
             for device in StandardDevices.with(linux.devices) {
                 let place = word("." + device.path)
+                if linux.has(.user) {
+                    // A user namespace may make no device: the host's own are bound.
+                    let parent = word("." + Files.directory(of: device.path))
+                    commands.append(
+                        "mkdir -p \(parent) && touch \(place) && mount --bind \(word(device.path)) \(place)")
+                    continue
+                }
                 let kind = device.kind == mode_t(S_IFBLK) ? "b" : device.kind == mode_t(S_IFIFO) ? "p" : "c"
                 let numbers = kind == "p" ? "" : " \(device.major) \(device.minor)"
                 commands.append(
