@@ -95,7 +95,10 @@ public struct AttachmentRecords: Sendable {
             defer { withExtendedLifetime(lock.descriptor) {} }
             guard var record = try read(attachment) else { return try remove(attachment) }
             record[plugin] = nil
-            try write(&record)
+            do throws(KernelError) { try write(&record) } catch  where error.errno.isFull {
+                // It is shorter than what is there, and nobody's file is needed for a DEL.
+                try Files.overwrite(path(attachment), with: record.bytes)
+            }
         } catch  where error.errno == .noSuchFile {
             // No records, no section.
         }

@@ -169,7 +169,7 @@ public struct LeaseStore: ~Copyable {
             KernelError("lease \(path)", code, "the data directory and its networks must be on one file system")
         case EPERM, EOPNOTSUPP:
             KernelError("lease \(path)", code, "leases are hard links: choose a dataDir on a file system that has them")
-        default: KernelError("lease \(path)", code)
+        default: KernelError.ofFile("lease \(path)", code)
         }
     }
 

@@ -34,7 +34,7 @@ struct RootDirectory: ~Copyable {
         let flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW
         _ = try ignoring(.alreadyExists) { () throws(KernelError) in
             let number = berth_openat(parent.number, name, flags, 0o644)
-            guard number >= 0 else { throw KernelError("make \(path) in the container's root", .current) }
+            guard number >= 0 else { throw KernelError.ofFile("make \(path) in the container's root", .current) }
             close(number)
         }
         return try RootDirectory.open(parent.number, name, path)
@@ -67,7 +67,7 @@ struct RootDirectory: ~Copyable {
             }
             let current = steps.last ?? descriptor.number
             if mkdirat(current, name, 0o755) != 0, errno != EEXIST {
-                throw KernelError("make \(path) in the container's root", .current)
+                throw KernelError.ofFile("make \(path) in the container's root", .current)
             }
             let next = try RootDirectory.open(current, name, path).release()
             var found = stat()

@@ -31,6 +31,9 @@ public struct Errno: Hashable, Sendable, CustomStringConvertible {
     public static let noSuchProcess = Errno(ESRCH)
     public static let badMessage = Errno(EBADMSG)
     public static let tooLarge = Errno(EFBIG)
+
+    /// A file system has no room, or none for this user, be it for bytes or for one more file.
+    public var isFull: Bool { rawValue == ENOSPC || rawValue == EDQUOT }
 }
 
 /// What was attempted, on what, and what the kernel said:
@@ -50,6 +53,11 @@ public struct KernelError: Error, Hashable, Sendable, CustomStringConvertible {
 
     public var description: String {
         "\(operation): \(errno)" + (explanation.map { ": \($0)" } ?? "")
+    }
+
+    /// Of a file that was to be written: with how to mend a disk that is full.
+    public static func ofFile(_ operation: String, _ errno: Errno) -> KernelError {
+        KernelError(operation, errno, errno.isFull ? "free some room there (df and df -i tell what is used up)" : nil)
     }
 }
 

@@ -39,10 +39,14 @@ public enum Files {
         throws(KernelError)
     {
         var done = 0
-        while done < bytes.count {
-            done += try check(operation()) {
-                bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+        do throws(KernelError) {
+            while done < bytes.count {
+                done += try check(operation()) {
+                    bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+                }
             }
+        } catch {
+            throw KernelError.ofFile(error.operation, error.errno)
         }
     }
 
@@ -65,6 +69,22 @@ public enum Files {
             throw error
         }
         if durable { try synchronizeDirectory(directory(of: path)) }
+    }
+
+    /// The file that is there holds `bytes`, written over what it held: for a disk without room for another one. Where `bytes` are no
+    /// longer, that needs none on file systems that write in place. A reader, or who comes after a crash, may see a part; its first
+    /// byte is 0 meanwhile, so that no text is taken for whole. Throws what the kernel said, with a file that is of no use then.
+    public static func overwrite(_ path: String, with bytes: [UInt8]) throws(KernelError) {
+        let file = try OwnedDescriptor(open: path, O_WRONLY)
+        let number = file.number
+        var zero: UInt8 = 0
+        try check("write \(path)") { pwrite(number, &zero, 1, 0) }
+        if bytes.count > 1 {
+            try check("write \(path)") { Int32(truncatingIfNeeded: lseek(number, 1, SEEK_SET)) }
+            try write(Array(bytes.dropFirst()), to: number, operation: "write \(path)")
+        }
+        try check("shorten \(path)") { ftruncate(number, off_t(bytes.count)) }
+        if var first = bytes.first { try check("write \(path)") { pwrite(number, &first, 1, 0) } }
     }
 
     /// A new file with those bytes, or none; false, and nothing has changed, when the name is taken.
@@ -106,11 +126,11 @@ public enum Files {
             }
             return
         }
-        guard code == .noSuchFile else { throw KernelError("make directory \(path)", code) }
+        guard code == .noSuchFile else { throw KernelError.ofFile("make directory \(path)", code) }
         try makeDirectories(directory(of: path), mode: mode)
-        _ = try ignoring(.alreadyExists) { () throws(KernelError) in
-            try check("make directory \(path)") { mkdir(path, mode) }
-        }
+        guard mkdir(path, mode) != 0 else { return }
+        let second = Errno.current
+        guard second == .alreadyExists else { throw KernelError.ofFile("make directory \(path)", second) }
     }
 
     /// The names in a directory, without "." and "..", in the kernel's order. One readdir pass, nothing is opened.

@@ -10,7 +10,12 @@ public struct OwnedDescriptor: ~Copyable {
 
     /// Opens a path with O_CLOEXEC (man 2 open). Throws what the kernel said.
     public init(open path: String, _ flags: Int32, mode: UInt32 = 0) throws(KernelError) {
-        let number = try check("open \(path)") { berth_open_cloexec(path, flags, mode) }
+        let number: Int32
+        do throws(KernelError) {
+            number = try check("open \(path)") { berth_open_cloexec(path, flags, mode) }
+        } catch {
+            throw KernelError.ofFile(error.operation, error.errno)
+        }
         self.init(taking: number)
     }
 
