@@ -8,10 +8,17 @@ public struct NetworkError: Error, CustomStringConvertible, Sendable {
     public let description: String
     /// An attachment failed and could not be undone: it is there still, and has to be detached.
     public let isHalfMade: Bool
+    /// The disk has no room: what was to be written is as before.
+    let isFull: Bool
     public init(_ status: Int, _ description: String, isHalfMade: Bool = false) {
+        self.init(status, description, isHalfMade: isHalfMade, isFull: false)
+    }
+
+    init(_ status: Int, _ description: String, isHalfMade: Bool = false, isFull: Bool) {
         self.status = status
         self.description = description
         self.isHalfMade = isHalfMade
+        self.isFull = isFull
     }
 }
 
@@ -22,6 +29,6 @@ func answering<R: ~Copyable>(_ operation: @autoclosure () -> String, _ body: () 
     do throws(KernelError) {
         return try body()
     } catch {
-        throw NetworkError(500, "\(operation()): \(error)")
+        throw NetworkError(500, "\(operation()): \(error)", isFull: error.errno.isFull)
     }
 }

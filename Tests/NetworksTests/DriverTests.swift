@@ -92,9 +92,9 @@ struct DriverTests {
             let one = try store.join(host, "one", "web")
             // As if the daemon had died after ADD and before it wrote that down.
             try store.files.locked { () throws(NetworkError) in
-                var held = try store.files.held("web")
-                held[one.id]?.isAttaching = true
-                try store.files.write(held, of: "web")
+                var held = try store.files.held(one.id, "web")!
+                held.isAttaching = true
+                try store.files.write(held, "web")
             }
             host.expect(try store.refusal { try store.remove("web") }.status, is: 403, "removal")
             var wish = AttachmentWish()

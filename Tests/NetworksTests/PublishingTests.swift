@@ -148,9 +148,9 @@ struct PublishingTests {
             _ = try set([PublishingTests.port(8080)])
             // As if the exchange had been killed before its last step: the passing attachment is there.
             try store.files.locked { () throws(NetworkError) in
-                var held = try store.files.held("dual")
-                held[one.id]?.isPublishing = true
-                try store.files.write(held, of: "dual")
+                var held = try store.files.held(one.id, "dual")!
+                held.isPublishing = true
+                try store.files.write(held, "dual")
             }
             let chain = ChainProgram(store: store, containerID: one.id, interface: "eth0", namespace: one.namespace)
             let network = try store.find("dual")

@@ -90,8 +90,7 @@ extension NetworkStore {
             if network.kind == .created, try own(network.name)?.id != network.id {
                 throw NetworkError(404, "network \(network.name) not found")
             }
-            var held = try files.held(network.name)
-            if let other = held[wish.containerID] {
+            if let other = try files.held(wish.containerID, network.name) {
                 guard other.isAttaching || other.boot != Host.bootID else {
                     throw NetworkError(
                         403, "endpoint with name \(wish.containerName) already exists in network \(network.name)")
@@ -103,10 +102,10 @@ extension NetworkStore {
                     throw error.error("clear away an attachment to network \(network.name) that was cut off")
                 }
             }
-            held[wish.containerID] = HeldAttachments.Entry(
+            let entry = HeldAttachment(
                 containerID: wish.containerID, containerName: wish.containerName, endpointID: endpoint,
                 interface: wish.interface, aliases: wish.aliases, boot: Host.bootID)
-            try files.write(held, of: network.name)
+            try files.write(entry, network.name)
         }
     }
 
@@ -114,28 +113,27 @@ extension NetworkStore {
         throws(NetworkError)
     {
         try files.locked { () throws(NetworkError) in
-            var held = try files.held(network.name)
-            guard var entry = held[wish.containerID] else {
+            guard var entry = try files.held(wish.containerID, network.name) else {
                 throw NetworkError(
                     409, "container \(wish.containerName) was detached from network \(network.name) meanwhile")
             }
             entry.isAttaching = false
             entry.addresses = attached.addresses
             entry.macAddress = attached.macAddress
-            held[wish.containerID] = entry
-            try tellNames(held, of: network)
-            try files.write(held, of: network.name)
+            let names = entry.names
+            do throws(NetworkError) {
+                try tellNames(of: network) { $0.put(names) }
+                try files.write(entry, network.name)
+            } catch {
+                do throws(NetworkError) { try forgetNames(of: wish.containerID, network) } catch {}
+                throw error
+            }
         }
     }
 
+    /// Its names are gone already, where it had any.
     func forget(_ containerID: String, _ network: StoredNetwork) throws(NetworkError) {
-        try files.locked { () throws(NetworkError) in
-            var held = try files.held(network.name)
-            guard let entry = held[containerID] else { return }
-            held[containerID] = nil
-            if !entry.isAttaching { try tellNames(held, of: network) }
-            try files.write(held, of: network.name)
-        }
+        try files.locked { () throws(NetworkError) in try files.removeHeld(containerID, network.name) }
     }
 
     private func run(_ wish: AttachmentWish, _ network: StoredNetwork, _ attached: inout AttachedNetwork)
@@ -173,8 +171,8 @@ extension NetworkStore {
     /// Whose port it is, by name.
     func named(_ refusal: ChainRefusal) throws(NetworkError) -> ChainRefusal {
         guard refusal.code == CNIErrorCode.portConflict.rawValue else { return refusal }
-        var held: [HeldAttachments.Entry] = []
-        for network in try all() { held += try files.held(network.name).entries }
+        var held: [HeldAttachment] = []
+        for network in try all() { held += try files.held(network.name) }
         return refusal.naming(held)
     }
 

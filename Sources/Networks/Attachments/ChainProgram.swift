@@ -52,7 +52,7 @@ struct ChainRefusal: Error, Sendable {
     }
 
     /// The same, a container told by its name where the sentence has its id.
-    func naming(_ held: [HeldAttachments.Entry]) -> ChainRefusal {
+    func naming(_ held: [HeldAttachment]) -> ChainRefusal {
         guard let entry = held.first(where: { !$0.containerName.isEmpty && message.holds($0.containerID) }) else {
             return self
         }

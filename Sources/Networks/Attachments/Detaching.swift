@@ -30,12 +30,11 @@ extension NetworkStore {
     public func rename(_ containerID: String, to name: String) throws(NetworkError) {
         for network in try all() {
             try files.locked { () throws(NetworkError) in
-                var held = try files.held(network.name)
-                guard var entry = held[containerID] else { return }
+                guard var entry = try files.held(containerID, network.name) else { return }
                 entry.containerName = name
-                held[containerID] = entry
-                if !entry.isAttaching { try tellNames(held, of: network) }
-                try files.write(held, of: network.name)
+                let names = entry.names
+                try files.write(entry, network.name)
+                if !entry.isAttaching { try tellNames(of: network) { $0.put(names) } }
             }
         }
     }
@@ -52,15 +51,14 @@ extension NetworkStore {
     }
 
     /// Its names go first, so that nobody is sent to an address that is free; the record stays until DEL is through.
-    private func hide(_ containerID: String, _ network: StoredNetwork) throws(NetworkError) -> HeldAttachments.Entry? {
+    private func hide(_ containerID: String, _ network: StoredNetwork) throws(NetworkError) -> HeldAttachment? {
         try files.locked { () throws(NetworkError) in
-            var held = try files.held(network.name)
-            guard var entry = held[containerID] else { return nil }
+            guard var entry = try files.held(containerID, network.name) else { return nil }
             if !entry.isAttaching {
+                try forgetNames(of: containerID, network)
                 entry.isAttaching = true
-                held[containerID] = entry
-                try tellNames(held, of: network)
-                try files.write(held, of: network.name)
+                // DEL can be done again, and a daemon that is killed here does: it need not be known how far the last one came.
+                do throws(NetworkError) { try files.write(entry, network.name) } catch  where error.isFull {}
             }
             return entry
         }

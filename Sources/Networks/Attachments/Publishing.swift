@@ -97,13 +97,16 @@ extension NetworkStore {
 
     private func mark(_ containerID: String, _ network: StoredNetwork, isPublishing: Bool) throws(NetworkError) {
         try files.locked { () throws(NetworkError) in
-            var held = try files.held(network.name)
-            guard held[containerID] != nil else {
+            guard var entry = try files.held(containerID, network.name) else {
                 throw NetworkError(
                     409, "container \(containerID.prefix(12)) is not attached to network \(network.name)")
             }
-            held[containerID]?.isPublishing = isPublishing
-            try files.write(held, of: network.name)
+            entry.isPublishing = isPublishing
+            do throws(NetworkError) {
+                try files.write(entry, network.name)
+            } catch  where error.isFull && !isPublishing {
+                // Its detach looks after what an exchange may have left, and finds nothing.
+            }
         }
     }
 

@@ -5,27 +5,82 @@ import NetCore
 /// A network's berth-names, from its first container to its last. Everything under the store's lock.
 extension NetworkStore {
     /// The file says who is there, and a responder reads it; without containers neither is left.
-    func tellNames(_ held: HeldAttachments, of network: StoredNetwork) throws(NetworkError) {
+    func tellNames(of network: StoredNetwork, _ change: (inout NameTable) -> Void) throws(NetworkError) {
         guard network.hasNames else { return }
-        let table = held.table(of: network)
-        guard !table.entries.isEmpty else {
-            // One that is attaching now will have it started.
-            try endResponder(of: network)
-            return try files.remove(files.names(network.name))
-        }
+        var table = try names(of: network)
+        change(&table)
+        guard !table.entries.isEmpty else { return try endNames(of: network) }
         guard let json = table.json.object else { return }
         try files.write(files.names(network.name), json)
         try startResponder(of: network)
+    }
+
+    /// Nobody is sent to the container any more, also when the disk is full.
+    func forgetNames(of containerID: String, _ network: StoredNetwork) throws(NetworkError) {
+        let path = files.names(network.name)
+        guard network.hasNames, Files.exists(path) else { return }
+        do throws(NetworkError) {
+            try tellNames(of: network) { $0.remove(containerID) }
+        } catch  where error.isFull {
+            var table = try names(of: network)
+            table.remove(containerID)
+            do throws(KernelError) {
+                // It is shorter than what is there.
+                try Files.overwrite(path, with: Array((table.json.text + "\n").utf8))
+            } catch {
+                // No answer is better than a wrong one: the responder ends, and the next change begins anew.
+                try endNames(of: network)
+            }
+        }
     }
 
     /// Networks that have containers have a responder: for a daemon that starts, or looks after what was killed.
     public func resume() throws(NetworkError) {
         for network in try all() where network.hasNames {
             try files.locked { () throws(NetworkError) in
-                let held = try files.held(network.name)
-                if held.entries.contains(where: { !$0.isAttaching }) { try tellNames(held, of: network) }
+                let here = try present(network)
+                let path = files.names(network.name)
+                guard !here.isEmpty else {
+                    return Files.exists(path) ? try endNames(of: network) : ()
+                }
+                let known = try names(of: network)
+                if Files.exists(path), Set(known.entries) == Set(here) { return try startResponder(of: network) }
+                do throws(NetworkError) {
+                    try tellNames(of: network) { $0.entries = here }
+                } catch  where error.isFull {
+                    // Without room for the names there are none for now: that keeps nobody from stopping what runs.
+                    try endNames(of: network)
+                }
             }
         }
+    }
+
+    /// As they are told now; where that cannot be read, as the attachments are.
+    private func names(of network: StoredNetwork) throws(NetworkError) -> NameTable {
+        var table = NameTable()
+        do throws(NetworkError) {
+            if let json = try files.read(files.names(network.name)), let told = NameTable(.object(json)) {
+                table.entries = told.entries
+            } else {
+                table.entries = try present(network)
+            }
+        } catch {
+            table.entries = try present(network)
+        }
+        table.network = network.name
+        table.subnets = network.subnets.map(\.subnet)
+        table.forwards = !network.isInternal
+        return table
+    }
+
+    private func present(_ network: StoredNetwork) throws(NetworkError) -> [NameTable.Entry] {
+        try files.held(network.name).filter { !$0.isAttaching }.map(\.names)
+    }
+
+    /// One that is attaching now will have it started.
+    private func endNames(of network: StoredNetwork) throws(NetworkError) {
+        try endResponder(of: network)
+        try files.remove(files.names(network.name))
     }
 
     private func startResponder(of network: StoredNetwork) throws(NetworkError) {

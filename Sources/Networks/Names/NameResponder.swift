@@ -53,6 +53,8 @@ final class NameResponder {
     private let listeners: [Int32]
     private var names: WatchedFile
     private var table = NameTable()
+    /// What cannot be read, for it is being written over, may hold other addresses than those of before.
+    private var isKnown = true
     private var resolvers = HostResolvers()
     private var flights: [ForwardedQuery] = []
     private var connections: [NameConnection] = []
@@ -72,7 +74,7 @@ final class NameResponder {
     func run() {
         while true {
             step()
-            if !Files.exists(names.path) { return }
+            if !names.isThere { return }
         }
     }
 
@@ -93,9 +95,12 @@ final class NameResponder {
         let begin = now
         let patience = first > begin ? min((first - begin) / 1_000_000 + 1, 10_000) : 0
         guard poll(&polled, nfds_t(polled.count), Int32(patience)) >= 0 else { return }
-        if let bytes = names.change(), let json = NameResponder.parsed(bytes), let read = NameTable(json) {
-            table = read
+        if let bytes = names.change() {
+            let read = NameResponder.parsed(bytes).flatMap { NameTable($0) }
+            isKnown = read != nil
+            if let read { table = read }
         }
+        guard names.isThere else { return }
         let time = now
         for index in datagrams.indices where polled[index].revents != 0 { receive(index, time) }
         for index in listeners.indices where polled[datagrams.count + index].revents != 0 { accept(index, time) }
@@ -162,6 +167,7 @@ final class NameResponder {
         case .refused(let code, let id): return DNSAnswer.refusal(code, id: id)
         case .query(let query):
             let byUDP = if case .datagram = client { true } else { false }
+            guard isKnown else { return DNSAnswer.message(query, code: DNSQuery.serverFailure, byUDP: byUDP) }
             turn &+= 1
             switch table.find(query, turn: turn & 0xffff) {
             case .records(let records): return DNSAnswer.message(query, records, byUDP: byUDP)

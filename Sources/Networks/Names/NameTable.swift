@@ -21,6 +21,17 @@ struct NameTable: Hashable, Sendable {
     private var byName: [String: [Int]] = [:]
     private var byAddress: [IPAddress: Int] = [:]
 
+    /// It has these names and no others.
+    mutating func put(_ entry: Entry) {
+        if let index = entries.firstIndex(where: { $0.id == entry.id }) {
+            entries[index] = entry
+        } else {
+            entries.append(entry)
+        }
+    }
+
+    mutating func remove(_ id: String) { entries.removeAll { $0.id == id } }
+
     private mutating func index() {
         byName = [:]
         byAddress = [:]
@@ -129,27 +140,34 @@ extension NameTable {
     }
 }
 
-/// A file that is read anew when it changes: it is looked at before each use (man 2 stat), and replaced by others as a whole.
+/// A file that is read anew when it changes: it is looked at before each use (man 2 stat). Others replace it as a whole, or write over it
+/// when the disk is full.
 struct WatchedFile {
     let path: String
     private var seen: [Int] = []
+    /// As the last call found it.
+    private(set) var isThere = true
 
     init(_ path: String) { self.path = path }
 
     /// The content if it changed since the last call, or when this is the first; nil when it did not or cannot be read.
     mutating func change() -> [UInt8]? {
-        var found = stat()
-        guard stat(path, &found) == 0 else { return nil }
-        let now = [
-            Int(found.st_dev), Int(found.st_ino), Int(found.st_size), found.st_mtim.tv_sec, found.st_mtim.tv_nsec,
-        ]
-        guard now != seen else { return nil }
+        let now = identity
+        isThere = now != nil
+        guard let now, now != seen else { return nil }
         do throws(KernelError) {
             let bytes = try Files.read(path)
-            seen = now
+            // One that is written over at this moment is read again.
+            seen = identity == now ? now : []
             return bytes
         } catch {
             return nil
         }
+    }
+
+    private var identity: [Int]? {
+        var found = stat()
+        guard stat(path, &found) == 0 else { return nil }
+        return [Int(found.st_dev), Int(found.st_ino), Int(found.st_size), found.st_mtim.tv_sec, found.st_mtim.tv_nsec]
     }
 }

@@ -18,7 +18,7 @@ extension NetworkStore {
             }
         }
         var containers = JSONObject()
-        for entry in try files.held(network.name).entries where !entry.isAttaching {
+        for entry in try files.held(network.name) where !entry.isAttaching {
             let address = { (family: AddressFamily) in
                 entry.addresses.first { IPPrefix($0)?.family == family } ?? ""
             }

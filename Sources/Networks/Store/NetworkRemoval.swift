@@ -35,8 +35,8 @@ extension NetworkStore {
     /// Under the lock.
     private func removeUnused(_ network: StoredNetwork) throws(NetworkError) {
         let held = try files.held(network.name)
-        guard held.entries.isEmpty else {
-            let names = held.entries.map { entry in
+        guard held.isEmpty else {
+            let names = held.map { entry in
                 "\(entry.containerName.isEmpty ? String(entry.containerID.prefix(12)) : entry.containerName)"
             }
             throw NetworkError(
