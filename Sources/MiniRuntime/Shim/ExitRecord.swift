@@ -59,9 +59,47 @@ public struct ExitRecord: Hashable, Sendable {
         return object
     }
 
-    /// The file holds the record, or is as before.
+    /// The file holds the record, or is as before. Where `reserve` was called for it, that needs no more room on the disk.
     public func write(_ path: String) throws(KernelError) {
-        try Files.replace(path, with: JSON.object(object).bytes + [0x0a])
+        let bytes = JSON.object(object).bytes + [0x0a]
+        guard bytes.count <= ExitRecord.room, try writeReserved(bytes, path) else {
+            try Files.replace(path, with: bytes)
+            return unlinkReserved(path)
+        }
+    }
+
+    /// The disk has room for the record of that path from now on, until it is written: on a disk that is full by then, too.
+    static func reserve(_ path: String) throws(KernelError) {
+        let place = reserved(path)
+        do throws(KernelError) {
+            let file = try OwnedDescriptor(open: place, O_WRONLY | O_CREAT, mode: 0o600)
+            let code = posix_fallocate(file.number, 0, off_t(room))
+            guard code == 0 else {
+                throw KernelError(
+                    "keep room for \(path)", Errno(code), Errno(code).isFull ? "free some room there" : nil)
+            }
+        } catch {
+            unlink(place)
+            throw error
+        }
+    }
+
+    private static let room = 4096
+    private static func reserved(_ path: String) -> String { "\(path).room" }
+    private func unlinkReserved(_ path: String) { unlink(ExitRecord.reserved(path)) }
+
+    /// False, and nothing has changed, where there is no room of that kind.
+    private func writeReserved(_ bytes: [UInt8], _ path: String) throws(KernelError) -> Bool {
+        let place = ExitRecord.reserved(path)
+        do throws(KernelError) {
+            let file = try OwnedDescriptor(open: place, O_WRONLY)
+            try Files.write(bytes, to: file.number, operation: "write \(place)")
+            try check("shorten \(place)") { ftruncate(file.number, off_t(bytes.count)) }
+            try check("rename \(place) to \(path)") { rename(place, path) }
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// The present moment with nanoseconds, as log records have it.

@@ -36,10 +36,19 @@ struct LogChain {
         if last > 0 {
             for number in stride(from: last, through: 1, by: -1) { rename(name(number), name(number + 1)) }
         }
-        if limit > 1 || last > 0 || !isUnread(path) {
-            try check("give \(path) the name \(name(1))") { link(path, name(1)) }
+        do throws(KernelError) {
+            if limit > 1 || last > 0 || !isUnread(path) {
+                try check("give \(path) the name \(name(1))") { link(path, name(1)) }
+            }
+            try check("rename \(fresh) to \(path)") { Glibc.rename(fresh, path) }
+        } catch {
+            // A disk may have no room for another name, either.
+            unlink(fresh)
+            if last > 0, !Files.exists(name(1)) {
+                for number in 1...last { rename(name(number + 1), name(number)) }
+            }
+            throw error
         }
-        try check("rename \(fresh) to \(path)") { Glibc.rename(fresh, path) }
         return file
     }
 

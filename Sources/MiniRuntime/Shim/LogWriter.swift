@@ -25,7 +25,7 @@ final class LogWriter {
         // A shim that was killed may have left half a record: it gets a line of its own, which readers pass over.
         var last: UInt8 = 0x0a
         if size > 0, pread(file.number, &last, 1, off_t(size - 1)) == 1, last != 0x0a {
-            if Glibc.write(file.number, "\n", 1) == 1 { size += 1 }
+            if Glibc.write(file.number, "\n", 1) == 1 { size += 1 } else { torn = [0x0a] }
         }
         self.file = file
         encoded.reserveCapacity(96 << 10)

@@ -55,6 +55,7 @@ final class Shim {
                 log = try LogWriter(path: path, sizeLimit: options.logMaxSize, fileLimit: options.logMaxFile)
             }
             streams = try ShimStreams(loop, log: log, terminal: options.tty, input: options.stdin)
+            try ExitRecord.reserve(options.exit)
             self.lock = lock
         } catch {
             throw ShimError(error)

@@ -31,10 +31,11 @@ extension Shim {
         waiters = []
     }
 
-    /// A full disk may have room again: for ten minutes it is tried each second.
+    /// The room for it is reserved. Where the disk does not keep to that (btrfs) it may have room again: for ten minutes it is tried each
+    /// second, unless the container has been removed.
     private func writeRecord(triesLeft: Int) {
         do throws(KernelError) { try record?.write(options.exit) } catch {
-            guard triesLeft > 0 else {
+            guard triesLeft > 0, Files.exists(Files.directory(of: options.exit)) else {
                 isUnwritten = false
                 return
             }
