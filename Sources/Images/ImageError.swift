@@ -1,24 +1,26 @@
 import Glibc
 import NetCore
 
-/// What went wrong with an image, as Docker's API tells it: `status` is an HTTP status code (400, 404, 409, 500, 507).
+/// What went wrong with an image, as Docker's API tells it: `status` is an HTTP status code (400, 404, 409, 500).
 public struct ImageError: Error, CustomStringConvertible {
     public let status: Int
     public let description: String
-    public init(_ status: Int, _ description: String) {
+    /// The disk has no room for what was to be made.
+    let isFull: Bool
+    public init(_ status: Int, _ description: String) { self.init(status, description, isFull: false) }
+
+    init(_ status: Int, _ description: String, isFull: Bool) {
         self.status = status
         self.description = description
+        self.isFull = isFull
     }
 
-    /// What the kernel said: 507 when there is no room, else 500.
+    /// What the kernel said; and of a disk without room how to get some.
     init(_ error: KernelError) {
-        switch error.errno.rawValue {
-        case ENOSPC, EDQUOT:
-            self.init(
-                507, "\(error.operation): no room is left on the disk: free some, or remove images (docker image prune)"
-            )
-        default: self.init(500, error.description)
-        }
+        let isFull = error.errno.isFull
+        let mending = "free some room there, or remove images (docker image prune)"
+        self.init(
+            500, isFull ? "\(error.operation): \(error.errno): \(mending)" : error.description, isFull: isFull)
     }
 }
 

@@ -167,6 +167,7 @@ public struct ContainerRoot: Sendable {
         case EPERM:
             return ImageError(
                 500, "\(operation): \(code): berth needs CAP_SYS_ADMIN in its namespaces: run the daemon as root")
+        case ENOSPC, EDQUOT: return ImageError(KernelError(operation, code))
         default: return ImageError(KernelError(operation, code, "dmesg says more"))
         }
     }

@@ -135,7 +135,7 @@ extension ImageStore {
         if let id = names.names[name.text] ?? names.digests[name.text], ids.contains(id) { return id }
         if let digest = name.digest, ids.contains(digest) { return digest }
         if isHex { return try id(beginning: reference, name.text, ids, names) }
-        throw missing(name.text, names)
+        throw missing(name.text, names, ids)
     }
 
     private func id(
@@ -148,13 +148,14 @@ extension ImageStore {
                 "\(found.count) images have ids that begin with \(beginning): \(found.prefix(4).map { String($0.dropFirst(7).prefix(12)) }.joined(by: ", ")): say more of it"
             )
         }
-        guard let id = found.first else { throw missing(reference, names) }
+        guard let id = found.first else { throw missing(reference, names, ids) }
         return id
     }
 
     /// Docker's own beginning: clients read it and pull.
-    private func missing(_ reference: String, _ names: StoreNames) -> ImageError {
-        let nearest = ImageName.nearest(to: reference, among: Array(names.names.keys))
+    private func missing(_ reference: String, _ names: StoreNames, _ ids: [String]) -> ImageError {
+        let known = names.names.filter { ids.contains($0.value) }.keys
+        let nearest = ImageName.nearest(to: reference, among: Array(known))
         return ImageError(
             404, "No such image: \(reference)" + (nearest.isEmpty ? "" : " (did you mean \(nearest.joined(by: ", "))?)")
         )

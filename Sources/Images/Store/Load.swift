@@ -53,9 +53,16 @@ extension ImageStore {
                     below.append("\(waiting[chain]!)/files")
                 }
             }
-            if try locked(.exclusive, { () throws(ImageError) in try commit(image, diffIDs, chains, waiting) }) {
-                return
+            let isDone = try locked(.exclusive) { () throws(ImageError) -> Bool in
+                do throws(ImageError) {
+                    return try commit(image, diffIDs, chains, waiting)
+                } catch {
+                    // What has its place by now is of no image.
+                    do throws(ImageError) { try collect(into: staging) } catch {}
+                    throw error
+                }
             }
+            if isDone { return }
         }
         throw ImageError(500, "load \(image.id): other processes remove its layers again and again")
     }
@@ -86,6 +93,7 @@ extension ImageStore {
                 try Files.replace(blob(digest), with: bytes, durable: true)
             }
         }
+        let isNew = !Files.exists(self.record(image.id))
         // A record that knows a manifest is not made poorer.
         if image.manifest == nil, Files.exists(self.record(image.id)) {
             let known = try ImageRecord(self, image.id)
@@ -93,11 +101,17 @@ extension ImageStore {
         }
         try record.write(to: self)
         var names = try StoreNames(self)
+        // Those of an image of that id that was removed on a full disk.
+        if isNew { names.forget(image.id) }
         for name in image.names {
             if name.digest == nil { names.names[name.text] = image.id }
             if let manifest = image.manifest { names.digests["\(name.repository)@\(manifest.digest)"] = image.id }
         }
-        try names.write(to: self)
+        do throws(ImageError) { try names.write(to: self) } catch {
+            // Nobody would find it.
+            if isNew { unlink(self.record(image.id)) }
+            throw error
+        }
         return true
     }
 

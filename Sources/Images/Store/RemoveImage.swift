@@ -7,7 +7,9 @@ extension ImageStore {
     /// images that containers stand on; such an image stays. Gives what Docker's DELETE answers: (`Untagged`|`Deleted`, what).
     /// Throws 404; 409 when a container uses it, or when it has several names, is named by its id and not forced.
     public func remove(_ reference: String, force: Bool, used: [String]) throws(ImageError) -> [(String, String)] {
-        let staging = try Staging.begun(self)
+        // A disk that is full is no reason to keep an image.
+        let staging: Staging?
+        do throws(ImageError) { staging = try Staging.begun(self) } catch  where error.isFull { staging = nil }
         return try locked(.exclusive) { () throws(ImageError) in
             var names = try StoreNames(self)
             let id = try id(reference, names)
@@ -50,17 +52,26 @@ extension ImageStore {
                 names.digests[digest] = nil
                 said.append(("Untagged", digest))
             }
-            try names.write(to: self)
-            try kernel { () throws(KernelError) in try Files.remove(record(id)) }
             said.append(("Deleted", id))
+            do throws(ImageError) {
+                try names.write(to: self)
+            } catch  where error.isFull {
+                // Then the image goes first, and makes room. A name of an image that is gone is none.
+                try kernel { () throws(KernelError) in try Files.remove(record(id)) }
+                for chain in try collect(into: nil) { said.append(("Deleted", chain)) }
+                do throws(ImageError) { try names.write(to: self) } catch  where error.isFull {}
+                return said
+            }
+            try kernel { () throws(KernelError) in try Files.remove(record(id)) }
             for chain in try collect(into: staging) { said.append(("Deleted", chain)) }
             return said
         }
     }
 
-    /// Under the lock: what belongs to no image is moved away, to be removed with the staging directory. The layers' chain ids.
+    /// Under the lock: what belongs to no image is moved away, to be removed with the staging directory; at once where there is none.
+    /// The layers' chain ids.
     @discardableResult
-    func collect(into staging: Staging) throws(ImageError) -> [String] {
+    func collect(into staging: Staging?) throws(ImageError) -> [String] {
         var blobs: Set<String> = []
         var chains: Set<String> = []
         for id in try ids() {
@@ -77,7 +88,10 @@ extension ImageStore {
             let names = try kernel { () throws(KernelError) in try Files.names(in: "\(directory)/\(folder)") }
             for name in names where !kept.contains("sha256:\(name)") {
                 let path = "\(directory)/\(folder)/\(name)"
-                try attempt("remove \(path)") { rename(path, staging.place("gone")) }
+                // Half a layer must not be taken for one: it loses its name first.
+                let place = staging?.place("gone") ?? "\(temporary)/gone-\(Staging.unique())"
+                try attempt("remove \(path)") { rename(path, place) }
+                if staging == nil { try Removal.remove(path: place) }
                 if folder == "layers" { gone.append("sha256:\(name)") }
             }
         }

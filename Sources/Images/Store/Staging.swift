@@ -67,7 +67,7 @@ final class Staging {
         }
     }
 
-    private static func unique() -> String {
+    static func unique() -> String {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return String(UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec), radix: 36)

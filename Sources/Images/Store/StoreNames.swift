@@ -19,6 +19,11 @@ struct StoreNames {
     func names(of id: String) -> [String] { names.filter { $0.value == id }.keys.sorted() }
     func digests(of id: String) -> [String] { digests.filter { $0.value == id }.keys.sorted() }
 
+    mutating func forget(_ id: String) {
+        names = names.filter { $0.value != id }
+        digests = digests.filter { $0.value != id }
+    }
+
     func write(to store: ImageStore) throws(ImageError) {
         let object: JSONObject = ["names": StoreNames.json(names), "digests": StoreNames.json(digests)]
         try kernel { () throws(KernelError) in

@@ -27,6 +27,28 @@ extension Unpacking {
     mutating func makeFile(
         _ entry: TarEntry, _ name: Name, _ directory: Int32, _ reader: inout TarReader
     ) throws(ImageError) {
+        // What is there is whole until the new one is: the disk may have no room for that.
+        if case .copy = purpose, try Directory.facts(directory, name)?.isFile ?? true {
+            let passing = Array(text: ".berth-copy-\(getpid())-\(UInt64.random(in: 0 ... .max))")
+            do throws(ImageError) {
+                try fill(entry, passing, directory, &reader)
+                try attempt("make \(name.shown)") {
+                    berth_file_rename(directory, passing.terminated, directory, name.terminated)
+                }
+            } catch {
+                _ = berth_file_unlink(directory, passing.terminated, 0)
+                throw error
+            }
+        } else {
+            try fill(entry, name, directory, &reader)
+        }
+        size += entry.size
+    }
+
+    /// A new file, with all that it has.
+    private mutating func fill(
+        _ entry: TarEntry, _ name: Name, _ directory: Int32, _ reader: inout TarReader
+    ) throws(ImageError) {
         var number = -1 as Int32
         try make(entry, name, directory) {
             number = berth_file_open(directory, name.terminated, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
@@ -45,7 +67,6 @@ extension Unpacking {
                 }
             }
         }
-        size += entry.size
         try dress(file.number, entry)
         try attempt("set the time of \(name.shown)") {
             berth_file_touch(file.number, [0], entry.seconds, entry.nanoseconds)

@@ -35,7 +35,7 @@ struct Unpacking {
         self.limits = limits
     }
 
-    /// Everything that the archive holds is there, and it was read to its end. Throws 400, 507; what was made then stays.
+    /// Everything that the archive holds is there, and it was read to its end. Throws 400, 500; what was made then stays.
     mutating func unpack(_ reader: inout TarReader) throws(ImageError) {
         defer { forgetParent() }
         while var entry = try reader.next() {
@@ -45,7 +45,7 @@ struct Unpacking {
                 try unpack(entry, at: path, &reader)
             } catch {
                 if error.status != 500 { throw error }
-                throw ImageError(500, "unpack \(entry.name.shown): \(error)")
+                throw ImageError(500, "unpack \(entry.name.shown): \(error)", isFull: error.isFull)
             }
         }
         try reader.finish()
