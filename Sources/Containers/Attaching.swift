@@ -159,17 +159,26 @@ extension Containers {
                     try container.save()
                     let attached = try attach(container, to: network, interface: free, ports: [])
                     container.state.change { $0.attached[$0.attached.count - 1] = attached }
+                    do throws(APIError) { try container.save() } catch {
+                        // A daemon that starts would take it for a connect that was cut.
+                        detach(container, attached)
+                        throw error
+                    }
                 } catch {
                     container.state.change {
                         // One that is half made stays, to be taken away later (`keepHalfMade`).
                         $0.attached.removeAll { $0.interface == free && $0.endpointID.isEmpty }
                         $0.endpoints[network] = nil
                     }
-                    do throws(APIError) { try container.save() } catch {}
+                    keep(container)
                     throw error
                 }
+                return
             }
-            try container.save()
+            do throws(APIError) { try container.saveRequest() } catch {
+                container.state.change { $0.endpoints[network] = now.endpoints[network] }
+                throw error
+            }
         }
     }
 
@@ -201,7 +210,7 @@ extension Containers {
                 }
             }
             container.state.change { $0.endpoints[attached?.network ?? network] = nil }
-            try container.save()
+            keep(container)
         }
     }
 
@@ -239,7 +248,7 @@ extension Containers {
                 throw APIError(error.status, error.description)
             }
             container.state.change { $0.attached[0] = after }
-            try container.save()
+            keep(container)
             return after.ports
         }
     }

@@ -61,6 +61,20 @@ final class Container: @unchecked Sendable {
     /// volumes. Throws 500.
     func announce() throws(APIError) { try record(now) }
 
+    /// As `save`, where only what was asked for has changed: one file, and so all or nothing. Throws 500.
+    func saveRequest() throws(APIError) {
+        let outcome: Result<Void, APIError> = writing.withLock { _ in
+            do throws(APIError) {
+                let now = self.now
+                if !now.isGone, now.status != .removing { try record(now) }
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        try outcome.get()
+    }
+
     private func write() throws(APIError) {
         let now = self.now
         if now.isGone || now.status == .removing { return }
@@ -163,6 +177,8 @@ struct ContainerState: Sendable {
     var pendingDelete = ""
     /// A thread tries it again.
     var isRetrying = false
+    /// There was no room to write it down; a thread tries it again.
+    var isUnwritten = false
     var attached: [AttachedNetwork] = []
     var isGone = false
     /// Counts the starts: whoever waits for the next exit knows which it is.

@@ -67,6 +67,7 @@ public final class Containers: Sendable {
             try table.reserve(chosen, for: id)
             return chosen
         }
+        var made: [String] = []
         let container = Container(
             home, id: id, created: Moment.now.text, imageID: judged.image.id, imageName: judged.reference,
             judged.state(chosen))
@@ -79,9 +80,12 @@ public final class Containers: Sendable {
             container.state.change { $0.mounts = planned }
             // Written down before they are made: a daemon that is killed in between knows which volumes are nobody's.
             try container.announce()
-            try makeVolumes(container)
+            try makeVolumes(container) { made.append($0) }
             try container.save()
         } catch {
+            for name in made where users(name).isEmpty {
+                do throws(APIError) { try volumeStore.remove(name) } catch {}
+            }
             table.change { $0.free(chosen, of: id) }
             removeAnonymousVolumes(container)
             unlinkTree(container.directory)
@@ -116,13 +120,15 @@ public final class Containers: Sendable {
         return try find(String(mode.dropFirst("container:".count)))
     }
 
-    /// The volumes of its mounts are there.
-    func makeVolumes(_ container: Container) throws(APIError) {
+    /// The volumes of its mounts are there; `made` is told of each that was not before.
+    func makeVolumes(_ container: Container, made: (String) -> Void = { _ in }) throws(APIError) {
         let now = container.now
         for mount in now.mounts where mount["Type"]?.string == "volume" {
+            let name = mount["Name"]?.string ?? ""
+            let isNew = !volumeStore.has(name)
             _ = try volumeStore.make(
-                mount["Name"]?.string ?? "", isAnonymous: mount["Anonymous"]?.bool ?? false,
-                owner: (remap ?? now.map)?.root)
+                name, isAnonymous: mount["Anonymous"]?.bool ?? false, owner: (remap ?? now.map)?.root)
+            if isNew { made(name) }
         }
     }
 
@@ -178,15 +184,21 @@ public final class Containers: Sendable {
     public func rename(_ reference: String, to name: String) throws(APIError) {
         let container = try find(reference)
         let old = container.now.name
-        try table.change { table throws(APIError) in
-            try table.reserve(name, for: container.id)
-            if old != name { table.free(old, of: container.id) }
+        try table.change { table throws(APIError) in try table.reserve(name, for: container.id) }
+        do throws(APIError) {
+            container.state.change { $0.name = name }
+            try container.saveRequest()
+            do throws(NetworkError) { try networks.rename(container.id, to: name) } catch {
+                throw APIError(error.status, error.description)
+            }
+        } catch {
+            container.state.change { $0.name = old }
+            if old != name { table.change { $0.free(name, of: container.id) } }
+            keep(container)
+            do throws(NetworkError) { try networks.rename(container.id, to: old) } catch {}
+            throw error
         }
-        container.state.change { $0.name = name }
-        try container.save()
-        do throws(NetworkError) { try networks.rename(container.id, to: name) } catch {
-            throw APIError(error.status, error.description)
-        }
+        if old != name { table.change { $0.free(old, of: container.id) } }
         tell("rename", container, [("oldName", "/\(old)")])
     }
 

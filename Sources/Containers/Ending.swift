@@ -55,7 +55,7 @@ extension Containers {
             $0.status = delay == nil ? .exited : .restarting
             $0.ends += 1
         }
-        do throws(APIError) { try container.save() } catch {}
+        keep(container)
         if let delay {
             restart(container, after: delay)
         } else if before.host["AutoRemove"]?.bool == true {
@@ -95,7 +95,7 @@ extension Containers {
         return min(100 << min(now.restarts, 10), 60_000)
     }
 
-    private func restart(_ container: Container, after milliseconds: Int) {
+    func restart(_ container: Container, after milliseconds: Int) {
         Threads.start { [self] in
             let stopped = container.state.wait(milliseconds: milliseconds) { $0.status == .restarting ? nil : true }
             guard stopped == nil else { return }
@@ -103,10 +103,15 @@ extension Containers {
                 guard container.now.status == .restarting else { return }
                 container.state.change { $0.restarts += 1 }
                 do throws(APIError) {
-                    try begin(container)
+                    try begin(container, isByPolicy: true)
                 } catch {
+                    guard !Faults.isFull(error) else {
+                        // This one does not count.
+                        container.state.change { $0.restarts -= 1 }
+                        return restartWhenThereIsRoom(container)
+                    }
                     container.state.change { $0.status = .exited }
-                    do throws(APIError) { try container.save() } catch {}
+                    keep(container)
                 }
             }
         }
@@ -125,7 +130,7 @@ extension Containers {
             if $0.status == .restarting { $0.status = .exited }
         }
         // Written down before it ends: a daemon that is killed meanwhile does not bring it back. On a full disk it ends all the same.
-        if now.isAlive || now.status == .restarting { do throws(APIError) { try container.save() } catch {} }
+        if now.isAlive || now.status == .restarting { keep(container) }
         guard now.isAlive else { return false }
         let ends = now.ends
         try send(number, container)
@@ -161,7 +166,7 @@ extension Containers {
         }
         if number == SIGKILL {
             container.state.change { $0.isStopped = true }
-            do throws(APIError) { try container.save() } catch {}
+            keep(container)
         }
         try send(number, container)
         tell("kill", container, [("signal", "\(number)")])
@@ -252,7 +257,7 @@ extension Containers {
         endHealth(container)
         clean(container)
         guard container.now.attached.isEmpty else {
-            do throws(APIError) { try container.save() } catch {}
+            keep(container)
             throw APIError(
                 500,
                 "remove container \(container.shortID): its network could not be taken away: \(container.now.pendingDelete): try again"

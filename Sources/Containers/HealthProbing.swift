@@ -59,8 +59,7 @@ extension Containers {
             return probe.check.pause(after: age, container.now.health?.status ?? .starting)
         }
         guard isCounted else { return }
-        // A full disk costs the record, not the checks: the next one writes it down.
-        do throws(APIError) { try container.save() } catch {}
+        keep(container)
         if let change { tell("health_status: \(change.rawValue)", container) }
     }
 

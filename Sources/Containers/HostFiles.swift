@@ -26,6 +26,21 @@ enum HostFiles {
         }
     }
 
+    /// The very file says `text` instead of `before`; on a disk that is full it stays as it is.
+    static func write(_ text: String, over before: String, _ path: String) throws(KernelError) {
+        let file = try OwnedDescriptor(open: path, O_WRONLY | O_NOFOLLOW)
+        let put = { (text: String) throws(KernelError) in
+            lseek(file.number, 0, SEEK_SET)
+            try Files.write(Array(text.utf8), to: file.number, operation: "write \(path)")
+            try check("shorten \(path)") { ftruncate(file.number, off_t(text.utf8.count)) }
+        }
+        do throws(KernelError) { try put(text) } catch {
+            // What was there has its room still.
+            try put(before)
+            throw error
+        }
+    }
+
     /// By name: what they say.
     static func contents(
         _ now: ContainerState, hostname: String, networks: [AttachedNetwork], links: String

@@ -24,7 +24,7 @@ extension Containers {
                 throw error
             }
             container.state.change { if $0.status == .running { $0.status = .paused } }
-            try container.save()
+            keep(container)
         }
         tell("pause", container)
     }
@@ -38,7 +38,7 @@ extension Containers {
             }
             container.state.change { if $0.status == .paused { $0.status = .running } }
             goOnWithHealth(container)
-            try container.save()
+            keep(container)
         }
         tell("unpause", container)
     }
@@ -57,15 +57,23 @@ extension Containers {
         var resources = try Resources.document(host)
         resources["devices"] = nil
         var warnings: [JSON] = []
-        do throws(KernelError) {
-            let group = try Cgroup(path: container.cgroupPath(host))
-            warnings = try group.exceeding(resources).map { .string($0) }
-            if container.now.isAlive { try group.apply(resources) }
-        } catch {
-            throw APIError(400, "Cannot update container \(container.shortID): \(error)")
-        }
+        // Written down first: without room for that nothing changes.
+        let before = container.now.host
         container.state.change { $0.host = host }
-        try container.save()
+        do throws(APIError) {
+            try container.saveRequest()
+            do throws(KernelError) {
+                let group = try Cgroup(path: container.cgroupPath(host))
+                warnings = try group.exceeding(resources).map { .string($0) }
+                if container.now.isAlive { try group.apply(resources) }
+            } catch {
+                throw APIError(400, "Cannot update container \(container.shortID): \(error)")
+            }
+        } catch {
+            container.state.change { $0.host = before }
+            keep(container)
+            throw error
+        }
         tell("update", container)
         return ["Warnings": .array(warnings)]
     }

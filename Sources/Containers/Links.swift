@@ -153,8 +153,7 @@ extension Containers {
                     let before = String(decoding: try Files.read(path, limit: 1 << 20), as: UTF8.self)
                     let after = Containers.hosts(before, links.map { ($0.names, $0.addresses) })
                     guard after != before else { return }
-                    let file = try OwnedDescriptor(open: path, O_WRONLY | O_TRUNC | O_NOFOLLOW)
-                    try Files.write(Array(after.utf8), to: file.number, operation: "write \(path)")
+                    try HostFiles.write(after, over: before, path)
                 } catch {}
             }
         }

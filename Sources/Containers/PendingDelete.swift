@@ -50,7 +50,7 @@ extension Containers {
             if now.host["AutoRemove"]?.bool == true, now.status == .exited || !now.error.isEmpty {
                 try discard(container, volumes: true)
             } else {
-                try container.save()
+                keep(container)
             }
         } catch {}
         return true

@@ -82,7 +82,7 @@ extension Containers {
                         detach(container, cut)
                         container.state.change { $0.endpoints[cut.network] = nil }
                     }
-                    do throws(APIError) { try container.save() } catch {}
+                    keep(container)
                     return watch(container)
                 }
             } catch {}
@@ -105,13 +105,16 @@ extension Containers {
             container.alone {
                 bury(container)
                 clean(container)
-                do throws(APIError) { try begin(container) } catch { container.state.change { $0.status = .exited } }
+                do throws(APIError) { try begin(container, isByPolicy: true) } catch {
+                    guard !Faults.isFull(error) else { return restartWhenThereIsRoom(container) }
+                    container.state.change { $0.status = .exited }
+                }
             }
         } else if wasHalf {
             // A start that was cut: its shim may not be seen yet.
             if Files.exists(container.runtime) || Files.exists("\(home.run)/oci/\(container.id)") { bury(container) }
             clean(container)
-            do throws(APIError) { try container.save() } catch {}
+            keep(container)
             if now.host["AutoRemove"]?.bool == true, now.status == .exited {
                 do throws(APIError) {
                     try container.alone { () throws(APIError) in try discard(container, volumes: true) }
@@ -119,7 +122,12 @@ extension Containers {
             } else if Containers.comesBackWithDaemon(now) {
                 Threads.start { [self] in
                     // It says itself why it could not start: State.Error.
-                    do throws(APIError) { _ = try start(container.id) } catch {}
+                    do throws(APIError) { _ = try start(container.id) } catch {
+                        guard Faults.isFull(error) else { return }
+                        container.alone {
+                            if container.now.status == .exited { restartWhenThereIsRoom(container) }
+                        }
+                    }
                 }
             }
         }

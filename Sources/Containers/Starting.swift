@@ -25,7 +25,8 @@ extension Containers {
     }
 
     /// It runs. The caller is alone with the container. A failure leaves nothing of the try but the error in its state.
-    func begin(_ container: Container) throws(APIError) {
+    /// `isByPolicy`: where the disk has no room, it goes on restarting (`restartWhenThereIsRoom`).
+    func begin(_ container: Container, isByPolicy: Bool = false) throws(APIError) {
         var undo = Undo()
         do throws(APIError) {
             try begin(container, &undo)
@@ -33,13 +34,14 @@ extension Containers {
             undo.run()
             for (descriptor, _) in pending.change({ $0.removeValue(forKey: container.id) }) ?? [] { close(descriptor) }
             let code: Int64 = Faults.exitCode(error)
+            let isWaiting = isByPolicy && Faults.isFull(error)
             container.state.change {
-                $0.status = $0.startedAt == Moment.never ? .created : .exited
+                $0.status = isWaiting ? .restarting : $0.startedAt == Moment.never ? .created : .exited
                 $0.exitCode = code
                 $0.error = error.description
                 $0.pid = 0
             }
-            do throws(APIError) { try container.save() } catch {}
+            keep(container)
             if container.now.host["AutoRemove"]?.bool == true {
                 do throws(APIError) { try discard(container, volumes: true) } catch {}
             }
@@ -101,7 +103,7 @@ extension Containers {
             $0.isKilledByOOM = false
         }
         beginHealth(container)
-        try container.save()
+        keep(container)
         tell("start", container)
         tellLinks(container)
         watch(container)

@@ -25,7 +25,7 @@ extension Containers {
         return volumes
     }
 
-    private func users(_ name: String) -> [Container] {
+    func users(_ name: String) -> [Container] {
         table.read { $0.all }.filter { $0.now.mounts.contains { $0["Name"]?.string == name } }
     }
 

@@ -125,6 +125,8 @@ final class VolumeStore: Sendable {
 
     func data(_ name: String) -> String { "\(directory)/\(name)/_data" }
 
+    func has(_ name: String) -> Bool { Files.exists("\(directory)/\(name)/volume.json") }
+
     /// The volume's description. Throws 404.
     func volume(_ name: String) throws(APIError) -> JSONObject {
         do throws(KernelError) {
