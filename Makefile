@@ -84,7 +84,7 @@ test-engines: core
 # berth's own containers: bundles by berth-oci (also under podman and containerd), then its daemon by both clients.
 test-containers: all
 	@scripts/deps engines runtime
-	@failed=0; for test in oci shim docker docker_py tls inside hostile escapes chains containers_faults; do \
+	@failed=0; for test in oci shim docker docker_py tls inside hostile escapes chains containers_faults containers_full; do \
 	    scripts/as-root Tests/engines/$$test || failed=1; done; \
 	scripts/as-root Tests/engines/shim --executed || failed=1; \
 	for client in berth docker; do for test in runtime remap; do \
