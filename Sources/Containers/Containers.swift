@@ -25,6 +25,8 @@ public final class Containers: Sendable {
     let pending = Monitor([String: [(Int32, JSONObject)]]())
     let volumeStore: VolumeStore
     let healthSchedule = HealthSchedule()
+    /// While it is true what stands in the table may be of before: nothing is started by a policy.
+    let isRecovering = Monitor(false)
     /// One at a time writes into the hosts files of containers that run.
     let linkFiles = Monitor(())
     /// What the users of containers are on the host; nil: themselves.

@@ -50,10 +50,12 @@ extension Containers {
         }
         if record.oom { tell("oom", container) }
         tell("die", container, [("exitCode", "\(record.exitCode)")])
-        let delay = Containers.restartDelay(container.now, lasted: Moment(record.finishedAt))
-        container.state.change {
-            $0.status = delay == nil ? .exited : .restarting
-            $0.ends += 1
+        // Decided and told at once: who stops it meanwhile either is heard, or finds it restarting.
+        let delay = container.state.change { state -> Int? in
+            let delay = Containers.restartDelay(state, lasted: Moment(record.finishedAt))
+            state.status = delay == nil ? .exited : .restarting
+            state.ends += 1
+            return delay
         }
         keep(container)
         if let delay {
@@ -97,6 +99,7 @@ extension Containers {
 
     func restart(_ container: Container, after milliseconds: Int) {
         Threads.start { [self] in
+            waitForRecovery()
             let stopped = container.state.wait(milliseconds: milliseconds) { $0.status == .restarting ? nil : true }
             guard stopped == nil else { return }
             container.alone {
@@ -122,15 +125,9 @@ extension Containers {
     /// False: it did not run (304). Nil seconds: the container's own StopTimeout, else 10.
     public func stop(_ reference: String, signal: String?, seconds: Int?) throws(APIError) -> Bool {
         let container = try find(reference)
-        let now = container.now
-        let name = signal ?? now.config["StopSignal"]?.string ?? ""
+        let name = signal ?? container.now.config["StopSignal"]?.string ?? ""
         let number = try SignalName.asked(name.isEmpty ? "SIGTERM" : name)
-        container.state.change {
-            $0.isStopped = true
-            if $0.status == .restarting { $0.status = .exited }
-        }
-        // Written down before it ends: a daemon that is killed meanwhile does not bring it back. On a full disk it ends all the same.
-        if now.isAlive || now.status == .restarting { keep(container) }
+        let now = giveUp(container)
         guard now.isAlive else { return false }
         let ends = now.ends
         try send(number, container)
@@ -152,6 +149,22 @@ extension Containers {
         return true
     }
 
+    /// Somebody wants it to end: no policy starts it from here on. Gives what it was; a start that is under way has come to its end first,
+    /// or it would run in spite of it. The word is written down before it ends: a daemon that is killed meanwhile does not bring it
+    /// back. On a full disk it ends all the same.
+    private func giveUp(_ container: Container) -> ContainerState {
+        let flag = { (state: inout ContainerState) in
+            let before = state
+            state.isStopped = true
+            if state.status == .restarting { state.status = .exited }
+            return before
+        }
+        var now = container.state.change { $0.isAlive ? flag(&$0) : $0 }
+        if !now.isAlive { now = container.alone { container.state.change(flag) } }
+        if now.isAlive || now.status == .restarting { keep(container) }
+        return now
+    }
+
     public func restart(_ reference: String, signal: String?, seconds: Int?) throws(APIError) {
         _ = try stop(reference, signal: signal, seconds: seconds)
         _ = try start(reference)
@@ -161,14 +174,16 @@ extension Containers {
     public func kill(_ reference: String, signal: String?) throws(APIError) {
         let container = try find(reference)
         let number = try SignalName.asked(signal.flatMap { $0.isEmpty ? nil : $0 } ?? "SIGKILL")
-        guard container.now.isAlive else {
+        var now = container.now
+        // A start that is under way has come to its end first.
+        if !now.isAlive { now = container.alone { container.now } }
+        let isRestarting = now.status == .restarting
+        guard now.isAlive || isRestarting else {
             throw APIError(409, "cannot kill container: \(reference): container \(container.id) is not running")
         }
-        if number == SIGKILL {
-            container.state.change { $0.isStopped = true }
-            keep(container)
-        }
-        try send(number, container)
+        if number == SIGKILL || isRestarting { now = giveUp(container) }
+        // Between two lives there is nothing to be sent to: it does not get another.
+        if now.isAlive { try send(number, container) }
         tell("kill", container, [("signal", "\(number)")])
     }
 
@@ -193,6 +208,8 @@ extension Containers {
     private func hasEnded(_ container: Container) -> Bool {
         guard ShimProcess.find(run: container.runtime) != nil else { return true }
         do throws(APIError) { return try ask(container, ["op": "state"], seconds: 5)["status"] == "stopped" } catch {
+            // One that is being killed closes its socket a moment before its lock.
+            for _ in 0..<100 where ShimProcess.find(run: container.runtime) != nil { usleep(5000) }
             return ShimProcess.find(run: container.runtime) == nil
         }
     }

@@ -5,9 +5,25 @@ import NetCore
 import Networks
 
 extension Containers {
-    /// Every container of before is known again: what runs is watched, what ended meanwhile is told, what was half made is gone. Once, at the start.
+    /// How many containers are looked after at once: each waits most of the time for its shim, its plugins or its runtime.
+    private static let recoveries = 16
+
+    /// Every container of before is known again: what runs is watched, what ended meanwhile is told, what was half made is gone; what a
+    /// policy brings back is started afterwards, on threads of its own. Once, at the start: until it returns nothing else may be asked.
     public func recover() throws(APIError) {
-        do throws(NetworkError) { try networks.resume() } catch { throw APIError(error.status, error.description) }
+        isRecovering.change { $0 = true }
+        defer { isRecovering.change { $0 = false } }
+        let names = Parallel { [networks] () -> NetworkError? in
+            do throws(NetworkError) { try networks.resume() } catch { return error }
+            return nil
+        }
+        var faults: [String] = []
+        do throws(APIError) { try recoverContainers() } catch { faults.append(error.description) }
+        if let error = names.value { faults.append(error.description) }
+        guard faults.isEmpty else { throw APIError(500, faults.joined(by: "; ")) }
+    }
+
+    private func recoverContainers() throws(APIError) {
         let directory = "\(home.root)/containers"
         var names: [String] = []
         try Faults.kernel("read the containers of before") { () throws(KernelError) in
@@ -40,8 +56,8 @@ extension Containers {
             }
         }
         // A volume of theirs that somebody has stays.
-        for container in half { sweep(container) }
-        for container in found { resume(container) }
+        Threads.each(half, most: Containers.recoveries) { [self] in sweep($0) }
+        Threads.each(found, most: Containers.recoveries) { [self] in resume($0) }
         guard faults.isEmpty else {
             throw APIError(
                 500, faults.joined(by: "; ") + ": left as they are: mend or remove these files, then start again")
@@ -105,11 +121,8 @@ extension Containers {
             container.alone {
                 bury(container)
                 clean(container)
-                do throws(APIError) { try begin(container, isByPolicy: true) } catch {
-                    guard !Faults.isFull(error) else { return restartWhenThereIsRoom(container) }
-                    container.state.change { $0.status = .exited }
-                }
             }
+            restart(container, after: 0)
         } else if wasHalf {
             // A start that was cut: its shim may not be seen yet.
             if Files.exists(container.runtime) || Files.exists("\(home.run)/oci/\(container.id)") { bury(container) }
@@ -120,17 +133,30 @@ extension Containers {
                     try container.alone { () throws(APIError) in try discard(container, volumes: true) }
                 } catch {}
             } else if Containers.comesBackWithDaemon(now) {
-                Threads.start { [self] in
-                    // It says itself why it could not start: State.Error.
-                    do throws(APIError) { _ = try start(container.id) } catch {
-                        guard Faults.isFull(error) else { return }
-                        container.alone {
-                            if container.now.status == .exited { restartWhenThereIsRoom(container) }
-                        }
-                    }
+                comeBack(container)
+            }
+        }
+    }
+
+    /// Once all are known again it is started, unless somebody was quicker, or stopped it.
+    private func comeBack(_ container: Container) {
+        let wasStopped = container.now.isStopped
+        Threads.start { [self] in
+            waitForRecovery()
+            container.alone {
+                let now = container.now
+                guard now.status == .exited, now.isStopped == wasStopped else { return }
+                // It says itself why it could not start: State.Error.
+                do throws(APIError) { try startAnew(container) } catch {
+                    if Faults.isFull(error) { restartWhenThereIsRoom(container) }
                 }
             }
         }
+    }
+
+    /// Returns when every container of before is known again.
+    func waitForRecovery() {
+        while isRecovering.wait(milliseconds: 60_000, { $0 ? nil : true }) == nil {}
     }
 
     /// Whether a policy starts a container that does not run when the daemon starts: `always` even one that a person has stopped.

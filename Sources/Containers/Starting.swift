@@ -15,13 +15,18 @@ extension Containers {
                 throw APIError(409, "cannot start a paused container, try unpause instead")
             }
             if container.now.isAlive { return false }
-            container.state.change {
-                $0.restarts = 0
-                $0.isStopped = false
-            }
-            try begin(container)
+            try startAnew(container)
             return true
         }
+    }
+
+    /// It runs, and what was before is no policy's concern any more. The caller is alone with the container, which does not run.
+    func startAnew(_ container: Container) throws(APIError) {
+        container.state.change {
+            $0.restarts = 0
+            $0.isStopped = false
+        }
+        try begin(container)
     }
 
     /// It runs. The caller is alone with the container. A failure leaves nothing of the try but the error in its state.

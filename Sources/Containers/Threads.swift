@@ -29,6 +29,28 @@ enum Threads {
     }
 }
 
+extension Threads {
+    /// `body` was run for each of them, by as many threads as `most` says; returns when all are done.
+    static func each<Element: Sendable>(_ elements: [Element], most: Int, _ body: @escaping @Sendable (Element) -> Void)
+    {
+        let left = Monitor((next: 0, undone: elements.count))
+        for _ in 0..<min(most, elements.count) {
+            start {
+                while true {
+                    let index = left.change { left -> Int in
+                        defer { left.next += 1 }
+                        return left.next
+                    }
+                    guard index < elements.count else { return }
+                    body(elements[index])
+                    left.change { $0.undone -= 1 }
+                }
+            }
+        }
+        while left.wait(milliseconds: 60_000, { $0.undone == 0 ? true : nil }) == nil {}
+    }
+}
+
 /// Work on a thread of its own, and its result.
 final class Parallel<Value: Sendable>: Sendable {
     private let result = Monitor<Value?>(nil)

@@ -44,14 +44,10 @@
             let containers = Containers(home, images, networks, events, remap: remap)
             // Said now rather than by every container.
             try containers.judgeRemap()
-            do throws(APIError) {
-                try containers.recover()
-            } catch {
-                StandardError.line("containers of before are not all known again: \(error)")
-            }
+            let gate = Gate()
             let service = Service(
                 Model(home: home, containers: containers, images: images, networks: networks, events: events),
-                isDebugging: isDebugging)
+                gate: gate, isDebugging: isDebugging)
 
             let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
             let rest = Rest(loops.next())
@@ -63,12 +59,26 @@
                         address, tls: tls, group: group, isInsecureAllowed: isInsecureLoopbackAllowed))
                 StandardError.line("listening on \(address)")
             }
+            Daemon.recover(containers, gate)
             rest.interrupt()
             var number: Int32 = 0
             sigwait(&signals, &number)
             StandardError.line("ending by signal \(number): containers run on")
             for channel in channels { try channel.close().wait() }
             for case .unix(let path) in addresses { try Files.remove(path) }
+        }
+
+        /// The containers of before are known again, some time later, and the gate is open. Nobody waits for it with the signals.
+        private static func recover(_ containers: Containers, _ gate: Gate) {
+            let work = { @Sendable in
+                do throws(APIError) {
+                    try containers.recover()
+                } catch {
+                    StandardError.line("containers of before are not all known again: \(error)")
+                }
+                gate.open()
+            }
+            if !Threads.run(.stream, work) { work() }
         }
 
         /// berth's own plugins: beside berth-core where that is installed, or in build/cni of a checkout.

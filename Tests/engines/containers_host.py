@@ -11,6 +11,7 @@ import time
 import private_host as host
 from docker_api import API, Lost, Silent
 from private_host import Failed
+from stacks import stacks
 
 BIN = os.path.join(host.REPOSITORY, "build/bin")
 RUN = "/run/berth"
@@ -43,7 +44,8 @@ class Daemon:
                     return api.close()
             except (Lost, Silent):
                 time.sleep(0.01)
-        raise Failed(f"the daemon does not answer within {seconds} s; it said\n{self.said()}\nand there run\n" + "\n".join(processes()))
+        raise Failed(f"the daemon does not answer within {seconds} s; it said\n{self.said()}\nits threads\n{stacks(self.process.pid)}\n"
+                     "and there run\n" + "\n".join(processes()))
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

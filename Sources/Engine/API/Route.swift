@@ -13,6 +13,8 @@
         /// The connection may become a stream (attach, exec).
         var becomesStream = false
         var threads = Threads.Kind.answer
+        /// Answered also while the containers of before are not all known again.
+        var isPrompt = false
         let serve: @Sendable (Call) throws -> Void
 
         init(_ method: String, _ path: String, _ serve: @escaping @Sendable (Call) throws -> Void) {
@@ -25,6 +27,11 @@
         var long: Route {
             var route = self
             route.threads = .stream
+            return route
+        }
+        var prompt: Route {
+            var route = self
+            route.isPrompt = true
             return route
         }
         var uploading: Route {

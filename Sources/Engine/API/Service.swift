@@ -25,11 +25,14 @@
         }
 
         let model: Model
+        private let gate: Gate
         private let routes: [Route]
         private let isDebugging: Bool
 
-        init(_ model: Model, isDebugging: Bool) {
+        /// What is not prompt waits for the gate.
+        init(_ model: Model, gate: Gate, isDebugging: Bool) {
             self.model = model
+            self.gate = gate
             self.isDebugging = isDebugging
             routes =
                 Route.system + Route.containers + Route.logs + Route.streams + Route.execs + Route.archives
@@ -85,13 +88,16 @@
             case .error(let status, let message): fail(exchange, status, message)
             case .route(let route, let parameters):
                 let call = Call(exchange: exchange, model: model, parameters: parameters)
-                let isTaken = Threads.run(route.threads) { [self] in
-                    run(route, call)
-                    log(exchange)
+                let go = { @Sendable [self] in
+                    let isTaken = Threads.run(route.threads) { [self] in
+                        run(route, call)
+                        log(exchange)
+                    }
+                    if !isTaken {
+                        fail(exchange, 503, "too many requests are being answered: try again when some have ended")
+                    }
                 }
-                if !isTaken {
-                    fail(exchange, 503, "too many requests are being answered: try again when some have ended")
-                }
+                if route.isPrompt { go() } else { gate.pass(go) }
             }
         }
 

@@ -6,9 +6,9 @@
 
     extension Route {
         static let system: [Route] = [
-            Route("GET", "/_ping") { $0.ping("OK") },
-            Route("HEAD", "/_ping") { $0.ping("") },
-            Route("GET", "/version") { $0.exchange.answer(.object(HostFacts.version)) },
+            Route("GET", "/_ping") { $0.ping("OK") }.prompt,
+            Route("HEAD", "/_ping") { $0.ping("") }.prompt,
+            Route("GET", "/version") { $0.exchange.answer(.object(HostFacts.version)) }.prompt,
             Route("GET", "/info") { call in call.exchange.answer(.object(try HostFacts.info(call.model))) },
             Route("GET", "/system/df") { call in
                 let types = call.request.query.filter { $0.name == "type" }.map(\.value)

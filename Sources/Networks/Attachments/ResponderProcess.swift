@@ -35,22 +35,34 @@ extension NetworkStore {
     }
 
     /// Networks that have containers have a responder: for a daemon that starts, or looks after what was killed.
+    /// Each of them, also when another's cannot be started: then what was in the way of them is thrown at the end.
     public func resume() throws(NetworkError) {
+        var failures: [NetworkError] = []
         for network in try all() where network.hasNames {
-            try files.locked { () throws(NetworkError) in
-                let here = try present(network)
-                let path = files.names(network.name)
-                guard !here.isEmpty else {
-                    return Files.exists(path) ? try endNames(of: network) : ()
-                }
-                let known = try names(of: network)
-                if Files.exists(path), Set(known.entries) == Set(here) { return try startResponder(of: network) }
-                do throws(NetworkError) {
-                    try tellNames(of: network) { $0.entries = here }
-                } catch  where error.isFull {
-                    // Without room for the names there are none for now: that keeps nobody from stopping what runs.
-                    try endNames(of: network)
-                }
+            do throws(NetworkError) {
+                try resume(network)
+            } catch {
+                failures.append(error)
+            }
+        }
+        guard let first = failures.first else { return }
+        throw NetworkError(first.status, failures.map(\.description).joined(by: "; "))
+    }
+
+    private func resume(_ network: StoredNetwork) throws(NetworkError) {
+        try files.locked { () throws(NetworkError) in
+            let here = try present(network)
+            let path = files.names(network.name)
+            guard !here.isEmpty else {
+                return Files.exists(path) ? try endNames(of: network) : ()
+            }
+            let known = try names(of: network)
+            if Files.exists(path), Set(known.entries) == Set(here) { return try startResponder(of: network) }
+            do throws(NetworkError) {
+                try tellNames(of: network) { $0.entries = here }
+            } catch  where error.isFull {
+                // Without room for the names there are none for now: that keeps nobody from stopping what runs.
+                try endNames(of: network)
             }
         }
     }
