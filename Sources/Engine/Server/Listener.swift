@@ -51,7 +51,8 @@
             }
         }
 
-        /// A socket file that nobody listens on any more is removed. Throws when a daemon answers there, or when it is no socket.
+        /// A socket file that nobody listens on any more is removed. Throws when a daemon answers there, or when it is no socket. A child
+        /// that a killed daemon was about to start holds its socket until it has become another program: two seconds are waited for that.
         private static func clear(_ path: String) throws {
             var found = stat()
             guard lstat(path, &found) == 0 else { return }
@@ -60,6 +61,15 @@
                     409,
                     "listen on \(path): something that is no socket has that name; remove it or choose another with -H")
             }
+            for _ in 0..<200 {
+                guard try isListened(path) else { return try Files.remove(path) }
+                usleep(10_000)
+            }
+            throw APIError(
+                409, "listen on \(path): a daemon answers there already; stop it, or choose another socket with -H")
+        }
+
+        private static func isListened(_ path: String) throws(KernelError) -> Bool {
             let socket = OwnedDescriptor(
                 taking: try check("make a socket") {
                     Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -72,11 +82,7 @@
                     connect(socket.number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
                 }
             }
-            guard connected != 0 else {
-                throw APIError(
-                    409, "listen on \(path): a daemon answers there already; stop it, or choose another socket with -H")
-            }
-            try Files.remove(path)
+            return connected == 0
         }
 
         private static func context(_ files: TLSFiles) throws -> NIOSSLContext {
