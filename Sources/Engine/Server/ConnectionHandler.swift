@@ -33,6 +33,8 @@
         /// The last answer of this connection was this handler's own: what still comes is not looked at.
         private var isRefused = false
         private var closesAfterwards = false
+        /// Nothing is read: the request might become a stream.
+        private var isHalted = false
         private var waiting: [HTTPServerRequestPart] = []
         private var deadline: Scheduled<Void>?
 
@@ -132,6 +134,7 @@
                 pending = nil
                 // What follows such a request is not HTTP: nothing is read until the stream is joined.
                 if case .route(let route, _) = match, route.becomesStream {
+                    isHalted = true
                     context.channel.setOption(.autoRead, value: false).whenFailure { _ in }
                 }
                 hand(head, match, Array(buffer.readableBytesView), nil, context)
@@ -212,6 +215,11 @@
             exchange = nil
             if closesAfterwards || isInputClosed { return context.close(promise: nil) }
             limit(context, seconds: ConnectionHandler.idleSeconds)
+            // It was answered as any other, refused or detached, and the next request may come.
+            if isHalted {
+                isHalted = false
+                context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
+            }
             let parts = waiting
             waiting = []
             for part in parts {
