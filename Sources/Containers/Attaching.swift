@@ -68,10 +68,33 @@ extension Containers {
 
     /// The networks that its start attaches it to, eth0's first.
     func networkNames(_ now: ContainerState) -> [String] {
-        let mode = now.host["NetworkMode"]?.string ?? ""
-        let first = ["", "default"].contains(mode) ? "bridge" : mode
-        return [first]
+        let first = firstNetwork(now)
+        return (now.isOffFirst ? [] : [first])
             + now.endpoints.keys.filter { !["default", first].contains($0) && !networks.isSame($0, first) }
+    }
+
+    /// The one that its mode names.
+    func firstNetwork(_ now: ContainerState) -> String {
+        let mode = now.host["NetworkMode"]?.string ?? ""
+        return ["", "default"].contains(mode) ? "bridge" : mode
+    }
+
+    /// No start attaches it to that network any more, also where its mode names it: as Docker.
+    func disconnected(_ state: inout ContainerState, from network: String) {
+        state.endpoints[network] = nil
+        let first = firstNetwork(state)
+        if network == first || networks.isSame(network, first) {
+            state.isOffFirst = true
+            state.endpoints[first] = nil
+            state.endpoints["default"] = nil
+        }
+    }
+
+    /// The next start attaches it to that network.
+    private func connected(_ state: inout ContainerState, to network: String, _ endpoint: JSONObject) {
+        state.endpoints[network] = .object(endpoint)
+        let first = firstNetwork(state)
+        if network == first || networks.isSame(network, first) { state.isOffFirst = false }
     }
 
     /// One more network; what it got is the answer.
@@ -146,7 +169,7 @@ extension Containers {
             guard !now.attached.contains(where: { $0.network == network || $0.networkID == network }) else {
                 throw APIError(403, "endpoint with name \(now.name) already exists in network \(network)")
             }
-            container.state.change { $0.endpoints[network] = .object(endpoint) }
+            container.state.change { connected(&$0, to: network, endpoint) }
             if now.isAlive {
                 let taken = Set(now.attached.map(\.interface))
                 let free = (0..<1000).map { "eth\($0)" }.first { !taken.contains($0) } ?? "eth1000"
@@ -169,6 +192,7 @@ extension Containers {
                         // One that is half made stays, to be taken away later (`keepHalfMade`).
                         $0.attached.removeAll { $0.interface == free && $0.endpointID.isEmpty }
                         $0.endpoints[network] = nil
+                        $0.isOffFirst = now.isOffFirst
                     }
                     keep(container)
                     throw error
@@ -197,7 +221,9 @@ extension Containers {
             // Of a network that is gone what the container knows is enough.
             do throws(APIError) { network = try name(ofNetwork: network) } catch {}
             let attached = now.attached.first { $0.network == network || $0.networkID.hasPrefix(network) }
-            guard attached != nil || now.endpoints[network] != nil else {
+            let first = firstNetwork(now)
+            let isPlanned = !now.isAlive && !now.isOffFirst && (network == first || networks.isSame(network, first))
+            guard attached != nil || now.endpoints[network] != nil || isPlanned else {
                 throw APIError(404, "container \(container.shortID) is not connected to the network \(network)")
             }
             if let attached {
@@ -209,7 +235,7 @@ extension Containers {
                     )
                 }
             }
-            container.state.change { $0.endpoints[attached?.network ?? network] = nil }
+            container.state.change { disconnected(&$0, from: attached?.network ?? network) }
             keep(container)
         }
     }

@@ -173,6 +173,10 @@ struct ContainerState: Sendable {
     var restarts: Int64 = 0
     /// Somebody stopped it: policies do not bring it back.
     var isStopped = false
+    /// It is paused for a commit, and by no person.
+    var isHeld = false
+    /// Disconnected from the network that its mode names: no start attaches it there.
+    var isOffFirst = false
     /// Something of its network is still there: DEL failed.
     var pendingDelete = ""
     /// A thread tries it again.
@@ -199,6 +203,8 @@ struct ContainerState: Sendable {
             "restarts": .integer(restarts), "isStopped": .bool(isStopped), "pendingDelete": .string(pendingDelete),
             "attached": .array(attached.map { .object($0.json) }),
         ]
+        if isHeld { written["isHeld"] = true }
+        if isOffFirst { written["isOffFirst"] = true }
         if let health { written["health"] = .object(health.json) }
         return written
     }
@@ -213,6 +219,8 @@ struct ContainerState: Sendable {
         finishedAt = object["finishedAt"]?.string ?? Moment.never
         restarts = object["restarts"]?.integer ?? 0
         isStopped = object["isStopped"]?.bool ?? false
+        isHeld = object["isHeld"]?.bool ?? false
+        isOffFirst = object["isOffFirst"]?.bool ?? false
         pendingDelete = object["pendingDelete"]?.string ?? ""
         health = object["health"]?.object.flatMap { Health($0) }
         attached = (object["attached"]?.array ?? []).compactMap { element in

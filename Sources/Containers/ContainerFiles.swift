@@ -15,8 +15,27 @@ extension Containers {
         }
     }
 
+    /// The container's root for the time of `body`, which only reads: it can start, end and go meanwhile, however slow the client is,
+    /// for its root is held open.
+    private func readingRoot<Value>(_ container: Container, _ body: (String) throws(ImageError) -> Value)
+        throws(APIError)
+        -> Value
+    {
+        let open = try container.alone { () throws(APIError) -> Int32 in
+            let now = container.now
+            guard !now.isGone else { throw APIError(404, "No such container: \(container.id)") }
+            guard now.isAlive, now.pid > 0 else { return try openRoot(container, now.map) }
+            return try Faults.kernel("open the root of container \(container.shortID)") { () throws(KernelError) in
+                try OwnedDescriptor(open: "/proc/\(now.pid)/root", O_RDONLY | O_DIRECTORY).release()
+            }
+        }
+        defer { close(open) }
+        return try Faults.image { () throws(ImageError) in try body("/proc/self/fd/\(open)") }
+    }
+
     /// The container's root for the time of `body`: a running one's own with its volumes, else mounted for it. A running one
-    /// can end meanwhile, however slow the client is: its root is held open, so that no other process can take its place.
+    /// can end meanwhile, however slow the client is: its root is held open, so that no other process can take its place. One that does
+    /// not run waits until `body` is done: what is written must reach what it starts with.
     private func withRoot<Value>(_ container: Container, _ body: (String) throws(ImageError) -> Value) throws(APIError)
         -> Value
     {
@@ -55,7 +74,7 @@ extension Containers {
     public func readArchive(_ reference: String, path: String, to descriptor: Int32) throws(APIError) {
         let container = try find(reference)
         let map = container.now.map
-        try withRoot(container) { root throws(ImageError) in
+        try readingRoot(container) { root throws(ImageError) in
             try RootArchive.read(path, in: root, to: descriptor, map: map)
         }
         tell("archive-path", container)
@@ -77,6 +96,6 @@ extension Containers {
     }
 
     public func statArchive(_ reference: String, path: String) throws(APIError) -> JSONObject {
-        try withRoot(find(reference)) { root throws(ImageError) in try RootArchive.stat(path, in: root) }
+        try readingRoot(find(reference)) { root throws(ImageError) in try RootArchive.stat(path, in: root) }
     }
 }

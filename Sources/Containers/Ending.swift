@@ -47,7 +47,10 @@ extension Containers {
             $0.finishedAt = record.finishedAt
             if let error = record.error { $0.error = error }
             $0.pid = 0
+            $0.isHeld = false
         }
+        // As Docker: an exec that nobody has started belongs to this life.
+        forgetExecs(of: container.id) { !$0.isStarted }
         if record.oom { tell("oom", container) }
         tell("die", container, [("exitCode", "\(record.exitCode)")])
         // Decided and told at once: who stops it meanwhile either is heard, or finds it restarting.
@@ -292,6 +295,7 @@ extension Containers {
         try Faults.image { () throws(ImageError) in try ContainerRoot(container.directory).remove() }
         try Faults.image { () throws(ImageError) in try FileTree.remove(container.directory) }
         table.change { $0.remove(container.id) }
+        forgetExecs(of: container.id) { _ in true }
         for (descriptor, _) in pending.change({ $0.removeValue(forKey: container.id) }) ?? [] { close(descriptor) }
         tell("destroy", container)
         container.state.change { $0.isGone = true }

@@ -2,11 +2,14 @@ import Glibc
 import JSON
 import MiniRuntime
 import NetCore
+import Synchronization
 
 /// One `exec` in a container.
 struct ExecState: Sendable {
     let container: String
     let body: JSONObject
+    /// Counts up: which of two is older.
+    var number = 0
     var isStarted = false
     var isRunning = false
     var exitCode: Int64?
@@ -38,10 +41,30 @@ extension Containers {
         execs.change { all in
             // What ended long ago is forgotten.
             if all.count > 256 { for (old, state) in all where state.exitCode != nil { all[old] = nil } }
-            all[id] = ExecState(container: container.id, body: body)
+            // Of those that nobody started a container keeps so many: the oldest makes room.
+            let unstarted = all.filter { !$0.value.isStarted && $0.value.container == container.id }
+            if unstarted.count >= Containers.unstartedExecs,
+                let oldest = unstarted.min(by: { $0.value.number < $1.value.number })
+            {
+                all[oldest.key] = nil
+            }
+            let number = Containers.execNumber.add(1, ordering: .relaxed).newValue
+            all[id] = ExecState(container: container.id, body: body, number: number)
         }
+        // It ended meanwhile: who forgets its execs may have come before this one.
+        if !container.now.isAlive { forgetExecs(of: container.id) { !$0.isStarted } }
         tell("exec_create: \(ExecState.words(body))", container, [("execID", id)])
         return id
+    }
+
+    private static let unstartedExecs = 256
+    private static let execNumber = Atomic(0)
+
+    /// Those of a container are not known any more.
+    func forgetExecs(of container: String, _ isForgotten: (ExecState) -> Bool) {
+        execs.change { all in
+            for (id, state) in all where state.container == container && isForgotten(state) { all[id] = nil }
+        }
     }
 
     /// Nil when it was detached.

@@ -12,26 +12,32 @@ extension Containers {
         let container = try find(reference)
         let open = try container.alone { () throws(APIError) -> Int32 in
             guard !container.now.isGone else { throw APIError(404, "No such container: \(reference)") }
-            let root = ContainerRoot(container.directory)
-            let isMounted = root.isMounted
-            if !isMounted {
-                try Faults.image { () throws(ImageError) in
-                    try root.mount(over: images.layers(of: images.image(container.imageID)))
-                }
-            }
-            defer {
-                // What does not go now goes with the container's next start or its end.
-                if !isMounted { do throws(ImageError) { try root.unmount() } catch {} }
-            }
-            return try Faults.kernel("open the root of container \(container.shortID)") { () throws(KernelError) in
-                try OwnedDescriptor(open: root.path, O_RDONLY | O_DIRECTORY).release()
-            }
+            return try openRoot(container, nil)
         }
         defer { close(open) }
         try Faults.image { () throws(ImageError) in
             try RootArchive.export("/proc/self/fd/\(open)", to: descriptor)
         }
         tell("export", container)
+    }
+
+    /// Its root without its volumes, with the owners that `map` makes of the image's, open to be read: one that does not run is mounted for
+    /// that, and nowhere to be seen afterwards. The caller is alone with the container, and closes it.
+    func openRoot(_ container: Container, _ map: IDMap?) throws(APIError) -> Int32 {
+        let root = ContainerRoot(container.directory, map: map)
+        let isMounted = root.isMounted
+        if !isMounted {
+            try Faults.image { () throws(ImageError) in
+                try root.mount(over: images.layers(of: images.image(container.imageID)), map, userNamespace: nil)
+            }
+        }
+        defer {
+            // What does not go now goes with the container's next start or its end.
+            if !isMounted { do throws(ImageError) { try root.unmount() } catch {} }
+        }
+        return try Faults.kernel("open the root of container \(container.shortID)") { () throws(KernelError) in
+            try OwnedDescriptor(open: root.path, O_RDONLY | O_DIRECTORY).release()
+        }
     }
 
     /// `docker commit`: what it has changed is one more layer on its image; its volumes are not part of it. With `pause` it is held still
@@ -60,7 +66,7 @@ extension Containers {
     {
         guard pause, container.now.status == .running else { return try body() }
         let health = container.now.health?.status
-        try self.pause(container.id)
+        try self.pause(container.id, forCommit: true)
         let outcome: Result<Value, APIError>
         do throws(APIError) { outcome = .success(try body()) } catch { outcome = .failure(error) }
         // It is as well as before: nobody paused it.

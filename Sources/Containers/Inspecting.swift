@@ -92,7 +92,7 @@ extension Containers {
     private func networkSettings(_ container: Container, _ now: ContainerState) -> JSONObject {
         var endpoints = JSONObject()
         for attached in now.attached { endpoints[attached.network] = .object(endpoint(attached)) }
-        if now.attached.isEmpty {
+        if now.attached.isEmpty, !now.isOffFirst {
             let mode = now.host["NetworkMode"]?.string ?? ""
             if !mode.hasPrefix("container:") {
                 let name = ["", "default"].contains(mode) ? "bridge" : mode

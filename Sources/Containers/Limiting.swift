@@ -4,7 +4,10 @@ import NetCore
 
 // A container that is held still, and one whose limits change.
 extension Containers {
-    public func pause(_ reference: String) throws(APIError) {
+    public func pause(_ reference: String) throws(APIError) { try pause(reference, forCommit: false) }
+
+    /// For a commit that is written down first: a daemon that finds the container so lets it go on.
+    func pause(_ reference: String, forCommit isHeld: Bool) throws(APIError) {
         let container = try running(reference)
         // A check that is held still could not be ended.
         let health = container.now.health
@@ -13,13 +16,20 @@ extension Containers {
             guard container.now.status == .running else {
                 throw APIError(409, "container \(reference) is already paused")
             }
+            if isHeld {
+                container.state.change { $0.isHeld = true }
+                try container.save()
+            }
             endHealth(container, milliseconds: 2000)
             do throws(APIError) {
                 try Faults.kernel("pause container \(container.shortID)") { () throws(KernelError) in
                     try Cgroup(path: container.cgroupPath(container.now.host)).freeze()
                 }
             } catch {
-                container.state.change { $0.health = health }
+                container.state.change {
+                    $0.health = health
+                    $0.isHeld = false
+                }
                 goOnWithHealth(container)
                 throw error
             }
@@ -36,7 +46,10 @@ extension Containers {
             try Faults.kernel("let container \(container.shortID) go on") { () throws(KernelError) in
                 try Cgroup(path: container.cgroupPath(container.now.host)).thaw()
             }
-            container.state.change { if $0.status == .paused { $0.status = .running } }
+            container.state.change {
+                if $0.status == .paused { $0.status = .running }
+                $0.isHeld = false
+            }
             goOnWithHealth(container)
             keep(container)
         }

@@ -79,6 +79,16 @@ extension Containers {
         }
     }
 
+    /// A commit that was cut held it still: it goes on. False when the kernel does not let it.
+    private func letGo(_ container: Container) -> Bool {
+        do throws(KernelError) {
+            try Cgroup(path: container.cgroupPath(container.now.host)).thaw()
+            return true
+        } catch {
+            return false
+        }
+    }
+
     private func resume(_ container: Container) {
         let now = container.now
         if ShimProcess.find(run: container.runtime) != nil {
@@ -86,8 +96,10 @@ extension Containers {
                 let answer = try ask(container, ["op": "state"], seconds: 5)
                 if answer["status"]?.string == "running" {
                     // A pause may have been cut before it was written down: the kernel knows.
-                    let isPaused = isFrozen(container)
-                    container.state.change {
+                    var isPaused = isFrozen(container)
+                    if isPaused, now.isHeld { isPaused = !letGo(container) }
+                    container.state.change { [isPaused] in
+                        if !isPaused { $0.isHeld = false }
                         $0.status = isPaused ? .paused : .running
                         $0.pid = answer["pid"]?.integer ?? $0.pid
                         if $0.startedAt == Moment.never { $0.startedAt = Moment.now.text }
@@ -96,7 +108,7 @@ extension Containers {
                     // A connect that was cut.
                     for cut in container.now.attached where cut.endpointID.isEmpty {
                         detach(container, cut)
-                        container.state.change { $0.endpoints[cut.network] = nil }
+                        container.state.change { disconnected(&$0, from: cut.network) }
                     }
                     keep(container)
                     return watch(container)

@@ -120,3 +120,19 @@ def commits():
         cli("rm", "-f", "work", "next", check=False)
         run(*engine.clients["docker"], "rmi", "-f", "made/image:one", check=False)
         run(*engine.clients["docker"], "image", "prune", "-f")
+
+
+@case("commit: a daemon that is killed in the middle of one lets the container go on when it comes back, and no other that was paused")
+def cut_commit():
+    one = container("held", "sh", "-c", "dd if=/dev/urandom of=/large bs=1M count=200 2>/dev/null; echo done; sleep 600")
+    container("paused")
+    cli("pause", "paused")
+    eventually("the file is there", lambda: cli("logs", "held") == "done", 30)
+    with subprocess.Popen([*engine.clients["docker"], "commit", "held", "made/cut"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+        eventually("it is held still", lambda: api("GET", "/containers/held/json")[1]["State"]["Paused"], 20)
+        engine.kill_daemon()
+        expect(client.wait(20) != 0, "the commit came through before the daemon was killed: the case proves nothing")
+    engine.start_daemon()
+    expect(one.inspect()["State"]["Status"] == "running", f"it is {one.inspect()['State']}")
+    expect(one.command("echo", "hi") == "hi", "nothing runs in it")
+    expect(json.loads(cli("inspect", "paused"))[0]["State"]["Paused"], "what a person paused goes on")
