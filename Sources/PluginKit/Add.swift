@@ -98,7 +98,9 @@ extension PlannedPlugin {
                 let lock = try FileLock(directory: records.state.attachments, .exclusive)
                 defer { withExtendedLifetime(lock.descriptor) {} }
                 guard var holder = try records.read(tag: tag), var section = holder[name] else { return }
-                section.notes["heirs"] = .array((section.notes["heirs"]?.array ?? []) + [.string(owner.attachment.tag)])
+                // Once, also where it was an heir before and has gone: what is handed on twice stands in its own way.
+                let heirs = (section.notes["heirs"]?.array ?? []).filter { $0.string != owner.attachment.tag }
+                section.notes["heirs"] = .array(heirs + [.string(owner.attachment.tag)])
                 holder[name] = section
                 try records.write(&holder)
             }
