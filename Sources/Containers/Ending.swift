@@ -164,7 +164,8 @@ extension Containers {
         }
         var now = container.state.change { $0.isAlive ? flag(&$0) : $0 }
         if !now.isAlive { now = container.alone { container.state.change(flag) } }
-        if now.isAlive || now.status == .restarting { keep(container) }
+        // Also of one whose start has failed: the next daemon would start it.
+        if !now.isStopped || now.status == .restarting { keep(container) }
         return now
     }
 
