@@ -89,11 +89,14 @@ test-containers: all
 	scripts/as-root Tests/engines/shim --executed || failed=1; \
 	for client in berth docker; do for test in runtime remap; do \
 	    scripts/as-root Tests/engines/$$test --client $$client || failed=1; done; done; \
-	scripts/as-root Tests/engines/containers_random $(if $(SEED),--seed $(SEED)) || failed=1; exit $$failed
+	for test in containers_kills containers_random; do \
+	    scripts/as-root Tests/engines/$$test $(if $(SEED),--seed $(SEED)) || failed=1; done; exit $$failed
 
-# Random operations on containers beside a model, with daemon and shims killed, for an hour (in test-containers it is 2,000).
+# A kill before each thing that daemon, shim and runtime change (in test-containers two or three hundred of them), then random operations on
+# containers beside a model, with daemon and shims killed, for an hour (in test-containers it is 2,000).
 soak-containers: all
 	@scripts/deps engines runtime
+	scripts/as-root Tests/engines/containers_kills --every
 	scripts/as-root Tests/engines/containers_random --operations 100000000 --seconds 3600 $(if $(SEED),--seed $(SEED))
 
 # KVM is not asked for: the same on every machine, some seven minutes for all.
