@@ -72,6 +72,8 @@ extension Containers {
     func clean(_ container: Container, _ settled: () -> Void = {}) {
         for attached in container.now.attached.reversed() { detach(container, attached) }
         settled()
+        // Its shim has told the end, and was killed before the runtime had forgotten the container.
+        if Files.exists("\(home.run)/oci/\(container.id)") { bury(container) }
         do throws(ImageError) { try ContainerRoot(container.directory).unmount() } catch {
             container.state.change { $0.error = error.description }
         }
