@@ -80,6 +80,7 @@ extension Containers {
         forgetNamespaces(container)
         SharedMemory.remove(container)
         unlinkTree(container.runtime)
+        sweepTemporaries(container)
         if container.now.attached.isEmpty { container.state.change { $0.pendingDelete = "" } }
     }
 

@@ -73,6 +73,16 @@ extension Containers {
         unlinkTree(half.directory)
     }
 
+    /// What a writer that was killed, a daemon or a shim, had not renamed to its place is gone. The caller is alone with the container.
+    func sweepTemporaries(_ container: Container) {
+        for directory in [container.directory, "\(container.directory)/bundle"] {
+            let names = (try? Files.names(in: directory)) ?? []
+            for name in names where name.split(separator: ".").last?.hasPrefix("tmp-") == true {
+                unlink("\(directory)/\(name)")
+            }
+        }
+    }
+
     private func isFrozen(_ container: Container) -> Bool {
         do throws(KernelError) { return try Cgroup(path: container.cgroupPath(container.now.host)).isFrozen } catch {
             return false
@@ -91,6 +101,7 @@ extension Containers {
 
     private func resume(_ container: Container) {
         let now = container.now
+        container.alone { sweepTemporaries(container) }
         if ShimProcess.find(run: container.runtime) != nil {
             do throws(APIError) {
                 let answer = try ask(container, ["op": "state"], seconds: 5)

@@ -27,8 +27,10 @@ struct StoreNames {
     func write(to store: ImageStore) throws(ImageError) {
         let object: JSONObject = ["names": StoreNames.json(names), "digests": StoreNames.json(digests)]
         try kernel { () throws(KernelError) in
+            // Where what a killed writer leaves is swept; under the lock there is one writer.
             try Files.replace(
-                "\(store.directory)/names.json", with: Array(JSON.object(object).prettyText.utf8), durable: true)
+                "\(store.directory)/names.json", with: Array(JSON.object(object).prettyText.utf8), durable: true,
+                temporary: "\(store.temporary)/names.json")
         }
     }
 
@@ -86,7 +88,9 @@ struct ImageRecord {
         ]
         if let manifest { object["manifest"] = .string(manifest) }
         try kernel { () throws(KernelError) in
-            try Files.replace(store.record(id), with: JSON.object(object).bytes, durable: true)
+            try Files.replace(
+                store.record(id), with: JSON.object(object).bytes, durable: true,
+                temporary: "\(store.temporary)/record.json")
         }
     }
 }

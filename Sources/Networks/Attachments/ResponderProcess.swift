@@ -37,6 +37,7 @@ extension NetworkStore {
     /// Networks that have containers have a responder: for a daemon that starts, or looks after what was killed.
     /// Each of them, also when another's cannot be started: then what was in the way of them is thrown at the end.
     public func resume() throws(NetworkError) {
+        try files.sweep()
         var failures: [NetworkError] = []
         for network in try all() where network.hasNames {
             do throws(NetworkError) {

@@ -59,6 +59,22 @@ struct NetworkFiles: Sendable {
         }
     }
 
+    /// What a writer that was killed had not renamed to its place is gone.
+    func sweep() throws(NetworkError) {
+        try locked { () throws(NetworkError) in
+            for name in try answering("read \(directory)", { () throws(KernelError) in try Files.names(in: directory) }) {
+                let path = "\(directory)/\(name)"
+                if name.hasSuffix(".new") { try remove(path) }
+                guard name.hasSuffix(".containers") else { continue }
+                let held = try answering("read \(path)") { () throws(KernelError) in
+                    try ignoring(.noSuchFile, .notDirectory) { () throws(KernelError) in try Files.names(in: path) } ?? []
+                }
+                for one in held where one.hasSuffix(".new") { try remove("\(path)/\(one)") }
+                rmdir(path)
+            }
+        }
+    }
+
     func remove(_ path: String) throws(NetworkError) {
         try answering("remove \(path)") { () throws(KernelError) in try Files.remove(path) }
     }
