@@ -23,7 +23,7 @@ extension NetworkStore {
                 if !isNowhere { throw error.error("failed to detach from network \(network.name)") }
             }
         }
-        try forget(containerID, network)
+        try forget(containerID, network, isHidden: true)
     }
 
     /// The container's names follow it: those of who asks are answered with the new one from now on.
@@ -54,8 +54,9 @@ extension NetworkStore {
     private func hide(_ containerID: String, _ network: StoredNetwork) throws(NetworkError) -> HeldAttachment? {
         try files.locked { () throws(NetworkError) in
             guard var entry = try files.held(containerID, network.name) else { return nil }
+            // Also of one that is attaching: a daemon that was killed had told its names, and not yet written down that it had.
+            try forgetNames(of: containerID, network)
             if !entry.isAttaching {
-                try forgetNames(of: containerID, network)
                 entry.isAttaching = true
                 // DEL can be done again, and a daemon that is killed here does: it need not be known how far the last one came.
                 do throws(NetworkError) { try files.write(entry, network.name) } catch  where error.isFull {}

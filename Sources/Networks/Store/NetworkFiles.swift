@@ -67,7 +67,7 @@ struct NetworkFiles: Sendable {
                 if name.hasSuffix(".new") { try remove(path) }
                 guard name.hasSuffix(".containers") else { continue }
                 let held = try answering("read \(path)") { () throws(KernelError) in
-                    try ignoring(.noSuchFile, .notDirectory) { () throws(KernelError) in try Files.names(in: path) } ?? []
+                    try ignoring(.noSuchFile, Errno(ENOTDIR)) { () throws(KernelError) in try Files.names(in: path) } ?? []
                 }
                 for one in held where one.hasSuffix(".new") { try remove("\(path)/\(one)") }
                 rmdir(path)
