@@ -184,13 +184,14 @@ extension LinuxKernel {
         var failed: KernelError?
         do throws(KernelError) {
             try DetachedChild.run(inheriting: [ends[1]]) {
+                var code: Int32 = 0
                 do throws(KernelError) {
                     var socket = try NetlinkSocket(NETLINK_ROUTE)
                     try socket.perform([request])
                 } catch {
-                    var code = error.errno.rawValue
-                    Glibc.write(ends[1], &code, 4)
+                    code = error.errno.rawValue
                 }
+                Glibc.write(ends[1], &code, 4)
                 close(ends[1])
             }
         } catch {
@@ -198,11 +199,13 @@ extension LinuxKernel {
         }
         close(ends[1])
         if let failed { throw failed }
-        try awaitRemoval(link, watch, ends[0], request.operation)
+        guard try !awaitRemoval(link, watch, ends[0], request.operation) else { return }
+        _ = try ignoring(.noSuchDevice) { () throws(KernelError) in try host.perform([request]) }
     }
 
+    /// False: the child was killed before it could say what has become of the link.
     private func awaitRemoval(_ link: Link, _ watch: borrowing NetlinkSocket, _ pipe: Int32, _ operation: String)
-        throws(KernelError)
+        throws(KernelError) -> Bool
     {
         for _ in 0..<10_000 {
             var events = [
@@ -213,11 +216,11 @@ extension LinuxKernel {
             guard ready > 0 else {
                 throw KernelError(operation, .timedOut, "the kernel has not removed it in 30 seconds")
             }
-            if events[0].revents != 0, try watch.removals(operation).contains(link.index) { return }
+            if events[0].revents != 0, try watch.removals(operation).contains(link.index) { return true }
             if events[1].revents != 0 {
                 var code: Int32 = 0
-                // Nothing in the pipe and its other end closed: removed.
-                guard read(pipe, &code, 4) == 4, code != ENODEV else { return }
+                guard read(pipe, &code, 4) == 4 else { return false }
+                guard code != 0, code != ENODEV else { return true }
                 throw KernelError(operation, Errno(code))
             }
         }
