@@ -23,7 +23,7 @@ extension NetworkStore {
                 if !isNowhere { throw error.error("failed to detach from network \(network.name)") }
             }
         }
-        try forget(containerID, network, isHidden: true)
+        try forget(containerID, network)
     }
 
     /// The container's names follow it: those of who asks are answered with the new one from now on.

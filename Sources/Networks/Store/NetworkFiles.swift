@@ -62,12 +62,14 @@ struct NetworkFiles: Sendable {
     /// What a writer that was killed had not renamed to its place is gone.
     func sweep() throws(NetworkError) {
         try locked { () throws(NetworkError) in
-            for name in try answering("read \(directory)", { () throws(KernelError) in try Files.names(in: directory) }) {
+            for name in try answering("read \(directory)", { () throws(KernelError) in try Files.names(in: directory) })
+            {
                 let path = "\(directory)/\(name)"
                 if name.hasSuffix(".new") { try remove(path) }
                 guard name.hasSuffix(".containers") else { continue }
                 let held = try answering("read \(path)") { () throws(KernelError) in
-                    try ignoring(.noSuchFile, Errno(ENOTDIR)) { () throws(KernelError) in try Files.names(in: path) } ?? []
+                    try ignoring(.noSuchFile, Errno(ENOTDIR)) { () throws(KernelError) in try Files.names(in: path) }
+                        ?? []
                 }
                 for one in held where one.hasSuffix(".new") { try remove("\(path)/\(one)") }
                 rmdir(path)
