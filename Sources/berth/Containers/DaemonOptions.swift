@@ -2,7 +2,6 @@
     import ArgumentParser
     import Client
     import Glibc
-    import Synchronization
 
     /// Which daemon a command speaks to. Stands before the command: `berth -H unix:///run/berth/berth.sock ps`.
     struct DaemonOptions: ParsableArguments {
@@ -33,8 +32,9 @@
             name: .customLong("tlskey"), help: ArgumentHelp("Its key. Unless given, key.pem there.", valueName: "file"))
         var key: String?
 
-        /// What the words before the command said of TLS.
-        static let tls = Mutex(TLSChoice())
+        /// What the words before the command said of TLS. Written before there is a second thread. (A Mutex here is made of zeros by
+        /// the optimizer of Swift 6.3, and a Bool? of zero is false, not nil.)
+        nonisolated(unsafe) private(set) static var tls = TLSChoice()
 
         /// The arguments without those that say which daemon: `-H ADDRESS` goes to the environment, TLS to `tls`.
         static func taken(from arguments: [String]) -> [String] {
@@ -45,7 +45,7 @@
                 let attached = equals.map { String(first[first.index(after: $0)...]) }
                 if name == "--tls" || name == "--tlsverify" {
                     guard let value = attached.map({ CommandWords.truth($0) }) ?? true else { break }
-                    tls.withLock { if name == "--tls" { $0.isWanted = value } else { $0.verifies = value } }
+                    if name == "--tls" { tls.isWanted = value } else { tls.verifies = value }
                     rest = rest.dropFirst()
                 } else if let take = valued[name], let value = attached ?? rest.dropFirst().first {
                     take(value)
@@ -63,9 +63,9 @@
         private static let valued: [String: @Sendable (String) -> Void] = [
             "-H": { setenv("BERTH_HOST", $0, 1) },
             "--host": { setenv("BERTH_HOST", $0, 1) },
-            "--tlscacert": { value in tls.withLock { $0.authority = value } },
-            "--tlscert": { value in tls.withLock { $0.certificate = value } },
-            "--tlskey": { value in tls.withLock { $0.key = value } },
+            "--tlscacert": { tls.authority = $0 },
+            "--tlscert": { tls.certificate = $0 },
+            "--tlskey": { tls.key = $0 },
         ]
     }
 
@@ -73,7 +73,7 @@
         /// The one that `-H` or `BERTH_HOST` names, else the usual one.
         static func chosen() throws(ClientError) -> Daemon {
             func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
-            let choice = DaemonOptions.tls.withLock { $0 }
+            let choice = DaemonOptions.tls
             let text = environment("BERTH_HOST").flatMap { $0.isEmpty ? nil : $0 } ?? "\(Endpoint.standard)"
             guard text.hasPrefix("tcp://") else {
                 if choice != TLSChoice() {
