@@ -76,10 +76,12 @@ extension Containers {
     /// What a writer that was killed, a daemon or a shim, had not renamed to its place is gone. The caller is alone with the container.
     func sweepTemporaries(_ container: Container) {
         for directory in [container.directory, "\(container.directory)/bundle"] {
-            let names = (try? Files.names(in: directory)) ?? []
-            for name in names where name.split(separator: ".").last?.hasPrefix("tmp-") == true {
-                unlink("\(directory)/\(name)")
-            }
+            do throws(KernelError) {
+                for name in try Files.names(in: directory)
+                where name.split(separator: ".").last?.hasPrefix("tmp-") == true {
+                    unlink("\(directory)/\(name)")
+                }
+            } catch {}
         }
     }
 
