@@ -60,8 +60,30 @@
                 channel.close(promise: nil)
                 throw Abandoned()
             }
-            // docker-py reads the head through a buffer and the stream past it: what came together with the head is lost to it.
-            if call.request.headers.first(name: "User-Agent")?.hasPrefix("docker-sdk-python") == true { usleep(10_000) }
+            if call.request.headers.first(name: "User-Agent")?.hasPrefix("docker-sdk-python") == true {
+                waitForReader(of: channel)
+            }
+        }
+
+        /// docker-py reads the head through a buffer and the stream past it: what came together with the head is lost to it. A unix
+        /// socket tells when its peer has read what was sent (SIOCOUTQ; at most a second), another one gets ten milliseconds.
+        private func waitForReader(of channel: any Channel) {
+            guard channel.localAddress?.protocol == .unix else {
+                usleep(10_000)
+                return
+            }
+            for _ in 0..<1000 {
+                usleep(1000)
+                let unread = try? channel.eventLoop.submit { () -> Int32? in
+                    try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+                        of: NIOBSDSocket.Handle.self
+                    ) { handle -> Int32 in
+                        var count: Int32 = 0
+                        return ioctl(handle, UInt(TIOCOUTQ), &count) == 0 ? count : 0
+                    }
+                }.wait()
+                if (unread ?? 0) == 0 { return }
+            }
         }
 
         /// The client's bytes go to the descriptor and its bytes to the client until both have ended.
