@@ -72,7 +72,7 @@
                     socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair)
                 }
                 let ours = OwnedDescriptor(taking: pair[0])
-                try join(remote, pair[1])
+                try Glue.join(remote, pair[1])
                 return (ours.release(), { why.known })
             } catch {
                 throw why.refusal(error)
@@ -106,29 +106,6 @@
                 throw error
             }
             return channel
-        }
-
-        /// The remote's bytes are those of the socket `number`, which is taken over.
-        private func join(_ remote: any Channel, _ number: Int32) throws {
-            let loop = TLSLink.loop
-            try loop.flatSubmit {
-                let glue = NIOLoopBound(Glue(), eventLoop: loop)
-                return ClientBootstrap(group: loop)
-                    .channelOption(.allowRemoteHalfClosure, value: true)
-                    .channelOption(.autoRead, value: false)
-                    .channelInitializer { peer in
-                        loop.makeCompletedFuture { try peer.pipeline.syncOperations.addHandler(glue.value) }
-                    }
-                    .withConnectedSocket(number)
-                    .flatMapThrowing { peer in
-                        do {
-                            Glue.join(try remote.pipeline.syncOperations.handler(type: Glue.self), glue.value)
-                        } catch {
-                            peer.close(promise: nil)
-                            throw error
-                        }
-                    }
-            }.wait()
         }
 
         /// One thread for all connections of this process, begun with the first. No signal is delivered to it: who waits for

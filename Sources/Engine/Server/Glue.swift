@@ -1,5 +1,6 @@
 #if Daemon
     import NIOCore
+    import NIOPosix
 
     /// Two channels' bytes go from each to the other, no faster than the other takes them; each end of writing is passed on.
     final class Glue: ChannelDuplexHandler {
@@ -18,6 +19,33 @@
 
         /// `isInputClosed`: the peer had said all before this was there to hear it.
         init(isInputClosed: Bool = false) { self.isInputClosed = isInputClosed }
+
+        /// The channel, which has a Glue, and the socket `number` are one stream until both have ended. The socket is taken over,
+        /// whatever happens. Not on the channel's event loop, for it is waited for.
+        static func join(_ channel: any Channel, _ number: Int32) throws {
+            let loop = channel.eventLoop
+            try loop.flatSubmit { () -> EventLoopFuture<Void> in
+                // Held here, not looked up: a process that ended at once has closed its socket before this comes back,
+                // and what it said waits in the handler of a channel that has none any more.
+                let glue = NIOLoopBound(Glue(), eventLoop: loop)
+                return ClientBootstrap(group: loop)
+                    .channelOption(.allowRemoteHalfClosure, value: true)
+                    .channelOption(.autoRead, value: false)
+                    .channelInitializer { peer in
+                        loop.makeCompletedFuture { try peer.pipeline.syncOperations.addHandler(glue.value) }
+                    }
+                    .withConnectedSocket(number)
+                    .flatMapThrowing { peer in
+                        do {
+                            join(try channel.pipeline.syncOperations.handler(type: Glue.self), glue.value)
+                        } catch {
+                            // The client has gone.
+                            peer.close(promise: nil)
+                            throw error
+                        }
+                    }
+            }.wait()
+        }
 
         /// From here on they are one stream. On the event loop of both.
         static func join(_ one: Glue, _ two: Glue) {

@@ -91,30 +91,7 @@
             try begin()
             let channel = exchange.channel
             do {
-                // The channel owns the descriptor from here on, whatever happens.
-                let loop = channel.eventLoop
-                let number = descriptor.release()
-                try loop.flatSubmit { () -> EventLoopFuture<Void> in
-                    // Held here, not looked up: a process that ended at once has closed its socket before this comes back,
-                    // and what it said waits in the handler of a channel that has none any more.
-                    let glue = NIOLoopBound(Glue(), eventLoop: loop)
-                    return ClientBootstrap(group: loop)
-                        .channelOption(.allowRemoteHalfClosure, value: true)
-                        .channelOption(.autoRead, value: false)
-                        .channelInitializer { peer in
-                            loop.makeCompletedFuture { try peer.pipeline.syncOperations.addHandler(glue.value) }
-                        }
-                        .withConnectedSocket(number)
-                        .flatMapThrowing { peer in
-                            do {
-                                Glue.join(try channel.pipeline.syncOperations.handler(type: Glue.self), glue.value)
-                            } catch {
-                                // The client has gone.
-                                peer.close(promise: nil)
-                                throw error
-                            }
-                        }
-                }.wait()
+                try Glue.join(channel, descriptor.release())
             } catch {
                 channel.close(promise: nil)
                 throw Abandoned()

@@ -101,7 +101,7 @@
                 return
             }
             let temporary = "\(path).tmp-\(getpid())"
-            do {
+            do throws(ClientError) {
                 let file: OwnedDescriptor
                 do throws(KernelError) {
                     file = try OwnedDescriptor(open: temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
@@ -115,11 +115,9 @@
                 guard rename(temporary, path) == 0 else {
                     throw ClientError(KernelError("rename \(temporary) to \(path)", .current))
                 }
-            } catch let error as ClientError {
+            } catch {
                 unlink(temporary)
                 throw error
-            } catch {
-                fatalError("only a ClientError is thrown here")
             }
         }
     }
