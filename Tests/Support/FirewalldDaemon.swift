@@ -53,6 +53,9 @@ public final class FirewalldDaemon {
     /// It ends as systemctl ends it: with its rules.
     public func stop() { process.kill(SIGTERM) }
 
+    /// It ends with its rules left behind.
+    public func kill() { process.kill(SIGKILL) }
+
     public func startAgain() throws {
         process = try FirewalldDaemon.start(host)
         try answers()

@@ -3,8 +3,8 @@ import Glibc
 
 /// Wakes when something is taken away from this network namespace, or from one that has a link to it: links, addresses,
 /// routes, parameters and nf_tables objects, as the kernel's notifications tell (man 7 rtnetlink, NETLINK_LISTEN_ALL_NSID).
-/// Any change of a link wakes, too, and a new nf_tables table, which a starting firewall makes; what else is only added wakes
-/// nobody.
+/// Any change of a link wakes, too, and a new nf_tables table or base chain, which a starting firewall makes (one that was
+/// killed finds its table, and adds to it); what else is only added wakes nobody.
 public struct ChangeWatch: ~Copyable {
     private var routes: NetlinkSocket
     private var netfilter: NetlinkSocket
@@ -98,6 +98,9 @@ public struct ChangeWatch: ~Copyable {
     private static func replaces(_ reply: NetlinkReply) -> Bool {
         guard reply.type >> 8 == Int(NFNL_SUBSYS_NFTABLES) else { return false }
         let message = UInt32(reply.type & 0xff)
+        if message == UInt32(NFT_MSG_NEWCHAIN.rawValue) {
+            return reply.attributes(after: 4)[type: Int(NFTA_CHAIN_HOOK.rawValue)] != nil
+        }
         return [
             NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN, NFT_MSG_DELRULE, NFT_MSG_DELSET, NFT_MSG_DELSETELEM,
         ]
