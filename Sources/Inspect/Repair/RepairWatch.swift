@@ -12,7 +12,7 @@ public struct RepairWatch: ~Copyable {
     /// And a few times though nothing changed: firewalld answers some time after its tables came back, and nothing tells
     /// when. Milliseconds from one try to the next.
     private static let pauses: [Int64] =
-        [250, 250] + Array(repeating: 500, count: 9) + Array(repeating: 1000, count: 5) + [2000, 4000, 8000]
+        [250, 250] + Array(repeating: 500, count: 9) + Array(repeating: 1000, count: 55) + [2000, 4000, 8000]
     private var pausesLeft = RepairWatch.pauses[...]
     private var nextTry: Int64?
 
