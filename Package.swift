@@ -122,6 +122,8 @@ let package = Package(
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .target(name: "Client", dependencies: ["JSON", "NetCore"], swiftSettings: core),
         .target(
+            name: "Lab", dependencies: ["NetCore", "JSON", "CKernel", "CContainer", "MiniRuntime"], swiftSettings: core),
+        .target(
             name: "Inspect",
             dependencies: ["NetPlan", "CNI", "IPAM", "PluginKit", "BridgePlugin", "NATPlugin"], swiftSettings: core),
         .executableTarget(
@@ -142,7 +144,7 @@ let package = Package(
         .executableTarget(
             name: "berth",
             dependencies: [
-                "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client",
+                "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client", "Lab",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],
@@ -165,6 +167,8 @@ let package = Package(
             swiftSettings: tests),
         .testTarget(name: "ClientTests", dependencies: ["Client", "JSON"], swiftSettings: tests),
         .testTarget(name: "InspectTests", dependencies: ["Inspect", "TestSupport"], swiftSettings: tests),
+        // The holder that they start is berth's.
+        .testTarget(name: "LabTests", dependencies: ["Lab", "TestSupport", "berth"], swiftSettings: tests),
         .testTarget(
             name: "ConformanceTests", dependencies: ["CNI", "Inspect", "JSON", "NetCore", "TestSupport"],
             swiftSettings: tests),

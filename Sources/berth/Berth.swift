@@ -1,4 +1,5 @@
 import Glibc
+import Lab
 
 #if Daemon
     import ArgumentParser
@@ -12,6 +13,8 @@ import Glibc
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         if arguments.first == "cni" { RuntimeProgram.exec(Array(arguments.dropFirst())) }
+        // The holder of a lab's world: before anything could start a second thread.
+        if let code = LabProgram.run(arguments) { exit(code) }
         #if Daemon
             BerthCommand.begin(arguments)
         #else
@@ -37,7 +40,7 @@ enum StandardError {
             subcommands: [
                 CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self,
                 RepairCommand.self, WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self,
-                StatusCommand.self, MetricsCommand.self, NetnsCommand.self, DaemonCommand.self,
+                StatusCommand.self, MetricsCommand.self, NetnsCommand.self, LabCommand.self, DaemonCommand.self,
             ],
             groupedSubcommands: [
                 CommandGroup(
@@ -78,6 +81,9 @@ enum StandardError {
             } catch let error as InspectError {
                 StandardError.write(error.description)
                 Glibc.exit(1)
+            } catch let error as LabError {
+                StandardError.write(error.description)
+                Glibc.exit(error.exitCode)
             } catch let error as CNIError {
                 StandardError.write(InspectError(error).description)
                 Glibc.exit(1)

@@ -1,0 +1,93 @@
+import CContainer
+import CKernel
+import Glibc
+import NetCore
+
+extension World {
+    /// Runs a command in a node: its network, processes, mounts and host name; directory, environment and standard streams are
+    /// the caller's. Gives the command's exit code, 128 and the signal that ended it, 127 when there is no such command, 126 when
+    /// it cannot be executed. The calling process must have one thread, and is in the world for good. With `ownGroup` the
+    /// command has the terminal for itself, as a shell wants it.
+    public func run(_ words: [String], in name: String, environment: [(String, String)] = [], ownGroup: Bool = false)
+        throws(LabError) -> Int32
+    {
+        let node = try handle(try self.node(name).process, "node \(name)")
+        let use = try using()
+        defer { close(use) }
+        let directory = String(cString: getcwd(nil, 0) ?? strdup("/"))
+        try enter()
+        let child = try during("enter node \(name)") { () throws(KernelError) in
+            // Only for children: this process stays where it can see the child's end.
+            try check("enter the processes of node \(name)") { berth_setns_kinds(node, Int32(CLONE_NEWPID)) }
+            fflush(nil)
+            return try check("fork") { fork() }
+        }
+        if child == 0 {
+            for (key, value) in environment + [("BERTH_LAB_NODE", name)] { setenv(key, value, 1) }
+            World.become(words, node, name, directory, ownGroup)
+        }
+        close(node)
+        return World.wait(child, ownGroup)
+    }
+
+    /// The state file, touched, and locked for as long as the descriptor is open: the world is in use.
+    private func using() throws(LabError) -> Int32 {
+        let file = directory.file(state.holder.pid)
+        return try during("use the world") { () throws(KernelError) in
+            let opened = try OwnedDescriptor(open: file, O_RDONLY)
+            try check("touch \(file)") { futimens(opened.number, nil) }
+            try check("lock \(file)") { flock(opened.number, LOCK_SH) }
+            return opened.release()
+        }
+    }
+
+    private static func become(_ words: [String], _ node: Int32, _ name: String, _ directory: String, _ ownGroup: Bool)
+        -> Never
+    {
+        let kinds = Int32(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC)
+        guard berth_setns_kinds(node, kinds) == 0 else {
+            let operation = "enter node \(name)"
+            fail(LabError(KernelError(operation, .current), operation), 125)
+        }
+        // Whoever ends the command from outside ends it in the node as well.
+        berth_die_with(SIGKILL)
+        if chdir(directory) != 0 { chdir("/") }
+        if ownGroup, isatty(0) == 1 {
+            setpgid(0, 0)
+            signal(SIGTTOU, SIG_IGN)
+            tcsetpgrp(0, getpgrp())
+        }
+        berth_default_signals()
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        execvp(words[0], &arguments)
+        let code = Errno.current
+        fail(
+            LabError(
+                .name, "cannot execute \(words[0]) in node \(name)", cause: code.description,
+                fix: "a node has the programs of this machine: install it, or take one that PATH leads to"),
+            code == .noSuchFile ? 127 : 126)
+    }
+
+    private static func fail(_ error: LabError, _ code: Int32) -> Never {
+        let line = error.description
+        _ = write(STDERR_FILENO, line, line.utf8.count)
+        _exit(code)
+    }
+
+    private static func wait(_ child: pid_t, _ ownGroup: Bool) -> Int32 {
+        // The terminal's signals are the command's; it tells by its end what it made of them.
+        for number in [SIGINT, SIGQUIT, SIGTTOU] { signal(number, SIG_IGN) }
+        var status: Int32 = 0
+        guard berth_wait_child(child, &status) == child else { return 125 }
+        if ownGroup, isatty(0) == 1 { tcsetpgrp(0, getpgrp()) }
+        return berth_exit_status(status)
+    }
+
+    /// As `run`, of a shell whose prompt names world and node. `$SHELL` is not asked: its start-up files may change the prompt.
+    public func shell(in name: String) throws(LabError) -> Int32 {
+        let hasBash = access("/bin/bash", X_OK) == 0 || access("/usr/bin/bash", X_OK) == 0
+        let words = hasBash ? ["bash", "--norc", "--noprofile", "-i"] : ["sh", "-i"]
+        return try run(
+            words, in: name, environment: [("PS1", "lab:\(description.name) \(name) ▸ ")], ownGroup: true)
+    }
+}
