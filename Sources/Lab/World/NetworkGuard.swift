@@ -5,13 +5,13 @@ public import NetCore
 public struct NetworkGuard: Hashable, Sendable {
     private let forbidden: Set<NetworkNamespace.Identity>
 
-    /// Those of the calling process and of process 1, as far as it may be looked at: where it may not, its network cannot be
+    /// Those of the calling thread and of process 1, as far as it may be looked at: where it may not, its network cannot be
     /// changed either. Throws when the process cannot tell where it is itself.
     public init() throws(LabError) {
-        guard let own = NetworkNamespace.Identity(path: "/proc/self/ns/net") else {
+        guard let own = NetworkNamespace.Identity(path: "/proc/thread-self/ns/net") else {
             throw LabError(
                 .guarded, "cannot tell which network this process is in",
-                cause: "stat /proc/self/ns/net: \(Errno.current)", fix: "mount /proc: mount -t proc proc /proc")
+                cause: "stat /proc/thread-self/ns/net: \(Errno.current)", fix: "mount /proc: mount -t proc proc /proc")
         }
         var found: Set = [own]
         if let first = NetworkNamespace.Identity(path: "/proc/1/ns/net") { found.insert(first) }

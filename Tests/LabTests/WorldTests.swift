@@ -1,0 +1,122 @@
+import Glibc
+import Lab
+import NetCore
+import TestSupport
+import Testing
+
+@Suite("A world on this kernel")
+struct WorldTests {
+    /// Root, and a user who may nothing.
+    static let users = [0, 65534]
+
+    @Test("nodes reach each other as the description says, and the host is as before", arguments: users)
+    func standard(uid: Int) throws {
+        let milliseconds = try PrivateHost.run { host in
+            let lab = try LabHost(host, uid: uid)
+            let (before, mounts) = (try lab.state(), lab.mounts())
+            var (from, to) = (timespec(), timespec())
+            clock_gettime(CLOCK_MONOTONIC, &from)
+            let started = try lab.lab("start", "standard")
+            clock_gettime(CLOCK_MONOTONIC, &to)
+            host.expect(started.exitCode, is: 0, "\(started)")
+            let print = lab.footprint()
+            // Its own user namespace when it is not root, and nets, mounts, processes, names, semaphores of five nodes.
+            host.expect(print.namespaces.count >= 25, "namespaces: \(print.namespaces.sorted())")
+            for (node, address) in [
+                ("client", "203.0.113.1"), ("client", "198.51.100.2"), ("host", "203.0.113.10"), ("host", "10.88.0.2"),
+                ("web", "10.88.0.3"), ("app", "198.51.100.2"), ("client", "2001:db8:198::2"), ("web", "fd00:88::3"),
+            ] { try lab.on(node, "ping -c1 -W2 \(address)") }
+            // Nobody translates yet, and inet does not know the private network.
+            try lab.on("web", "ping -c1 -W1 203.0.113.10", exits: 1)
+            try lab.on("client", "ping -c1 -W1 10.88.0.2", exits: 1)
+            host.expect(try lab.state().difference(from: before), is: "", "the host while the world stands")
+            let stopped = try lab.lab("stop")
+            host.expect(stopped.exitCode, is: 0, "\(stopped)")
+            try lab.expectNothing(of: print, mounts: mounts, "after stop")
+            host.expect(try lab.state().difference(from: before), is: "", "the host after stop")
+            return Double(to.tv_sec - from.tv_sec) * 1000 + Double(to.tv_nsec - from.tv_nsec) / 1e6
+        }
+        #expect(milliseconds < 1000)
+    }
+
+    @Test("TCP goes from node to node, and each sees the other's address", arguments: users)
+    func tcp(uid: Int) throws {
+        try PrivateHost.run { host in
+            let lab = try LabHost(host, uid: uid)
+            host.expect(try lab.lab("start", "standard").exitCode, is: 0, "start")
+            for (server, client, address, seen) in [
+                ("web", "host", "10.88.0.2", "10.88.0.1"), ("host", "client", "198.51.100.2", "203.0.113.10"),
+            ] {
+                let listening = try lab.begin(
+                    "exec", server, "socat", "TCP-LISTEN:8080,reuseaddr", "SYSTEM:echo $SOCAT_PEERADDR")
+                defer { listening.kill() }
+                let text = try lab.on(client, "socat -u TCP:\(address):8080,retry=40,interval=0.05 -")
+                host.expect(text, is: "\(seen)\n", "what \(server) sees")
+            }
+            host.expect(try lab.lab("stop").exitCode, is: 0, "stop")
+        }
+    }
+
+    @Test("a node has a name, processes, addresses and parameters of its own", arguments: users)
+    func node(uid: Int) throws {
+        try PrivateHost.run { host in
+            let lab = try LabHost(host, uid: uid)
+            host.expect(try lab.lab("start", "standard").exitCode, is: 0, "start")
+            host.expect(try lab.on("web", "hostname"), is: "web\n", "its name")
+            let processes = try lab.on("web", "ps -e -o pid=,comm=").split(separator: "\n")
+            host.expect(processes.count, is: 2, "its first process, and ps: \(processes)")
+            host.expect(try lab.on("web", "ls /sys/class/net"), is: "eth0\nlo\n", "its /sys")
+            let links = try lab.on("host", "ip -o link show")
+            host.expect(links.contains("02:00:00:00:03:01"), "br0's address: \(links)")
+            host.expect(
+                try lab.on("host", "cat /proc/sys/net/bridge/bridge-nf-call-iptables"), is: "0\n", "the bridge's hook")
+            host.expect(try lab.on("web", "cat /proc/sys/net/ipv4/ip_forward"), is: "0\n", "web's forwarding")
+            host.expect(try lab.on("host", "cat /proc/sys/net/ipv4/ip_forward"), is: "1\n", "host's forwarding")
+            host.expect(
+                try lab.on("client", "ip netns exec web ip -o -4 addr show eth0").contains("10.88.0.2/24"), "ip netns")
+            let status = try lab.lab("status").text
+            host.expect(status.contains("203.0.113.10/24"), "status: \(status)")
+            try lab.on("web", "sh -c exit\t7", exits: 7)
+            try lab.on("web", "no-such-program", exits: 127)
+            host.expect(try lab.lab("exec", "nowhere", "true").exitCode, is: 1, "a node that is not")
+            host.expect(try lab.lab("start", "box").exitCode, is: 1, "a second world")
+            host.expect(try lab.lab("stop").exitCode, is: 0, "stop")
+            host.expect(try lab.lab("status").exitCode, is: 2, "no world")
+            host.expect(try lab.lab("start", "nonsense").exitCode, is: 1, "a world that is not")
+        }
+    }
+
+    @Test("what a dead holder left counts as nothing, and the next world takes its place", arguments: users)
+    func dead(uid: Int) throws {
+        try PrivateHost.run { host in
+            let lab = try LabHost(host, uid: uid)
+            try Files.makeDirectories(lab.directory, mode: 0o700)
+            for path in ["\(host.scratch)/user/berth", lab.directory] { chown(path, uid_t(uid), gid_t(uid)) }
+            // A process that lives, but began at another time than the holder did.
+            let process = #"{"pid":1,"start":1}"#
+            let text = #"{"version":1,"world":"standard","holder":\#(process),"root":\#(process),"nodes":[],"keep":true}"#
+            try Files.replace("\(lab.directory)/world-1.json", with: Array(text.utf8))
+            chown("\(lab.directory)/world-1.json", uid_t(uid), gid_t(uid))
+            host.expect(try lab.lab("status").exitCode, is: 2, "status")
+            host.expect(try lab.lab("stop").exitCode, is: 2, "stop")
+            host.expect(try lab.lab("start", "box").exitCode, is: 0, "start")
+            host.expect(try lab.on("box", "ip -o link show").contains("state DOWN"), "lo is down")
+            host.expect(try lab.lab("stop").exitCode, is: 0, "stop")
+            try lab.expectNothing(of: .none, mounts: lab.mounts(), "in the end")
+        }
+    }
+
+    @Test("a state directory that others may write to is not believed")
+    func strange() throws {
+        try PrivateHost.run { host in
+            let lab = try LabHost(host, uid: 65534)
+            try Files.makeDirectories(lab.directory)
+            // Root's, and open to all.
+            chmod(lab.directory, 0o777)
+            let outcome = try lab.lab("start", "box")
+            host.expect(outcome.exitCode, is: 1, "\(outcome)")
+            host.expect(outcome.errorOutput.contains("E-PRIVILEGE"), "\(outcome)")
+            host.expect(try lab.files(), is: [], "files")
+        }
+    }
+}
