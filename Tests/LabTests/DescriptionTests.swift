@@ -32,6 +32,7 @@ struct DescriptionTests {
         #expect(fault { $0.cables[0].near.link = "much-too-long-a-name" }?.contains("longer than 15 bytes") == true)
         #expect(fault { $0.cables[1].near.link = "eth0" } == "node inet has eth0 twice")
         #expect(fault { $0.cables[0].far.bridge = "br7" }?.contains("no bridge there") == true)
-        #expect(fault { $0.nodes[0].parameters = [.init("kernel/hostname", "x")] }?.contains("not one below net/") == true)
+        #expect(
+            fault { $0.nodes[0].parameters = [.init("kernel/hostname", "x")] }?.contains("not one below net/") == true)
     }
 }

@@ -49,7 +49,7 @@ extension LabHost {
     /// The holder's number, from its first moment on: the one process of that name, or the one that is about to take it.
     func holder(seconds: Int) -> pid_t? {
         for _ in 0..<(seconds * 500) {
-            for each in processes() where each.name != "berth-world" && each.name != "berth-node" {
+            for each in processes() where each.name != "berth-world" && !each.name.hasPrefix("berth-node") {
                 guard let line = try? Files.read("/proc/\(each.pid)/cmdline"),
                     line.split(separator: 0).contains(where: { $0.elementsEqual("lab-hold".utf8) })
                 else { continue }

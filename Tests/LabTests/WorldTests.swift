@@ -94,7 +94,8 @@ struct WorldTests {
             for path in ["\(host.scratch)/user/berth", lab.directory] { chown(path, uid_t(uid), gid_t(uid)) }
             // A process that lives, but began at another time than the holder did.
             let process = #"{"pid":1,"start":1}"#
-            let text = #"{"version":1,"world":"standard","holder":\#(process),"root":\#(process),"nodes":[],"keep":true}"#
+            let text =
+                #"{"version":1,"world":"standard","holder":\#(process),"root":\#(process),"nodes":[],"keep":true}"#
             try Files.replace("\(lab.directory)/world-1.json", with: Array(text.utf8))
             chown("\(lab.directory)/world-1.json", uid_t(uid), gid_t(uid))
             host.expect(try lab.lab("status").exitCode, is: 2, "status")
@@ -103,6 +104,25 @@ struct WorldTests {
             host.expect(try lab.on("box", "ip -o link show").contains("state DOWN"), "lo is down")
             host.expect(try lab.lab("stop").exitCode, is: 0, "stop")
             try lab.expectNothing(of: .none, mounts: lab.mounts(), "in the end")
+        }
+    }
+
+    @Test("of many that start at once one stands, and one after the other each", arguments: users)
+    func many(uid: Int) throws {
+        try PrivateHost.run { host in
+            let lab = try LabHost(host, uid: uid)
+            let mounts = lab.mounts()
+            let codes = try (0..<5).map { _ in try lab.begin("start", "box") }.map { $0.wait(seconds: 20).exitCode }
+            host.expect(codes.sorted(), is: [0, 1, 1, 1, 1], "exit codes")
+            for round in 0..<10 {
+                let stopped = try lab.lab("stop")
+                host.expect(stopped.exitCode, is: 0, "round \(round): \(stopped)")
+                let started = try lab.lab("start", "box")
+                host.expect(started.exitCode, is: 0, "round \(round): \(started)")
+            }
+            let print = lab.footprint()
+            host.expect(try lab.lab("stop").exitCode, is: 0, "stop")
+            try lab.expectNothing(of: print, mounts: mounts, "in the end")
         }
     }
 

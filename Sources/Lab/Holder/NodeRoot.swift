@@ -34,7 +34,7 @@ enum NodeRoot {
     private static func run(_ name: String, _ answer: Int32) -> Never {
         if answer != 3 { dup2(answer, 3) }
         _ = berth_close_range(4, .max)
-        berth_set_name("berth-node")
+        Title.set("berth-node \(name)")
         setsid()
         let signals = berth_signal_descriptor()
         do throws(KernelError) {

@@ -33,7 +33,7 @@ struct WorldRoot {
         close(lock)
         let null = berth_open_cloexec("/dev/null", O_RDWR, 0)
         for number: Int32 in 0...2 { dup2(null, number) }
-        berth_set_name("berth-world")
+        Title.set("berth-world")
         let signals = berth_signal_descriptor()
         do throws(LabError) {
             try settle()

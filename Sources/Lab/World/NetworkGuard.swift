@@ -5,17 +5,19 @@ public import NetCore
 public struct NetworkGuard: Hashable, Sendable {
     private let forbidden: Set<NetworkNamespace.Identity>
 
-    /// Those of the calling thread and of process 1, as far as it may be looked at: where it may not, its network cannot be
-    /// changed either. Throws when the process cannot tell where it is itself.
-    public init() throws(LabError) {
-        guard let own = NetworkNamespace.Identity(path: "/proc/thread-self/ns/net") else {
+    /// The calling thread's own, and that of process 1.
+    public static let watched = ["/proc/thread-self/ns/net", "/proc/1/ns/net"]
+
+    /// Those that the paths lead to. The first must: a process that cannot tell where it is itself builds nothing. Of the others those
+    /// that may be looked at: the network of a process that may not be looked at cannot be changed either.
+    public init(_ paths: [String] = watched) throws(LabError) {
+        guard let first = paths.first, let own = NetworkNamespace.Identity(path: first) else {
             throw LabError(
                 .guarded, "cannot tell which network this process is in",
-                cause: "stat /proc/thread-self/ns/net: \(Errno.current)", fix: "mount /proc: mount -t proc proc /proc")
+                cause: "stat \(paths.first ?? "nothing"): \(Errno.current)",
+                fix: "mount /proc: mount -t proc proc /proc")
         }
-        var found: Set = [own]
-        if let first = NetworkNamespace.Identity(path: "/proc/1/ns/net") { found.insert(first) }
-        forbidden = found
+        forbidden = Set([own] + paths.dropFirst().compactMap { NetworkNamespace.Identity(path: $0) })
     }
 
     /// Returns when the namespace may be changed. Throws E-GUARD, whose exit code is 3, when it is one of the forbidden.
