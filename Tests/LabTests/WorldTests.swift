@@ -94,8 +94,9 @@ struct WorldTests {
             for path in ["\(host.scratch)/user/berth", lab.directory] { chown(path, uid_t(uid), gid_t(uid)) }
             // A process that lives, but began at another time than the holder did.
             let process = #"{"pid":1,"start":1}"#
+            let world = #"{"name":"box","title":"","nodes":[],"cables":[]}"#
             let text =
-                #"{"version":1,"world":"standard","holder":\#(process),"root":\#(process),"nodes":[],"keep":true}"#
+                #"{"version":1,"world":\#(world),"holder":\#(process),"root":\#(process),"nodes":[],"keep":true}"#
             try Files.replace("\(lab.directory)/world-1.json", with: Array(text.utf8))
             chown("\(lab.directory)/world-1.json", uid_t(uid), gid_t(uid))
             host.expect(try lab.lab("status").exitCode, is: 2, "status")
@@ -104,6 +105,45 @@ struct WorldTests {
             host.expect(try lab.on("box", "ip -o link show").contains("state DOWN"), "lo is down")
             host.expect(try lab.lab("stop").exitCode, is: 0, "stop")
             try lab.expectNothing(of: .none, mounts: lab.mounts(), "in the end")
+        }
+    }
+
+    @Test("a world of one's own stands as it is described, and is told so again")
+    func own() throws {
+        try PrivateHost.run { host in
+            let lab = try LabHost(host, uid: 0)
+            var left = NodeDescription("left")
+            left.forwards = true
+            left.bridges = [BridgeDescription("br7", addresses: [IPPrefix("192.0.2.1/25")!])]
+            left.routes = [RouteDescription(IPPrefix("2001:db8:7::/48")!, via: IPAddress("2001:db8::2")!)]
+            left.parameters = [.init("net/ipv4/conf/all/rp_filter", "1")]
+            var right = NodeDescription("right")
+            right.loopback = false
+            let description = WorldDescription(
+                "own", title: "two nodes", nodes: [left, right],
+                cables: [
+                    CableDescription(.init("left", "p0", bridge: "br7"), .init("right", "p0")),
+                    CableDescription(
+                        .init("left", "p1", addresses: [IPPrefix("2001:db8::1/64")!]),
+                        .init("right", "p1", addresses: [IPPrefix("2001:db8::2/64")!])),
+                ])
+            let directory = LabDirectory(lab.directory)
+            let world = try World.start(description, in: directory, program: LabHost.program)
+            defer { try? world.stop() }
+            host.expect(world.description, is: description, "the description")
+            host.expect(try World.running(in: directory)?.description, is: description, "the same again")
+            host.expect(world.references.map(\.name), is: ["left", "right"], "references")
+            try lab.on("left", "ping -c1 -W2 2001:db8::2")
+            host.expect(try lab.on("left", "cat /proc/sys/net/ipv4/conf/all/rp_filter"), is: "1\n", "rp_filter")
+            host.expect(try lab.on("left", "ip -6 route show 2001:db8:7::/48").contains("via 2001:db8::2"), "route")
+            host.expect(try lab.on("left", "ip -o link show p0").contains("master br7"), "port")
+            host.expect(try lab.on("right", "ip -o link show lo").contains("state DOWN"), "lo")
+            try world.stop()
+            host.expect(try World.running(in: directory) == nil, "it is gone")
+            do throws(LabError) {
+                _ = try World.start(WorldDescription("none", title: "", nodes: []), in: directory)
+                host.expect(false, "a world without nodes was started")
+            } catch { host.expect(error.code, is: .name, "a world without nodes") }
         }
     }
 

@@ -10,16 +10,16 @@ enum Holder {
     /// Minutes without a command after which a world ends that is not kept.
     static let idleMinutes = 30
 
-    /// `WORLD DIRECTORY keep|leave`, standard output being the starter's pipe: a line "ready", or an error as JSON.
+    /// `DIRECTORY keep|leave`, standard input being the world's description as JSON, standard output being the starter's pipe: a line "ready", or an error as JSON.
     static func run(_ words: [String]) -> Int32 {
-        guard words.count == 3 else { return 2 }
+        guard words.count == 2 else { return 2 }
         _ = berth_close_range(3, .max)
         setsid()
         chdir("/")
         umask(0o022)
         berth_set_name("berth-lab")
         do throws(LabError) {
-            let held = try make(words[0], LabDirectory(words[1]), keep: words[2] == "keep")
+            let held = try make(LabDirectory(words[0]), keep: words[1] == "keep")
             say("ready")
             watch(held)
             return 0
@@ -35,8 +35,14 @@ enum Holder {
         let keep: Bool
     }
 
-    private static func make(_ name: String, _ directory: LabDirectory, keep: Bool) throws(LabError) -> Held {
-        guard let description = StandardWorlds.named(name) else { throw World.unknown(name) }
+    private static func make(_ directory: LabDirectory, keep: Bool) throws(LabError) -> Held {
+        let text = try during("read the world's description") { () throws(KernelError) in
+            try Files.read(STDIN_FILENO, limit: 1 << 20, operation: "read standard input")
+        }
+        guard let description = (try? JSON(parsing: text)).flatMap({ WorldDescription($0) }) else {
+            throw LabError(.name, "the world's description cannot be read", fix: "start it by berth lab start")
+        }
+        let name = description.name
         let networks = try NetworkGuard()
         let own = getpid()
         guard let identity = ProcessIdentity(pid: own) else {
@@ -68,7 +74,8 @@ enum Holder {
         guard let first = ProcessIdentity(pid: pid) else {
             throw LabError(.kernel, "the world ended as it began", fix: "start it again: berth lab start \(name)")
         }
-        let state = WorldState(world: name, holder: identity, root: first, nodes: nodes, keep: keep)
+        let state = WorldState(
+            description, holder: identity, root: first, nodes: nodes, keep: keep)
         let file = directory.file(own)
         try during("write \(file)") { () throws(KernelError) in
             try Files.replace(file, with: state.json.bytes, temporary: "\(file).new")

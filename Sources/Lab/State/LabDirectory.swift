@@ -41,7 +41,7 @@ public struct LabDirectory: Hashable, Sendable {
             close(number)
             if let state = try WorldState.standing(in: self) {
                 throw LabError(
-                    .exists, "world \(state.world) stands already",
+                    .exists, "world \(state.description.name) stands already",
                     cause: "one world at a time: its holder is process \(state.holder.pid)",
                     fix: "go on with it (berth lab status), or end it: berth lab stop")
             }

@@ -4,7 +4,7 @@ import NetCore
 
 /// What stands in the state file: which world, who holds it, and who is at home in its nodes.
 struct WorldState: Hashable, Sendable {
-    var world: String
+    var description: WorldDescription
     var holder: ProcessIdentity
     /// The world's first process, which has the user namespace and the /run that all nodes share.
     var root: ProcessIdentity
@@ -19,17 +19,18 @@ struct WorldState: Hashable, Sendable {
 
     var json: JSON {
         [
-            "version": 1, "world": .string(world), "holder": holder.json, "root": root.json, "keep": .bool(keep),
+            "version": 1, "world": description.json, "holder": holder.json, "root": root.json, "keep": .bool(keep),
             "nodes": .array(nodes.map { ["name": .string($0.name), "process": $0.process.json] }),
         ]
     }
 
-    init(world: String, holder: ProcessIdentity, root: ProcessIdentity, nodes: [Node], keep: Bool) {
-        (self.world, self.holder, self.root, self.nodes, self.keep) = (world, holder, root, nodes, keep)
+    init(_ description: WorldDescription, holder: ProcessIdentity, root: ProcessIdentity, nodes: [Node], keep: Bool) {
+        (self.description, self.holder, self.root) = (description, holder, root)
+        (self.nodes, self.keep) = (nodes, keep)
     }
 
     init?(_ json: JSON) {
-        guard json["version"]?.integer == 1, let world = json["world"]?.string,
+        guard json["version"]?.integer == 1, let description = json["world"].flatMap({ WorldDescription($0) }),
             let holder = ProcessIdentity(json["holder"]), let root = ProcessIdentity(json["root"]),
             let list = json["nodes"]?.array
         else { return nil }
@@ -38,7 +39,7 @@ struct WorldState: Hashable, Sendable {
             guard let name = item["name"]?.string, let process = ProcessIdentity(item["process"]) else { return nil }
             nodes.append(Node(name: name, process: process))
         }
-        self.init(world: world, holder: holder, root: root, nodes: nodes, keep: json["keep"]?.bool ?? false)
+        self.init(description, holder: holder, root: root, nodes: nodes, keep: json["keep"]?.bool ?? false)
     }
 
     /// The world whose holder lives. Files of holders that are gone, and such as cannot be read, count as nothing.

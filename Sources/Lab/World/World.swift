@@ -21,9 +21,9 @@ public struct World: Sendable {
         public let process: ProcessIdentity
     }
 
-    private init(_ state: WorldState, _ description: WorldDescription, _ directory: LabDirectory) {
+    private init(_ state: WorldState, _ directory: LabDirectory) {
         self.state = state
-        self.description = description
+        description = state.description
         self.directory = directory
         isKept = state.keep
         nodes = state.nodes.map { RunningNode(name: $0.name, process: $0.process) }
@@ -32,8 +32,7 @@ public struct World: Sendable {
     /// The world of this user; nil when none stands. What a dead holder left counts as nothing.
     public static func running(in directory: LabDirectory = .standard) throws(LabError) -> World? {
         guard let state = try WorldState.standing(in: directory) else { return nil }
-        guard let description = StandardWorlds.named(state.world) else { throw unknown(state.world) }
-        return World(state, description, directory)
+        return World(state, directory)
     }
 
     /// As above. Throws E-MISSING, whose exit code is 2, when none stands.

@@ -10,30 +10,53 @@ extension World {
     public static func start(
         _ name: String, keep: Bool = false, in directory: LabDirectory = .standard, program: String = "/proc/self/exe"
     ) throws(LabError) -> World {
-        guard StandardWorlds.named(name) != nil else { throw unknown(name) }
+        guard let description = StandardWorlds.named(name) else { throw unknown(name) }
+        return try start(description, keep: keep, in: directory, program: program)
+    }
+
+    /// As above, of a world that need not be one of the standard ones. Throws E-NAME with what is wrong with the description.
+    public static func start(
+        _ description: WorldDescription, keep: Bool = false, in directory: LabDirectory = .standard,
+        program: String = "/proc/self/exe"
+    ) throws(LabError) -> World {
+        if let fault = description.fault {
+            throw LabError(
+                .name, "world \(description.name) cannot be built", cause: fault, fix: "mend its description")
+        }
         if let state = try WorldState.standing(in: directory) {
             throw LabError(
-                .exists, "world \(state.world) stands already",
+                .exists, "world \(state.description.name) stands already",
                 cause: "one world at a time: its holder is process \(state.holder.pid)",
                 fix: "go on with it (berth lab status), or end it: berth lab stop")
         }
-        let words = ["berth", "lab-hold", name, directory.path, keep ? "keep" : "leave"]
-        let text = try answer(program, words, seconds: 30)
+        let words = ["berth", "lab-hold", directory.path, keep ? "keep" : "leave"]
+        let text = try answer(program, words, to: description.json.bytes, seconds: 30)
         if text == Array("ready".utf8) { return try standing(in: directory) }
         throw (try? JSON(parsing: text)).flatMap { LabError($0) }
             ?? LabError(.kernel, "the world's holder ended without a word", fix: "see why: dmesg; then start it again")
     }
 
     /// The first line that the holder writes. It outlives this process.
-    private static func answer(_ program: String, _ words: [String], seconds: Int32) throws(LabError) -> [UInt8] {
+    private static func answer(_ program: String, _ words: [String], to text: [UInt8], seconds: Int32) throws(LabError)
+        -> [UInt8]
+    {
         var ends: [Int32] = [-1, -1]
         try during("start the world's holder") { () throws(KernelError) in
             _ = try check("make a pipe") { berth_pipe_cloexec(&ends) }
         }
         defer { close(ends[0]) }
+        // A file without a name: however long the text is, nobody waits for a reader.
+        let input = try during("hand over the world's description") { () throws(KernelError) in
+            let file = OwnedDescriptor(taking: try check("make a file in memory") { berth_memory_file("berth-lab") })
+            let number = file.number
+            try Files.write(text, to: number, operation: "write the world's description")
+            try check("rewind it") { Int32(truncatingIfNeeded: lseek(number, 0, SEEK_SET)) }
+            return file.release()
+        }
+        defer { close(input) }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, input, 0)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         var child = pid_t()
