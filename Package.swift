@@ -88,6 +88,7 @@ let package = Package(
         .target(name: "CStart", cSettings: [.unsafeFlags(["-fstack-protector-strong"])]),
         .target(name: "NetCore", dependencies: ["CKernel", "CDigest"], swiftSettings: core),
         .target(name: "JSON", dependencies: ["CJSON"], swiftSettings: core),
+        .target(name: "Trace", dependencies: ["NetCore", "JSON", "CKernel"], swiftSettings: core),
         .target(name: "CNI", dependencies: ["NetCore", "JSON"], swiftSettings: core),
         .target(name: "NetPlan", dependencies: ["NetCore"], swiftSettings: core),
         .target(name: "PluginKit", dependencies: ["NetPlan", "CNI", "JSON", "NetCore"], swiftSettings: core),
@@ -145,6 +146,7 @@ let package = Package(
             name: "berth",
             dependencies: [
                 "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client", "Lab",
+                "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client", "Trace",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],
@@ -155,6 +157,7 @@ let package = Package(
         .testTarget(
             name: "NetPlanTests", dependencies: ["NetPlan", "BridgePlugin", "NATPlugin", "TestSupport"],
             swiftSettings: tests),
+        .testTarget(name: "TraceTests", dependencies: ["Trace", "JSON", "NetCore", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "CNITests", dependencies: ["CNI", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "IPAMTests", dependencies: ["IPAM", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "BridgePluginTests", dependencies: ["BridgePlugin", "TestSupport"], swiftSettings: tests),

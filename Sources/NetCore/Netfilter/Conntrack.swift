@@ -9,7 +9,8 @@ public struct FlowTuple: Hashable, Sendable {
     public let sourcePort: UInt16
     public let destinationPort: UInt16
 
-    init?(_ attributes: [Attribute]) {
+    /// The tuple in the attributes of CTA_TUPLE_ORIG or CTA_TUPLE_REPLY; nil where one is missing.
+    public init?(_ attributes: [Attribute]) {
         let ip = attributes[type: Int(CTA_TUPLE_IP.rawValue)]?.nested ?? []
         let proto = attributes[type: Int(CTA_TUPLE_PROTO.rawValue)]?.nested ?? []
         let address = { (v4: UInt32, v6: UInt32) in

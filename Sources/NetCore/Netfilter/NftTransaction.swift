@@ -100,8 +100,8 @@ public struct NftTransaction: Sendable {
             })
     }
 
-    /// A change of another table than this one's, in the same transaction.
-    mutating func add(_ request: NetlinkRequest, deletes: Bool = false) throws(KernelError) {
+    /// A change that has no function of its own here, or is of another table, in the same transaction.
+    public mutating func add(_ request: NetlinkRequest, deletes: Bool = false) throws(KernelError) {
         try flush()
         requests.append(request)
         if deletes { self.deletes = true }

@@ -1,0 +1,190 @@
+import NetCore
+
+/// One packet's way through all nodes: its steps in the order that the kernel's structure gives.
+struct PacketWay {
+    var steps: [Journey.Step] = []
+    /// The headers as they were seen last.
+    var last: PacketHeaders?
+    /// The event whose verdict ended it.
+    var dropped: HookEvent?
+    /// Nodes in the order in which the packet met them.
+    var nodes: [String] = []
+    /// What of each node the packet saw.
+    var visits: [String: Visit] = [:]
+    /// Nanoseconds of the first and last capture.
+    var began: Int64?
+    var ended: Int64?
+
+    struct Visit {
+        var received: [CapturedPacket] = []
+        var sent: [CapturedPacket] = []
+        var hooks: [HookEvent] = []
+
+        func reached(_ hook: String) -> Bool { hooks.contains { !$0.isBridge && $0.hookName == hook } }
+    }
+
+    /// The way of the packet `identity`; nil when nobody saw it. `source` comes first whatever the clocks say.
+    init?(_ identity: PacketIdentity, source: String?, nodes: [NodeEvents]) {
+        var firstSeen: [String: Int64] = [:]
+        for node in nodes {
+            var visit = Visit()
+            for packet in node.packets where PacketIdentity(packet.headers) == identity {
+                // A device sees a packet once in a direction; more is the same sent again.
+                let isKnown = (visit.received + visit.sent).contains {
+                    $0.device == packet.device && $0.isOutgoing == packet.isOutgoing
+                }
+                if isKnown { continue }
+                if packet.isOutgoing { visit.sent.append(packet) } else { visit.received.append(packet) }
+                firstSeen[node.name] = min(firstSeen[node.name] ?? .max, packet.time)
+                began = min(began ?? .max, packet.time)
+                ended = max(ended ?? .min, packet.time)
+            }
+            visit.hooks = PacketWay.once(node.hooks.filter { $0.identity == identity })
+            if !visit.hooks.isEmpty || firstSeen[node.name] != nil { visits[node.name] = visit }
+        }
+        guard !visits.isEmpty else { return nil }
+        // The kernel's one clock orders the devices; the place of rules follows from the hooks.
+        self.nodes = visits.keys.sorted {
+            let left = ($0 == source ? Int64.min : firstSeen[$0] ?? .max, $0)
+            return left < ($1 == source ? Int64.min : firstSeen[$1] ?? .max, $1)
+        }
+        for name in self.nodes {
+            if let node = nodes.first(where: { $0.name == name }), let visit = visits[name] { add(visit, node) }
+        }
+        for place in steps.indices { steps[place].number = place + 1 }
+    }
+
+    /// The events up to a second traversal of the same chain: the packet sent again.
+    private static func once(_ events: [HookEvent]) -> [HookEvent] {
+        var found: [HookEvent] = []
+        for event in events {
+            let isAgain =
+                event.isSnapshot
+                && found.contains {
+                    $0.isSnapshot && $0.step.table == event.step.table && $0.step.chain == event.step.chain
+                        && $0.hook == event.hook && $0.input == event.input && $0.output == event.output
+                        && $0.step.handle == event.step.handle && $0.step.kind == event.step.kind
+                }
+            if isAgain { break }
+            found.append(event)
+        }
+        return found
+    }
+
+    private mutating func add(_ visit: Visit, _ node: NodeEvents) {
+        let received = visit.received.sorted { $0.time < $1.time }
+        let sent = visit.sent.sorted { $0.time < $1.time }
+        let inner = visit.hooks.filter { !$0.isBridge }
+        let bridge = visit.hooks.filter(\.isBridge)
+        let early = bridge.filter { $0.hookName == "prerouting" || $0.hookName == "input" }
+        let late = bridge.filter { $0.hookName != "prerouting" && $0.hookName != "input" }
+        // Of what a process here sends to itself the way out comes before the way in.
+        let beginsHere = inner.first?.hookName == "output" || received.isEmpty
+        let wayOut = beginsHere ? inner.prefix { $0.hookName == "output" || $0.hookName == "postrouting" } : []
+        let wayIn = inner.dropFirst(wayOut.count)
+        if beginsHere {
+            through(Array(wayOut), node)
+            through(late.filter { $0.hookName == "output" }, node)
+            for packet in sent { device(packet, node) }
+            through(late.filter { $0.hookName != "output" }, node)
+            for packet in received { device(packet, node) }
+            through(early + wayIn, node)
+        } else {
+            for packet in received.prefix(1) { device(packet, node) }
+            through(early, node)
+            for packet in received.dropFirst() { device(packet, node) }
+            through(Array(wayIn), node)
+            for packet in sent.dropLast() { device(packet, node) }
+            through(late, node)
+            for packet in sent.suffix(1) { device(packet, node) }
+        }
+    }
+
+    private mutating func device(_ packet: CapturedPacket, _ node: NodeEvents) {
+        var step = Journey.Step(
+            node: node.name, at: "dev:\(node.device(packet.device))", kind: packet.isOutgoing ? .tx : .rx)
+        step.l3 = packet.headers.network
+        step.l4 = packet.headers.transportWords
+        step.time = (packet.time - (began ?? packet.time)) / 1000
+        step.changed = PacketWay.change(last, packet.headers, withTTL: true)
+        last = packet.headers
+        steps.append(step)
+    }
+
+    /// The steps of the hooks in their order, with the route between them.
+    private mutating func through(_ events: [HookEvent], _ node: NodeEvents) {
+        var hook: String?
+        for event in events {
+            if event.isSnapshot {
+                rewrite(event, node)
+                if !event.isBridge, event.hookName != hook { route(from: hook, event, node) }
+                last = event.headers
+            }
+            hook = event.hookName
+            if event.verdict == .drop, dropped == nil { dropped = event }
+            // A chain that no rule of matched says so by its policy.
+            let isSilent = event.step.kind == .rule && event.step.handle == nil && event.verdict != .drop
+            if event.isOurs || isSilent { continue }
+            steps.append(event.step)
+        }
+    }
+
+    private mutating func rewrite(_ event: HookEvent, _ node: NodeEvents) {
+        guard var changed = PacketWay.change(last, event.headers, withTTL: false), changed.isAddress else { return }
+        changed.ttl = nil
+        let before = steps.last { $0.node == node.name }
+        var step = Journey.Step(
+            node: node.name, at: before?.hook != nil ? before!.at : event.step.at, kind: .rewrite)
+        step.changed = changed
+        let isRuled = before?.kind == .rule && before?.verdict == "accept"
+        if isRuled, let before {
+            step.result = "by \(before.table ?? "") \(before.chain ?? "") #\(before.handle ?? 0)"
+        } else {
+            step.result = event.conntrack(in: node).map { "no rule; conntrack \($0)" } ?? "no rule; conntrack"
+        }
+        steps.append(step)
+    }
+
+    private mutating func route(from before: String?, _ event: HookEvent, _ node: NodeEvents) {
+        let target = event.headers.destination
+        let result: String
+        switch (before, event.hookName) {
+        case ("prerouting", "forward"):
+            guard let output = event.output else { return }
+            result = "\(target) dev \(node.device(output))"
+        case ("prerouting", "input"): result = "\(target) is local"
+        default: return
+        }
+        var step = Journey.Step(node: node.name, at: "route", kind: .fib)
+        step.result = result
+        steps.append(step)
+    }
+
+    static func change(_ old: PacketHeaders?, _ new: PacketHeaders, withTTL: Bool) -> Journey.Change? {
+        guard let old else { return nil }
+        var change = Journey.Change()
+        if old.from != new.from { change.source = .init(old.from, new.from) }
+        if old.to != new.to { change.destination = .init(old.to, new.to) }
+        if withTTL, old.ttl != new.ttl { change.ttl = .init(Int(old.ttl), Int(new.ttl)) }
+        return change == Journey.Change() ? nil : change
+    }
+}
+
+/// What one node told, ready to be merged.
+struct NodeEvents {
+    var name: String
+    var packets: [CapturedPacket]
+    var hooks: [HookEvent]
+    var flows: [ConntrackEvent]
+    var links: [Int32: Link]
+
+    func device(_ index: Int32) -> String { links[index]?.name ?? "#\(index)" }
+}
+
+extension HookEvent {
+    /// The id of the flow that the packet is of, where it is known.
+    fileprivate func conntrack(in node: NodeEvents) -> String? {
+        if let mark = step.conntrack { return mark.id }
+        return node.flows.last { $0.original.matches(headers) || $0.reply.matches(headers) }.map { hexadecimal($0.id) }
+    }
+}

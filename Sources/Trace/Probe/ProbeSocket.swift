@@ -1,0 +1,146 @@
+import CKernel
+import Glibc
+import NetCore
+
+/// The probe's own socket in the source namespace: the source port (or echo number) is known before the first packet.
+struct ProbeSocket: ~Copyable {
+    let probe: Probe
+    private let socket: OwnedDescriptor
+    /// The port, or the number of the echo.
+    let number: UInt16
+    var descriptor: Int32 { socket.number }
+
+    /// What became of the probe, as its program sees it.
+    enum Answer: Hashable, Sendable {
+        case nothing, answered
+        case failed(Errno)
+    }
+
+    /// Bound to a free port; nothing is sent. The thread is inside the source namespace.
+    init(_ probe: Probe) throws(KernelError) {
+        self.probe = probe
+        let family = Int32(probe.address.family.constant)
+        let type: Int32
+        let proto: Int32
+        switch probe.kind {
+        case .tcp: (type, proto) = (Int32(SOCK_STREAM.rawValue), 6)
+        case .udp: (type, proto) = (Int32(SOCK_DGRAM.rawValue), 17)
+        case .icmp: (type, proto) = (Int32(SOCK_RAW.rawValue), Int32(probe.protocolNumber))
+        }
+        let descriptor = try check("open a socket for the probe") {
+            Glibc.socket(family, type | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), proto)
+        }
+        let socket = OwnedDescriptor(taking: descriptor)
+        number = try ProbeSocket.bound(probe, descriptor)
+        self.socket = socket
+    }
+
+    private static func bound(_ probe: Probe, _ descriptor: Int32) throws(KernelError) -> UInt16 {
+        guard probe.kind != .icmp else { return UInt16.random(in: 0x4000...0xfffe) }
+        let any = SocketAddress(IPAddress(family: probe.address.family, value: 0), 0)
+        try check("bind the probe to a free port") { any.pass { bind(descriptor, $0, $1) } }
+        if probe.kind == .udp {
+            var on: Int32 = 1
+            // The ICMP error is told as errno.
+            setsockopt(
+                descriptor, probe.address.family == .v4 ? Int32(IPPROTO_IP) : Int32(IPPROTO_IPV6),
+                probe.address.family == .v4 ? 11 : 25, &on, 4)
+        }
+        return try SocketAddress.localPort(descriptor)
+    }
+
+    /// The first packet is on its way, or the kernel said at once why not.
+    func send() -> Answer {
+        let target = SocketAddress(probe.address, probe.kind == .icmp ? 0 : probe.port)
+        if target.pass({ connect(descriptor, $0, $1) }) != 0, errno != EINPROGRESS { return .failed(Errno.current) }
+        guard probe.kind != .tcp else { return .nothing }
+        let bytes = probe.kind == .icmp ? echo() : marker() + Array(probe.payload.utf8)
+        return Glibc.send(descriptor, bytes, bytes.count, 0) < 0 ? .failed(Errno.current) : .nothing
+    }
+
+    /// Eight bytes that no other probe has.
+    private func marker() -> [UInt8] {
+        Array("berth".utf8) + (0..<3).map { _ in UInt8.random(in: 0x61...0x7a) }
+    }
+
+    private func echo() -> [UInt8] {
+        let type: UInt8 = probe.address.family == .v4 ? 8 : 128
+        var bytes: [UInt8] = [type, 0, 0, 0, UInt8(number >> 8), UInt8(number & 0xff), 0, 1]
+        bytes += marker() + Array(probe.payload.utf8)
+        // RFC 1071; the kernel itself writes that of ICMPv6.
+        var sum: UInt32 = 0
+        for place in stride(from: 0, to: bytes.count, by: 2) {
+            sum += UInt32(bytes[place]) << 8 | (place + 1 < bytes.count ? UInt32(bytes[place + 1]) : 0)
+        }
+        while sum > 0xffff { sum = (sum >> 16) + (sum & 0xffff) }
+        let check = ~UInt16(sum)
+        bytes[2] = UInt8(check >> 8)
+        bytes[3] = UInt8(check & 0xff)
+        return bytes
+    }
+
+    /// What has come meanwhile; never waits.
+    func answer() -> Answer {
+        if probe.kind == .tcp {
+            var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            guard poll(&state, 1, 0) > 0 else { return .nothing }
+            var code: Int32 = 0
+            var size = socklen_t(4)
+            getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size)
+            return code == 0 ? .answered : .failed(Errno(code))
+        }
+        var bytes = [UInt8](repeating: 0, count: 2048)
+        for _ in 0..<100 {
+            let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+            guard count >= 0 else {
+                let code = Errno.current
+                return code == .tryAgain || code == .wouldBlock ? .nothing : .failed(code)
+            }
+            guard probe.kind == .icmp else { return .answered }
+            // A raw socket sees everybody's ICMP, for IPv4 with its header.
+            let start = probe.address.family == .v4 ? Int(bytes[0] & 15) * 4 : 0
+            guard count >= start + 8 else { continue }
+            let isReply = bytes[start] == (probe.address.family == .v4 ? 0 : 129)
+            if isReply, UInt16(bytes[start + 4]) << 8 | UInt16(bytes[start + 5]) == number { return .answered }
+        }
+        return .nothing
+    }
+
+    /// The connection ends with a reset, not with a conversation of its own.
+    func abort() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
+}
+
+/// A sockaddr_in or sockaddr_in6 (man 7 ip, ipv6).
+struct SocketAddress {
+    private let bytes: [UInt8]
+
+    init(_ address: IPAddress, _ port: UInt16) {
+        let family = UInt16(address.family.constant)
+        var bytes = [UInt8(family & 0xff), UInt8(family >> 8), UInt8(port >> 8), UInt8(port & 0xff)]
+        if address.family == .v6 { bytes += [0, 0, 0, 0] }
+        bytes += address.bytes
+        while bytes.count < (address.family == .v4 ? 16 : 28) { bytes.append(0) }
+        self.bytes = bytes
+    }
+
+    func pass<Value>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Value) -> Value {
+        var storage = sockaddr_storage()
+        return withUnsafeMutableBytes(of: &storage) { raw in
+            raw.copyBytes(from: bytes)
+            return body(raw.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+        }
+    }
+
+    static func localPort(_ descriptor: Int32) throws(KernelError) -> UInt16 {
+        var storage = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let code = withUnsafeMutableBytes(of: &storage) {
+            getsockname(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), &size)
+        }
+        guard code == 0 else { throw KernelError("read the probe's port", Errno.current) }
+        return withUnsafeBytes(of: storage) { UInt16($0[2]) << 8 | UInt16($0[3]) }
+    }
+}

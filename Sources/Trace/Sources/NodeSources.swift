@@ -1,0 +1,152 @@
+import CKernel
+import Glibc
+import NetCore
+
+/// All that is listened to in one node, and what it told. Sockets belong to the node's namespace, the thread does not.
+final class NodeSources {
+    let node: NodeReference
+    let namespace: NetworkNamespace
+    private let home: Int32
+    private let table: TraceTable
+    /// Owner of the tables: they go with it.
+    private var owner: NetlinkSocket
+    private var traces: NetlinkSocket
+    private var tracked: NetlinkSocket
+    private var legacy: LegacySocket?
+    private var logger: LegacyLogger?
+    private let capture: PacketCapture
+    private let before: Counters
+    private(set) var families: [UInt8] = []
+    private(set) var generation: UInt32?
+    private(set) var links: [Int32: Link] = [:]
+    private(set) var chains: [ChainName: BaseChain] = [:]
+    private(set) var notes: [String] = []
+
+    private(set) var packets: [CapturedPacket] = []
+    private(set) var nftEvents: [NftTraceEvent] = []
+    private(set) var legacyEvents: [LegacyTraceEvent] = []
+    private(set) var flows: [ConntrackEvent] = []
+
+    /// Listens from now on; no packet is traced yet. Throws what the kernel refused; nothing stays behind.
+    init(_ node: NodeReference, home: Int32, table: TraceTable) throws(KernelError) {
+        self.node = node
+        self.home = home
+        self.table = table
+        namespace = try NetworkNamespace(open: node.namespace)
+        owner = try NetlinkSocket(NETLINK_NETFILTER, in: namespace, home: home)
+        traces = try NetlinkSocket(NETLINK_NETFILTER, in: namespace, home: home)
+        tracked = try NetlinkSocket(NETLINK_NETFILTER, in: namespace, home: home)
+        capture = try NodeSources.capturing(namespace, home)
+        before = try namespace.inside(home: home) { () throws(KernelError) in try Counters.read() }
+        var routes = try NetlinkSocket(NETLINK_ROUTE, in: namespace, home: home)
+        for link in try routes.links() { links[link.index] = link }
+        traces.makeRoom(bytes: 4 << 20)
+        tracked.makeRoom(bytes: 1 << 20)
+        try traces.join(group: 9)  // NFNLGRP_NFTRACE
+        for group: Int32 in 1...3 { try tracked.join(group: group) }
+        for family in TraceTable.families {
+            do throws(KernelError) {
+                try table.install(&owner, family: family)
+                families.append(family)
+            } catch {
+                guard family != UInt8(NFPROTO_INET) else { throw error }
+                notes.append("\(node.name): decisions of bridges are not traced: \(error)")
+            }
+        }
+        chains = try owner.baseChains()
+        try listenToLegacy()
+    }
+
+    private static func capturing(_ namespace: borrowing NetworkNamespace, _ home: Int32) throws(KernelError)
+        -> PacketCapture
+    {
+        let number = try namespace.inside(home: home) { () throws(KernelError) in try PacketCapture().release() }
+        return PacketCapture(taking: number)
+    }
+
+    private func listenToLegacy() throws(KernelError) {
+        guard try namespace.inside(home: home, { () throws(KernelError) in LegacyLogger.isNeeded() }) else { return }
+        do throws(KernelError) {
+            var socket = try NetlinkSocket(NETLINK_NETFILTER, in: namespace, home: home)
+            socket.makeRoom(bytes: 1 << 20)
+            try LegacyTraceEvent.bind(&socket)
+            logger = try namespace.inside(home: home) { () throws(KernelError) in try LegacyLogger() }
+            legacy = LegacySocket(socket)
+        } catch {
+            notes.append("\(node.name): rules of iptables-legacy are not traced: \(error)")
+        }
+    }
+
+    /// Packets that match are traced here from now on.
+    func trace(_ matches: [TraceTable.Match]) throws(KernelError) {
+        for family in families { try table.trace(matches, &owner, family: family) }
+        generation = try owner.generation()
+    }
+
+    var descriptors: [Int32] { [traces.descriptor, tracked.descriptor, capture.descriptor] + legacyDescriptor }
+    private var legacyDescriptor: [Int32] { legacy.map { [$0.socket.descriptor] } ?? [] }
+
+    /// Takes in what waits; true when there was something.
+    func drain() throws(KernelError) -> Bool {
+        let newPackets = try capture.packets()
+        let newEvents = try traces.events("read trace events").compactMap(NftTraceEvent.init)
+        let newFlows = try tracked.events("read conntrack events").compactMap(ConntrackEvent.init)
+        var newLegacy: [LegacyTraceEvent] = []
+        if let legacy {
+            newLegacy = try legacy.socket.events("read logged packets").compactMap(LegacyTraceEvent.init)
+        }
+        packets += newPackets
+        nftEvents += newEvents
+        flows += newFlows
+        legacyEvents += newLegacy
+        return !(newPackets.isEmpty && newEvents.isEmpty && newFlows.isEmpty && newLegacy.isEmpty)
+    }
+
+    /// Messages that the kernel had no room for.
+    var losses: Int { descriptors.reduce(0) { $0 + SocketLosses.count($1) } }
+
+    var usesLegacy: Bool { logger != nil }
+
+    func counterChanges() throws(KernelError) -> [Journey.CounterChange] {
+        let after = try namespace.inside(home: home) { () throws(KernelError) in try Counters.read() }
+        return after.changes(since: before, node: node.name)
+    }
+
+    /// A parameter of this namespace; nil when there is none of that name.
+    func sysctl(_ path: String) -> String? {
+        try? namespace.inside(home: home) { () throws(KernelError) in try Sysctl.read(path) }
+    }
+
+    /// The rules that the events name, in words, unless they have changed since.
+    func ruleTexts() throws(KernelError) -> RuleTexts {
+        let ours = table.name
+        let wantsNft = nftEvents.contains { $0.handle != nil && $0.table != ours }
+        let tables = Set(legacyEvents.map(\.table)).sorted()
+        guard wantsNft || !tables.isEmpty else { return RuleTexts() }
+        let isSame = try owner.generation() == generation
+        if wantsNft, !isSame { notes.append("\(node.name): the rules changed meanwhile: only their handles are shown") }
+        return try namespace.inside(home: home) { () throws(KernelError) in
+            RuleTexts.read(nft: wantsNft && isSame, legacyTables: tables)
+        }
+    }
+
+    func listeningSockets(_ proto: TransportProtocol, _ family: AddressFamily) throws(KernelError) -> [ListeningSocket] {
+        var socket = try NetlinkSocket(NETLINK_SOCK_DIAG, in: namespace, home: home)
+        return try socket.listeningSockets(proto, family)
+    }
+
+    /// The logger of iptables-legacy is as before. The tables go with their socket.
+    func end() throws(KernelError) {
+        guard let logger else { return }
+        self.logger = nil
+        try namespace.inside(home: home) { () throws(KernelError) in try logger.restore() }
+    }
+
+    deinit { try? end() }
+}
+
+/// A socket that may be missing.
+private final class LegacySocket {
+    let socket: NetlinkSocket
+    init(_ socket: consuming NetlinkSocket) { self.socket = socket }
+}

@@ -1,0 +1,120 @@
+import CKernel
+import Glibc
+import NetCore
+
+/// Where a base chain is hooked in, as the kernel tells it.
+struct BaseChain: Hashable, Sendable {
+    var hook: UInt32
+    var priority: Int32
+    /// "filter", "nat", "route".
+    var type: String
+}
+
+struct ChainName: Hashable, Sendable {
+    var family: UInt8
+    var table: String
+    var chain: String
+}
+
+/// The rules of one namespace in words: nft's own text by table and handle, iptables-legacy's by place. Empty where the
+/// program is missing.
+struct RuleTexts: Hashable, Sendable {
+    private var rules: [String: String] = [:]
+    private var legacy: [String: [String]] = [:]
+
+    init() {}
+
+    /// What `nft -a -s list ruleset` prints: "table ip lab {", "chain pre {", "… # handle 4".
+    mutating func read(nft text: String) {
+        var table = ""
+        for line in text.split(separator: "\n") {
+            let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
+            if line.hasPrefix("table "), words.count >= 3 {
+                table = "\(words[1]) \(words[2])"
+                continue
+            }
+            guard words.count > 3, words[words.count - 3] == "#", words[words.count - 2] == "handle",
+                let handle = UInt64(words[words.count - 1]), words[0] != "chain", words[0] != "set", words[0] != "map"
+            else { continue }
+            rules["\(table) \(handle)"] = words.dropLast(3).map(String.init).joined(by: " ")
+        }
+    }
+
+    /// What `iptables-legacy -t TABLE -S` prints.
+    mutating func read(legacy text: String, table: String) {
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 2).map(String.init)
+            guard words.count >= 2 else { continue }
+            let key = "\(table) \(words[1])"
+            switch words[0] {
+            case "-P": legacy[key, default: []].insert(words.count > 2 ? words[2] : "", at: 0)
+            case "-N": legacy[key, default: []].insert("", at: 0)
+            case "-A": legacy[key, default: [""]].append(words.count > 2 ? words[2] : "")
+            default: break
+            }
+        }
+    }
+
+    /// "dnat to 10.88.0.2:80 comment …"; nil where it is not known.
+    func nft(_ table: String, _ handle: UInt64) -> String? { rules["\(table) \(handle)"] }
+
+    /// The rule at that place (from 1), or the policy at 0.
+    func legacy(_ table: String, _ chain: String, _ position: Int) -> String? {
+        guard let lines = legacy["\(table) \(chain)"], lines.indices.contains(position), !lines[position].isEmpty
+        else { return nil }
+        return lines[position]
+    }
+
+    /// Reads what the thread's namespace has.
+    static func read(nft: Bool, legacyTables: [String]) -> RuleTexts {
+        var texts = RuleTexts()
+        if nft, let text = output("nft", ["-a", "-s", "list", "ruleset"]) { texts.read(nft: text) }
+        for table in legacyTables {
+            if let text = output("iptables-legacy", ["-t", table, "-S"]) { texts.read(legacy: text, table: table) }
+        }
+        return texts
+    }
+
+    private static func output(_ program: String, _ arguments: [String]) -> String? {
+        for folder in ["/usr/sbin", "/sbin", "/usr/bin", "/usr/local/sbin"] where access("\(folder)/\(program)", X_OK) == 0 {
+            let child = ChildProcess(
+                path: "\(folder)/\(program)", arguments: arguments, environment: ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin"],
+                input: [], seconds: 10)
+            guard let outcome = try? child.run(), outcome.exitStatus == 0 else { return nil }
+            return String(decoding: outcome.output, as: UTF8.self)
+        }
+        return nil
+    }
+}
+
+extension NetlinkSocket {
+    /// Every base chain of nftables in the socket's namespace.
+    mutating func baseChains() throws(KernelError) -> [ChainName: BaseChain] {
+        var found: [ChainName: BaseChain] = [:]
+        let request = try NetlinkRequest(
+            "list the chains of nftables", type: Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(NFT_MSG_GETCHAIN.rawValue),
+            flags: NLM_F_DUMP, header: nfgenmsg())
+        for reply in try ask(request) {
+            let attributes = reply.attributes(after: 4)
+            guard let family = reply.header(4)?.first, let hook = attributes[type: Int(NFTA_CHAIN_HOOK.rawValue)]?.nested,
+                let number = hook[type: Int(NFTA_HOOK_HOOKNUM.rawValue)]?.bigEndian32,
+                let priority = hook[type: Int(NFTA_HOOK_PRIORITY.rawValue)]?.bigEndian32
+            else { continue }
+            let name = ChainName(
+                family: family, table: attributes[type: Int(NFTA_CHAIN_TABLE.rawValue)]?.text ?? "",
+                chain: attributes[type: Int(NFTA_CHAIN_NAME.rawValue)]?.text ?? "")
+            found[name] = BaseChain(
+                hook: number, priority: Int32(bitPattern: priority),
+                type: attributes[type: Int(NFTA_CHAIN_TYPE.rawValue)]?.text ?? "filter")
+        }
+        return found
+    }
+
+    /// The number of the present rules: another one after any change of nftables.
+    mutating func generation() throws(KernelError) -> UInt32? {
+        let request = try NetlinkRequest(
+            "read the rules' generation", type: Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(NFT_MSG_GETGEN.rawValue), flags: 0,
+            header: nfgenmsg())
+        return try ask(request).first?.attributes(after: 4)[type: Int(NFTA_GEN_ID.rawValue)]?.bigEndian32
+    }
+}
