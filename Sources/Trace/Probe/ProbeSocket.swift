@@ -35,6 +35,20 @@ struct ProbeSocket: ~Copyable {
         self.socket = socket
     }
 
+    /// The socket belongs to the source's namespace; `home` is the thread's own.
+    init(in namespace: borrowing NetworkNamespace, home: Int32, _ probe: Probe) throws(KernelError) {
+        let (descriptor, number) = try namespace.inside(home: home) { () throws(KernelError) in
+            let made = try ProbeSocket(probe)
+            let number = made.number
+            return (made.release(), number)
+        }
+        self.probe = probe
+        self.number = number
+        socket = OwnedDescriptor(taking: descriptor)
+    }
+
+    private consuming func release() -> Int32 { socket.release() }
+
     private static func bound(_ probe: Probe, _ descriptor: Int32) throws(KernelError) -> UInt16 {
         guard probe.kind != .icmp else { return UInt16.random(in: 0x4000...0xfffe) }
         let any = SocketAddress(IPAddress(family: probe.address.family, value: 0), 0)

@@ -1,0 +1,128 @@
+import NetCore
+
+/// Makes a journey of what the nodes told.
+struct Merge {
+    let probe: Probe
+    /// The source port, or the number of the echo.
+    let number: UInt16
+    let facts: [NodeFacts]
+
+    private var events: [NodeEvents] { facts.map(\.events) }
+
+    /// The headers of the first packet that the probe sent; nil when its node's kernel let none go.
+    func firstSent() -> PacketHeaders? {
+        guard let source = events.first(where: { $0.name == probe.source }) else { return nil }
+        return source.hooks.first { isProbe($0.headers) }?.headers
+            ?? source.packets.first { isProbe($0.headers) }?.headers
+    }
+
+    private func isProbe(_ headers: PacketHeaders) -> Bool {
+        guard headers.protocolNumber == probe.protocolNumber, headers.destination == probe.address || isSent(headers)
+        else { return false }
+        switch probe.kind {
+        case .icmp: return headers.icmpID == number && (headers.icmpType == 8 || headers.icmpType == 128)
+        case .tcp: return headers.sourcePort == number && (headers.flags ?? 0) & 0x12 == 2
+        case .udp: return headers.sourcePort == number
+        }
+    }
+
+    /// In the source node itself an output rule may have changed the destination before the first snapshot.
+    private func isSent(_ headers: PacketHeaders) -> Bool { probe.kind != .icmp && headers.sourcePort == number }
+
+    func journey(lost: Int, evidence: [String], counters: [Journey.CounterChange], notes: [String]) -> Journey {
+        var journey = Journey(
+            probe: .init(from: probe.source, to: probe.destination), complete: lost == 0, lostEvents: lost, legs: [],
+            evidence: evidence, counters: counters, notes: notes)
+        if lost > 0 { journey.notes.append("trace incomplete: \(lost) events lost") }
+        guard let sent = firstSent(), let way = PacketWay(PacketIdentity(sent), source: probe.source, nodes: events)
+        else { return journey }
+        let answer = answer(to: sent, way)
+        let judge = Judge(facts: facts)
+        journey.legs.append(.init(direction: .forward, steps: way.steps, end: judge.end(way, answer: answer)))
+        if let answer {
+            var end = judge.end(answer, answer: nil)
+            if end.kind == .delivered { end.socket = nil }
+            journey.legs.append(.init(direction: .reply, steps: answer.steps, end: end))
+        }
+        journey.conntrack = flows(sent, way)
+        return journey
+    }
+
+    /// The first packet that answers: an acknowledgement of the SYN, an echo reply, a datagram back, an ICMP error.
+    private func answer(to sent: PacketHeaders, _ way: PacketWay) -> PacketWay? {
+        let receiver = way.last ?? sent
+        var first: (time: Int64, headers: PacketHeaders)?
+        for node in events {
+            for packet in node.packets where isAnswer(packet.headers, to: sent, receiver) {
+                if packet.time < first?.time ?? .max { first = (packet.time, packet.headers) }
+            }
+        }
+        // Dropped on its way out of where it began: no device saw it.
+        let unseen = events.lazy.flatMap(\.hooks).first { isAnswer($0.headers, to: sent, receiver) }?.headers
+        guard let headers = first?.headers ?? unseen else { return nil }
+        return PacketWay(PacketIdentity(headers), source: nil, nodes: events)
+    }
+
+    private func isAnswer(_ headers: PacketHeaders, to sent: PacketHeaders, _ receiver: PacketHeaders) -> Bool {
+        if headers.isICMPError, headers.protocolNumber == 1 {
+            // Of its inner packet, whose header begins at 8: identification, protocol.
+            guard headers.transport.count >= 20, headers.transport[17] == sent.protocolNumber else { return false }
+            return headers.word(12) == sent.identification && holdsPort(headers)
+        }
+        guard headers.protocolNumber == sent.protocolNumber else { return false }
+        if sent.isTCP {
+            guard let flags = headers.flags, flags & 16 != 0, flags & 6 != 0 else { return false }
+            return headers.acknowledgement == sent.sequence.map { $0 &+ 1 } && headers.destinationPort != nil
+        }
+        if sent.isICMP {
+            return (headers.icmpType == 0 || headers.icmpType == 129) && headers.icmpSequence == sent.icmpSequence
+                && (headers.icmpID == sent.icmpID || headers.destination == receiver.source)
+        }
+        return headers.source == receiver.destination && headers.destination == receiver.source
+            && headers.sourcePort == receiver.destinationPort && headers.destinationPort == receiver.sourcePort
+    }
+
+    /// Captures hold the inner packet's ports; a trace event does not reach them, its identification must do.
+    private func holdsPort(_ error: PacketHeaders) -> Bool {
+        guard probe.kind != .icmp, let source = error.word(28) else { return true }
+        return source == number || events.contains { $0.flows.contains { $0.reply.destinationPort == source } }
+    }
+
+    /// Every node's flow that the probe is of, as its last event tells it.
+    private func flows(_ sent: PacketHeaders, _ way: PacketWay) -> [Journey.TrackedFlow] {
+        var found: [Journey.TrackedFlow] = []
+        for node in events {
+            let seen = (way.visits[node.name]?.received ?? []) + (way.visits[node.name]?.sent ?? [])
+            let ids = node.flows.filter { flow in
+                seen.contains { flow.original.matches($0.headers) } || flow.original.matches(sent)
+            }.map(\.id)
+            guard let id = ids.first, let last = node.flows.last(where: { $0.id == id && $0.kind != .destroy }) else {
+                continue
+            }
+            found.append(
+                Journey.TrackedFlow(
+                    node: node.name, id: hexadecimal(id), original: last.original.words, reply: last.reply.words,
+                    status: last.status, meaning: Merge.meaning(last)))
+        }
+        return found
+    }
+
+    static func meaning(_ flow: ConntrackEvent) -> String {
+        var parts: [String] = []
+        if flow.reply.from != flow.original.to {
+            parts.append("replies from \(flow.reply.from) will leave as \(flow.original.to)")
+        }
+        if flow.reply.to != flow.original.from {
+            parts.append("replies to \(flow.reply.to) will go to \(flow.original.from)")
+        }
+        return parts.isEmpty ? "replies pass unchanged" : parts.joined(by: "; ")
+    }
+}
+
+extension PacketWay {
+    /// The headers with which the packet began.
+    var first: PacketHeaders? {
+        guard let name = nodes.first, let visit = visits[name] else { return nil }
+        return visit.hooks.first?.headers ?? visit.sent.first?.headers ?? visit.received.first?.headers
+    }
+}

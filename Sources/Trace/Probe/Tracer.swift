@@ -1,0 +1,191 @@
+import CKernel
+import Glibc
+import NetCore
+
+/// Sends a probe and tells what became of it.
+public enum Tracer {
+    /// The probe is sent by its node, and everything that the nodes' kernels tell of it is put together. The caller has
+    /// rights over the namespaces. Nothing of the tracer stays behind, however the process ends.
+    public static func send(_ probe: Probe, nodes: [NodeReference]) throws(TraceError) -> Journey {
+        guard nodes.contains(where: { $0.name == probe.source }) else {
+            throw TraceError.noSuchNode(probe.source, known: nodes.map(\.name))
+        }
+        guard Set(nodes.map(\.name)).count == nodes.count else { throw TraceError.badProbe("two nodes have one name") }
+        let home = try kernel { () throws(KernelError) in try NetworkNamespace.current() }
+        let table = TraceTable(pid: getpid())
+        var sources: [NodeSources] = []
+        for node in nodes {
+            sources.append(
+                try kernel(node.name) { () throws(KernelError) in
+                    try NodeSources(node, home: home.number, table: table)
+                })
+        }
+        var run = Run(probe: probe, sources: sources, home: home.number, ours: table.name)
+        return try run.journey()
+    }
+
+    static func kernel<Value: ~Copyable>(_ node: String? = nil, _ body: () throws(KernelError) -> Value)
+        throws(TraceError) -> Value
+    {
+        do throws(KernelError) {
+            return try body()
+        } catch {
+            throw TraceError.kernel(error, node: node)
+        }
+    }
+}
+
+/// One trace from the first packet to the judgement.
+private struct Run {
+    let probe: Probe
+    let sources: [NodeSources]
+    let home: Int32
+    let ours: String
+    private var added: Set<UInt16> = []
+
+    init(probe: Probe, sources: [NodeSources], home: Int32, ours: String) {
+        self.probe = probe
+        self.sources = sources
+        self.home = home
+        self.ours = ours
+    }
+
+    mutating func journey() throws(TraceError) -> Journey {
+        guard let source = sources.first(where: { $0.node.name == probe.source }) else {
+            throw TraceError.noSuchNode(probe.source, known: sources.map(\.node.name))
+        }
+        let number = try send(from: source)
+        return try merged(number)
+    }
+
+    /// Gives the port or the echo's number, when the answer has come or was waited for long enough.
+    private mutating func send(from source: NodeSources) throws(TraceError) -> UInt16 {
+        let home = home
+        let probe = probe
+        let socket = try Tracer.kernel(source.node.name) { () throws(KernelError) in
+            try ProbeSocket(in: source.namespace, home: home, probe)
+        }
+        let match: TraceTable.Match =
+            probe.kind == .icmp
+            ? .echo(socket.number, protocolNumber: probe.protocolNumber)
+            : .port(socket.number, protocolNumber: probe.protocolNumber)
+        for node in sources {
+            try Tracer.kernel(node.node.name) { () throws(KernelError) in try node.trace([match]) }
+        }
+        added.insert(socket.number)
+        var answer = socket.send()
+        var quiet: Int32 = 0
+        var left = Int32(max(1, min(probe.milliseconds, 600_000)))
+        // Ended by an answer, or by a drop that is known; then for as long as there is still something to read.
+        while left > 0 {
+            let isOver = answer != .nothing || !probe.waitsForReply || isDropped(socket.number)
+            let step: Int32 = isOver ? 15 : min(left, 50)
+            let started = milliseconds()
+            let isRead = try read(socket.descriptor, step, wantsAnswer: !isOver)
+            left -= max(1, Int32(truncatingIfNeeded: milliseconds() - started))
+            if answer == .nothing { answer = socket.answer() }
+            quiet = isRead ? 0 : quiet + step
+            if isOver, quiet >= 15 { break }
+            try follow(socket.number)
+        }
+        if probe.kind == .tcp { socket.abort() }
+        return socket.number
+    }
+
+    private func milliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    /// Waits for anything, takes in all; false when there was nothing.
+    private func read(_ socket: Int32, _ wait: Int32, wantsAnswer: Bool) throws(TraceError) -> Bool {
+        var waiting = sources.flatMap(\.descriptors).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        if wantsAnswer {
+            waiting.append(pollfd(fd: socket, events: Int16(probe.kind == .tcp ? POLLOUT : POLLIN), revents: 0))
+        }
+        poll(&waiting, nfds_t(waiting.count), wait)
+        var found = false
+        for node in sources {
+            if try Tracer.kernel(node.node.name, { () throws(KernelError) in try node.drain() }) { found = true }
+        }
+        return found
+    }
+
+    /// Has a table dropped the probe's own packet?
+    private func isDropped(_ number: UInt16) -> Bool {
+        sources.contains { node in
+            var ids: Set<UInt32> = []
+            for event in node.nftEvents {
+                if let headers = event.headers {
+                    if headers.sourcePort == number || headers.icmpID == number {
+                        ids.insert(event.id)
+                    } else {
+                        ids.remove(event.id)
+                    }
+                }
+                if event.verdict == .drop, ids.contains(event.id) { return true }
+            }
+            return false
+        }
+    }
+
+    /// A source NAT that had to take another port is traced by that one from now on.
+    private mutating func follow(_ number: UInt16) throws(TraceError) {
+        guard probe.kind != .icmp else { return }
+        let ports = Set(
+            sources.flatMap(\.flows).filter { added.contains($0.original.sourcePort) }.map(\.reply.destinationPort))
+        let new = ports.subtracting(added)
+        guard !new.isEmpty, added.count < 16 else { return }
+        let matches = new.map { TraceTable.Match.port($0, protocolNumber: probe.protocolNumber) }
+        for node in sources {
+            try Tracer.kernel(node.node.name) { () throws(KernelError) in try node.trace(matches) }
+        }
+        added.formUnion(new)
+    }
+
+    private func merged(_ number: UInt16) throws(TraceError) -> Journey {
+        var facts: [NodeFacts] = []
+        var counters: [Journey.CounterChange] = []
+        var lost = 0
+        for node in sources {
+            let name = node.node.name
+            let texts = try Tracer.kernel(name) { () throws(KernelError) in try node.ruleTexts() }
+            let changes = try Tracer.kernel(name) { () throws(KernelError) in try node.counterChanges() }
+            lost += node.losses
+            counters += changes
+            let events = NodeEvents(
+                name: name, packets: node.packets, hooks: node.hookEvents(texts, ours: ours), flows: node.flows,
+                links: node.links)
+            facts.append(
+                NodeFacts(
+                    events: events,
+                    counters: Dictionary(changes.map { ($0.name, $0.change) }, uniquingKeysWith: { $1 }),
+                    sysctl: node.sysctl, listener: { node.listener($0) }))
+            try Tracer.kernel(name) { () throws(KernelError) in try node.end() }
+        }
+        var evidence = ["nft trace", "capture", "conntrack", "counters"]
+        if sources.contains(where: \.usesLegacy) { evidence.append("legacy trace") }
+        return Merge(probe: probe, number: number, facts: facts).journey(
+            lost: lost, evidence: evidence, counters: counters, notes: sources.flatMap(\.notes))
+    }
+}
+
+extension NodeSources {
+    /// "tcp *:80 pid 211 nc": who would receive a packet with these headers here.
+    func listener(_ headers: PacketHeaders) -> String? {
+        guard let port = headers.destinationPort, headers.isTCP || headers.isUDP else { return nil }
+        let proto: TransportProtocol = headers.isTCP ? .tcp : .udp
+        let family = headers.destination.family
+        for kind in [family, .v6] {
+            let sockets = (try? listeningSockets(proto, kind)) ?? []
+            guard
+                let found = sockets.first(where: { $0.port == port && $0.receives(at: headers.destination) })
+            else { continue }
+            let place = found.address.isUnspecified ? "*" : "\(found.address)"
+            let process = found.process().map { " pid \($0)" } ?? ""
+            return "\(proto) \(place):\(port)\(process)"
+        }
+        return nil
+    }
+}
