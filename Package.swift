@@ -157,7 +157,8 @@ let package = Package(
         .testTarget(
             name: "NetPlanTests", dependencies: ["NetPlan", "BridgePlugin", "NATPlugin", "TestSupport"],
             swiftSettings: tests),
-        .testTarget(name: "TraceTests", dependencies: ["Trace", "JSON", "NetCore", "TestSupport"], swiftSettings: tests),
+        .testTarget(
+            name: "TraceTests", dependencies: ["Trace", "JSON", "NetCore", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "CNITests", dependencies: ["CNI", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "IPAMTests", dependencies: ["IPAM", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "BridgePluginTests", dependencies: ["BridgePlugin", "TestSupport"], swiftSettings: tests),

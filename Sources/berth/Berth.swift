@@ -38,7 +38,8 @@ enum StandardError {
                 Errors stand on standard error, with exit code 1; 2 is for a command line that cannot be read.
                 """,
             subcommands: [
-                CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self, TraceCommand.self,
+                CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self,
+                TraceCommand.self,
                 RepairCommand.self, WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self,
                 StatusCommand.self, MetricsCommand.self, NetnsCommand.self, LabCommand.self, DaemonCommand.self,
             ],

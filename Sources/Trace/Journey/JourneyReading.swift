@@ -128,7 +128,9 @@ extension Journey.Step {
         }
         if let change = member.optional("changed") {
             var found = Journey.Change()
-            if let (before, after) = try change.pair("src") { found.source = .init(try before.asText(), try after.asText()) }
+            if let (before, after) = try change.pair("src") {
+                found.source = .init(try before.asText(), try after.asText())
+            }
             if let (before, after) = try change.pair("dst") {
                 found.destination = .init(try before.asText(), try after.asText())
             }

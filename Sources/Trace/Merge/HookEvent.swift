@@ -21,14 +21,16 @@ struct HookEvent: Hashable, Sendable {
     var input: Int32?
     var output: Int32?
 
-    var hookName: String { TraceTable.hooks.indices.contains(Int(hook)) ? TraceTable.hooks[Int(hook)] : "\(hook)" }
+    var hookName: String { TraceTable.hookName(hook) }
 
     static let familyNames: [UInt8: String] = [1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"]
 }
 
 extension NodeSources {
     /// The events of nftables and then those of iptables-legacy, each in the kernel's order; `ours` is the own table.
-    func hookEvents(_ texts: RuleTexts, ours: String) -> [HookEvent] { nftHookEvents(texts, ours) + legacyHookEvents(texts) }
+    func hookEvents(_ texts: RuleTexts, ours: String) -> [HookEvent] {
+        nftHookEvents(texts, ours) + legacyHookEvents(texts)
+    }
 
     private func nftHookEvents(_ texts: RuleTexts, _ ours: String) -> [HookEvent] {
         // One id is used again for the next packet, so what it stands for is what it last said.
@@ -40,8 +42,9 @@ extension NodeSources {
             guard let glued = known[event.id] else { continue }
             let place = base ?? glued.base
             let table = "\(HookEvent.familyNames[event.family] ?? "\(event.family)") \(event.table)"
-            let name = place.flatMap { TraceTable.hooks.indices.contains(Int($0.hook)) ? TraceTable.hooks[Int($0.hook)] : nil }
-            var step = Journey.Step(node: node.name, at: "hook:\(name ?? "?")", kind: event.kind == .policy ? .policy : .rule)
+            let name = TraceTable.hookName(place?.hook ?? .max)
+            var step = Journey.Step(
+                node: node.name, at: "hook:\(name)", kind: event.kind == .policy ? .policy : .rule)
             step.priority = place?.priority
             step.table = table
             step.chain = event.chain
@@ -64,7 +67,7 @@ extension NodeSources {
         return legacyEvents.map { event in
             let isPolicy = event.kind == "policy"
             let words = texts.legacy(event.table, event.chain, isPolicy ? 0 : event.position)
-            let name = TraceTable.hooks.indices.contains(Int(event.hook)) ? TraceTable.hooks[Int(event.hook)] : "?"
+            let name = TraceTable.hookName(UInt32(event.hook))
             var step = Journey.Step(node: node.name, at: "hook:\(name)", kind: isPolicy ? .policy : .rule)
             // Source NAT comes after the filter.
             let isSource = event.table == "nat" && (event.hook == 1 || event.hook == 4)

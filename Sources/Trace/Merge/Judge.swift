@@ -81,7 +81,8 @@ struct Judge {
         let counters = facts.counters
         let target = packet.headers.destination
         if counters["TcpExt:IPReversePathFilter"] != nil {
-            return "the way back to \(packet.headers.source) is not by \(facts.events.device(packet.device)), and rp_filter is strict"
+            let device = facts.events.device(packet.device)
+            return "the way back to \(packet.headers.source) is not by \(device), and rp_filter is strict"
         }
         let isV4 = target.family == .v4
         let forwarding = facts.sysctl(isV4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding")
@@ -95,11 +96,14 @@ struct Judge {
 
     /// The bridge would have to send it out of the port that it came in by.
     private func hairpin(_ visit: PacketWay.Visit, _ facts: NodeFacts) -> String? {
-        guard let out = visit.sent.max(by: { $0.time < $1.time }), let bridge = facts.events.links[out.device],
-            bridge.kind == "bridge"
-        else { return nil }
         let ports = visit.received.compactMap { facts.events.links[$0.device] }
-        guard let port = ports.first(where: { $0.master == bridge.index }), port.hairpin == false else { return nil }
+        guard let port = ports.first(where: { $0.hairpin == false }), let master = port.master,
+            let bridge = facts.events.links[master]
+        else { return nil }
+        let out = visit.sent.max { $0.time < $1.time }
+        // Routed back to its bridge; or, with br_netfilter, turned round within it: to whom it came from.
+        let isTurned = visit.hooks.last.map { $0.headers.source == $0.headers.destination } ?? false
+        guard out?.device == bridge.index || out == nil && isTurned else { return nil }
         return
             "\(bridge.name) never sends a packet back out of the port that it came in by: hairpin is off on \(port.name)"
     }

@@ -15,6 +15,9 @@ struct PacketWay {
     var began: Int64?
     var ended: Int64?
 
+    /// Of the chain whose step came last: "nat", "filter".
+    private var lastType: String?
+
     struct Visit {
         var received: [CapturedPacket] = []
         var sent: [CapturedPacket] = []
@@ -91,9 +94,11 @@ struct PacketWay {
             through(early + wayIn, node)
         } else {
             for packet in received.prefix(1) { device(packet, node) }
-            through(early, node)
+            // With br_netfilter the chains of IP run inside those of the bridge: the socket's order tells.
+            let nested = (visit.hooks.lastIndex { early.contains($0) } ?? -1) + 1
+            through(Array(visit.hooks[..<nested]), node)
             for packet in received.dropFirst() { device(packet, node) }
-            through(Array(wayIn), node)
+            through(visit.hooks[nested...].filter { !$0.isBridge }, node)
             for packet in sent.dropLast() { device(packet, node) }
             through(late, node)
             for packet in sent.suffix(1) { device(packet, node) }
@@ -126,6 +131,7 @@ struct PacketWay {
             let isSilent = event.step.kind == .rule && event.step.handle == nil && event.verdict != .drop
             if event.isOurs || isSilent { continue }
             steps.append(event.step)
+            lastType = event.type
         }
     }
 
@@ -136,7 +142,8 @@ struct PacketWay {
         var step = Journey.Step(
             node: node.name, at: before?.hook != nil ? before!.at : event.step.at, kind: .rewrite)
         step.changed = changed
-        let isRuled = before?.kind == .rule && before?.verdict == "accept"
+        // Only a chain of type nat changes addresses.
+        let isRuled = before?.kind == .rule && before?.verdict == "accept" && lastType == "nat"
         if isRuled, let before {
             step.result = "by \(before.table ?? "") \(before.chain ?? "") #\(before.handle ?? 0)"
         } else {

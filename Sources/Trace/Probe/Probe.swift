@@ -33,13 +33,15 @@ public struct Probe: Hashable, Sendable {
     /// "ADDR:PORT", "ADDR:PORT/udp", "ADDR/icmp", "[ADDR6]:PORT"; throws with what is expected.
     public init(source: String, to text: String) throws(TraceError) {
         let wrong = TraceError.badProbe(
-            "\"\(text)\" is no destination: ADDRESS:PORT, ADDRESS:PORT/udp or ADDRESS/icmp is expected, [ADDRESS] for IPv6")
+            "\"\(text)\" is no destination: ADDRESS:PORT, ADDRESS:PORT/udp or ADDRESS/icmp is expected, "
+                + "[ADDRESS] for IPv6")
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard parts.count <= 2, let kind = Kind(rawValue: parts.count == 2 ? parts[1] : "tcp") else { throw wrong }
         var host = parts[0]
         var port: UInt16 = 0
         if kind != .icmp {
-            guard let colon = host.lastIndex(of: ":"), let number = UInt16(host[host.index(after: colon)...]), number > 0
+            guard let colon = host.lastIndex(of: ":"), let number = UInt16(host[host.index(after: colon)...]),
+                number > 0
             else { throw wrong }
             port = number
             host = String(host[..<colon])

@@ -3,7 +3,11 @@ import NetCore
 
 /// One event of nftables' tracing (NFT_MSG_TRACE): a rule, a chain's policy, or a return, for one packet.
 public struct NftTraceEvent: Hashable, Sendable {
-    public enum Kind: UInt32, Hashable, Sendable { case policy = 1, `return`, rule }
+    public enum Kind: UInt32, Hashable, Sendable {
+        case policy = 1
+        case `return` = 2
+        case rule = 3
+    }
     /// NFPROTO_* of the table: 1 inet, 2 ip, 5 netdev, 7 bridge, 10 ip6.
     public var family: UInt8
     public var kind: Kind
@@ -105,7 +109,8 @@ public struct NftTraceEvent: Hashable, Sendable {
 
     /// NF_CT_STATE_BIT (linux/netfilter/nf_conntrack_common.h), as nft names them.
     private static func state(_ bits: UInt32) -> String? {
-        [(1, "invalid"), (2, "established"), (4, "related"), (8, "new"), (64, "untracked")].first { bits & $0.0 != 0 }?.1
+        [(1, "invalid"), (2, "established"), (4, "related"), (8, "new"), (64, "untracked")].first { bits & $0.0 != 0 }?
+            .1
     }
 }
 

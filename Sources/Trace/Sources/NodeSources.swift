@@ -130,7 +130,8 @@ final class NodeSources {
         }
     }
 
-    func listeningSockets(_ proto: TransportProtocol, _ family: AddressFamily) throws(KernelError) -> [ListeningSocket] {
+    func listeningSockets(_ proto: TransportProtocol, _ family: AddressFamily) throws(KernelError) -> [ListeningSocket]
+    {
         var socket = try NetlinkSocket(NETLINK_SOCK_DIAG, in: namespace, home: home)
         return try socket.listeningSockets(proto, family)
     }

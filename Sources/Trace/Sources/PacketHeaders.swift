@@ -98,7 +98,8 @@ public struct PacketHeaders: Hashable, Sendable {
 
     public var flagLetters: String? {
         flags.map { flags in
-            String([(2, "S"), (16, "A"), (1, "F"), (4, "R"), (8, "P")].filter { flags & $0.0 != 0 }.map { Character($0.1) })
+            let letters: [(UInt8, String)] = [(2, "S"), (16, "A"), (1, "F"), (4, "R"), (8, "P")]
+            return letters.filter { flags & $0.0 != 0 }.map(\.1).joined(by: "")
         }
     }
 

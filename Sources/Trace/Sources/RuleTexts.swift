@@ -76,10 +76,12 @@ struct RuleTexts: Hashable, Sendable {
     }
 
     private static func output(_ program: String, _ arguments: [String]) -> String? {
-        for folder in ["/usr/sbin", "/sbin", "/usr/bin", "/usr/local/sbin"] where access("\(folder)/\(program)", X_OK) == 0 {
+        for folder in ["/usr/sbin", "/sbin", "/usr/bin", "/usr/local/sbin"] {
+            let path = "\(folder)/\(program)"
+            guard access(path, X_OK) == 0 else { continue }
             let child = ChildProcess(
-                path: "\(folder)/\(program)", arguments: arguments, environment: ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin"],
-                input: [], seconds: 10)
+                path: path, arguments: arguments, environment: ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin"], input: [],
+                seconds: 10)
             guard let outcome = try? child.run(), outcome.exitStatus == 0 else { return nil }
             return String(decoding: outcome.output, as: UTF8.self)
         }
@@ -96,7 +98,8 @@ extension NetlinkSocket {
             flags: NLM_F_DUMP, header: nfgenmsg())
         for reply in try ask(request) {
             let attributes = reply.attributes(after: 4)
-            guard let family = reply.header(4)?.first, let hook = attributes[type: Int(NFTA_CHAIN_HOOK.rawValue)]?.nested,
+            guard let family = reply.header(4)?.first,
+                let hook = attributes[type: Int(NFTA_CHAIN_HOOK.rawValue)]?.nested,
                 let number = hook[type: Int(NFTA_HOOK_HOOKNUM.rawValue)]?.bigEndian32,
                 let priority = hook[type: Int(NFTA_HOOK_PRIORITY.rawValue)]?.bigEndian32
             else { continue }

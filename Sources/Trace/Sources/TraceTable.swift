@@ -14,6 +14,8 @@ struct TraceTable {
     }
 
     static let hooks = ["prerouting", "input", "forward", "output", "postrouting"]
+    /// "forward" for NF_INET_FORWARD; "?" for no hook of IP or of a bridge.
+    static func hookName(_ number: UInt32) -> String { number < 5 ? hooks[Int(number)] : "?" }
     /// After defragmentation (-400) and before raw (-300); and after everybody else.
     static let first: Int32 = -399
     static let last: Int32 = 1000

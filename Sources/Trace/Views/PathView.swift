@@ -91,10 +91,11 @@ public struct PathView {
         if let end = leg.steps.last(where: { $0.time != nil })?.time { line = padded(line, 48) + duration(end) }
         var lines = [line]
         for step in leg.steps where step.kind == .rewrite {
-            lines.append(padded("", 8) + "\(step.node):\(words(step))")
+            lines.append(padded("", 8) + "\(step.node): \(words(step))")
         }
         if leg.end.kind != .delivered {
-            lines.append(padded("", 8) + "✗ the answer ended in \(leg.end.node): \(leg.end.reason ?? leg.end.kind.rawValue)")
+            let reason = leg.end.reason ?? leg.end.kind.rawValue
+            lines.append(padded("", 8) + "✗ the answer ended in \(leg.end.node): \(reason)")
         }
         return lines
     }

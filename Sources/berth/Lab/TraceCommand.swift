@@ -18,10 +18,11 @@
 
         enum View: String, ExpressibleByArgument, CaseIterable { case path, json }
 
-        @Argument(help: "from NODE to ADDRESS:PORT, ADDRESS:PORT/udp or ADDRESS/icmp; \"to\" may be left out.")
+        @Argument(help: "from NODE to ADDRESS:PORT[/udp] or ADDRESS/icmp; \"to\" may be left out.")
         var words: [String]
 
-        @Option(help: ArgumentHelp("A node and its network namespace; once for each on the way.", valueName: "name=path"))
+        @Option(
+            help: ArgumentHelp("A node and its network namespace; once for each on the way.", valueName: "name=path"))
         var node: [String] = []
 
         @Option(help: "path: lines for people; json: the journey (docs/lab/trace.md).")
