@@ -42,7 +42,7 @@ struct PacketWay {
                 began = min(began ?? .max, packet.time)
                 ended = max(ended ?? .min, packet.time)
             }
-            visit.hooks = PacketWay.once(node.hooks.filter { $0.identity == identity })
+            visit.hooks = PacketWay.ordered(PacketWay.once(node.hooks.filter { $0.identity == identity }))
             if !visit.hooks.isEmpty || firstSeen[node.name] != nil { visits[node.name] = visit }
         }
         guard !visits.isEmpty else { return nil }
@@ -72,6 +72,20 @@ struct PacketWay {
             found.append(event)
         }
         return found
+    }
+
+    /// Events of iptables-legacy come by a socket of their own: hooks and priorities tell where they belong. Those of
+    /// one socket keep its order.
+    private static func ordered(_ events: [HookEvent]) -> [HookEvent] {
+        guard events.contains(where: { $0.step.table?.hasPrefix("iptables ") ?? false }) else { return events }
+        let isSentHere = events.contains { $0.hookName == "output" }
+        let order = isSentHere ? ["output", "postrouting", "prerouting", "input"] : TraceTable.hooks
+        return events.enumerated().sorted { left, right in
+            let key = { (place: Int, event: HookEvent) in
+                (order.firstIndex(of: event.hookName) ?? order.count, event.priority ?? 0, place)
+            }
+            return key(left.offset, left.element) < key(right.offset, right.element)
+        }.map(\.element)
     }
 
     private mutating func add(_ visit: Visit, _ node: NodeEvents) {

@@ -148,6 +148,8 @@ private struct Run {
         var facts: [NodeFacts] = []
         var counters: [Journey.CounterChange] = []
         var lost = 0
+        var evidence = ["nft trace", "capture", "conntrack", "counters"]
+        if sources.contains(where: \.usesLegacy) { evidence.append("legacy trace") }
         for node in sources {
             let name = node.node.name
             let texts = try Tracer.kernel(name) { () throws(KernelError) in try node.ruleTexts() }
@@ -164,8 +166,6 @@ private struct Run {
                     sysctl: node.sysctl, listener: { node.listener($0) }))
             try Tracer.kernel(name) { () throws(KernelError) in try node.end() }
         }
-        var evidence = ["nft trace", "capture", "conntrack", "counters"]
-        if sources.contains(where: \.usesLegacy) { evidence.append("legacy trace") }
         return Merge(probe: probe, number: number, facts: facts).journey(
             lost: lost, evidence: evidence, counters: counters, notes: sources.flatMap(\.notes))
     }
