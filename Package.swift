@@ -145,8 +145,7 @@ let package = Package(
         .executableTarget(
             name: "berth",
             dependencies: [
-                "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client", "Lab",
-                "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client", "Trace",
+                "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client", "Lab", "Trace",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],

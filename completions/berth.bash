@@ -189,13 +189,13 @@ _berth() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    cni|plan|ls|graph|rules|repair|watch|doctor|ipam|lint|status|metrics|netns|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
+    cni|plan|ls|graph|rules|trace|repair|watch|doctor|ipam|lint|status|metrics|netns|lab|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
         # Offer subcommand argument completions
         "_berth_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'cni plan ls graph rules repair watch doctor ipam lint status metrics netns daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'cni plan ls graph rules trace repair watch doctor ipam lint status metrics netns lab daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
         ;;
     esac
 }
@@ -296,6 +296,31 @@ _berth_rules() {
         return
         ;;
     '--network')
+        return
+        ;;
+    esac
+}
+
+_berth_trace() {
+    repeating_flags=()
+    non_repeating_flags=(--reply --no-reply --verbose --ascii -h --help)
+    repeating_options=(--node)
+    non_repeating_options=(--view --payload --timeout)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--node')
+        return
+        ;;
+    '--view')
+        __berth_add_completions -W 'path'$'\n''json'
+        return
+        ;;
+    '--payload')
+        return
+        ;;
+    '--timeout')
         return
         ;;
     esac
@@ -527,6 +552,77 @@ _berth_netns_rm() {
 }
 
 _berth_netns_ls() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+}
+
+_berth_lab() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    start|status|exec|shell|stop)
+        # Offer subcommand argument completions
+        "_berth_lab_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'start status exec shell stop' -- "${cur}"))
+        ;;
+    esac
+}
+
+_berth_lab_start() {
+    repeating_flags=()
+    non_repeating_flags=(--keep -h --help)
+    repeating_options=()
+    non_repeating_options=(--view)
+    __berth_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--view')
+        __berth_add_completions -W 'none'$'\n''term'$'\n''web'
+        return
+        ;;
+    esac
+}
+
+_berth_lab_status() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+}
+
+_berth_lab_exec() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_lab_shell() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 1
+}
+
+_berth_lab_stop() {
     repeating_flags=()
     non_repeating_flags=(-h --help)
     repeating_options=()
