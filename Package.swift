@@ -40,7 +40,7 @@ let staticLink: [LinkerSetting] = [
             "-Xlinker", "--gc-sections", "-Xlinker", "-s",
             "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath", "-Xlinker",
             "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link-order.txt", "-Xlinker",
-            "--no-warn-symbol-ordering",
+            "--no-warn-symbol-ordering", "-Xlinker", "\(Context.packageDirectory)/scripts/link-sections.ld",
         ], .when(configuration: .release))
 ]
 
@@ -56,6 +56,7 @@ let besideLink: [LinkerSetting] = [
             "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath",
             "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link-order.txt",
             "-Xlinker", "--no-warn-symbol-ordering",
+            "-Xlinker", "\(Context.packageDirectory)/scripts/link-sections.ld",
         ], .when(configuration: .release))
 ]
 
