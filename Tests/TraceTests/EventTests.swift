@@ -59,7 +59,9 @@ import Testing
         #expect(texts.nft("ip lab", 4) == "tcp dport 80 accept")
         #expect(texts.nft("ip lab", 1) == nil && texts.nft("inet lab", 4) == nil)
         texts.read(legacy: "-P FORWARD DROP\n-N PUB\n-A FORWARD -j PUB\n-A PUB -p tcp -j ACCEPT\n", table: "filter")
-        #expect(texts.legacy("filter", "FORWARD", 0) == "DROP" && texts.legacy("filter", "PUB", 0) == nil)
-        #expect(texts.legacy("filter", "PUB", 1) == "-p tcp -j ACCEPT")
+        #expect(
+            texts.legacy("iptables-legacy", "filter", "FORWARD", 0) == "DROP"
+                && texts.legacy("iptables-legacy", "filter", "PUB", 0) == nil)
+        #expect(texts.legacy("iptables-legacy", "filter", "PUB", 1) == "-p tcp -j ACCEPT")
     }
 }

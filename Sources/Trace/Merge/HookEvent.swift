@@ -21,6 +21,9 @@ struct HookEvent: Hashable, Sendable {
     var input: Int32?
     var output: Int32?
 
+    var isLegacy: Bool { ["iptables ", "ip6tables "].contains { step.table?.hasPrefix($0) ?? false } }
+    /// After it no further chain of its hook and priority is asked: a drop, or the NAT of a rule.
+    var decides: Bool { verdict == .drop || type == "nat" && step.kind == .rule && verdict == .accept }
     var hookName: String { TraceTable.hookName(hook) }
 
     static let familyNames: [UInt8: String] = [1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"]
@@ -66,13 +69,13 @@ extension NodeSources {
         let priorities: [String: Int32] = ["raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50]
         return legacyEvents.map { event in
             let isPolicy = event.kind == "policy"
-            let words = texts.legacy(event.table, event.chain, isPolicy ? 0 : event.position)
+            let words = texts.legacy(event.program, event.table, event.chain, isPolicy ? 0 : event.position)
             let name = TraceTable.hookName(UInt32(event.hook))
             var step = Journey.Step(node: node.name, at: "hook:\(name)", kind: isPolicy ? .policy : .rule)
             // Source NAT comes after the filter.
             let isSource = event.table == "nat" && (event.hook == 1 || event.hook == 4)
             step.priority = isSource ? 100 : priorities[event.table]
-            step.table = "iptables \(event.table)"
+            step.table = "\(event.isVersion6 ? "ip6tables" : "iptables") \(event.table)"
             step.chain = event.chain
             var verdict: NftTraceEvent.Verdict?
             if isPolicy {

@@ -100,7 +100,7 @@ struct Judge {
         guard let port = ports.first(where: { $0.hairpin == false }), let master = port.master,
             let bridge = facts.events.links[master]
         else { return nil }
-        let out = visit.sent.max { $0.time < $1.time }
+        let out = visit.sent.last
         // Routed back to its bridge; or, with br_netfilter, turned round within it: to whom it came from.
         let isTurned = visit.hooks.last.map { $0.headers.source == $0.headers.destination } ?? false
         guard out?.device == bridge.index || out == nil && isTurned else { return nil }

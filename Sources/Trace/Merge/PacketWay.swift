@@ -23,6 +23,13 @@ struct PacketWay {
         var sent: [CapturedPacket] = []
         var hooks: [HookEvent] = []
 
+        /// Of two nodes that which the packet met first has the lesser one.
+        var rank: [Int] {
+            let lives = (received + sent).map { Int($0.headers.ttl) } + hooks.map { Int($0.headers.ttl) }
+            let place = received.isEmpty ? 0 : sent.isEmpty ? 2 : 1
+            return [-(lives.max() ?? 0), -(lives.min() ?? 0), place]
+        }
+
         func reached(_ hook: String) -> Bool { hooks.contains { !$0.isBridge && $0.hookName == hook } }
     }
 
@@ -46,10 +53,14 @@ struct PacketWay {
             if !visit.hooks.isEmpty || firstSeen[node.name] != nil { visits[node.name] = visit }
         }
         guard !visits.isEmpty else { return nil }
-        // The kernel's one clock orders the devices; the place of rules follows from the hooks.
-        self.nodes = visits.keys.sorted {
-            let left = ($0 == source ? Int64.min : firstSeen[$0] ?? .max, $0)
-            return left < ($1 == source ? Int64.min : firstSeen[$1] ?? .max, $1)
+        // Each router takes one of the time to live. The clock comes last: the kernel begins to stamp packets a while after it
+        // was asked to, and those before bear the time at which they were read.
+        let ranks = visits.mapValues(\.rank)
+        self.nodes = visits.keys.sorted { left, right in
+            if left == source || right == source { return left == source && right != source }
+            let (first, second) = (ranks[left] ?? [], ranks[right] ?? [])
+            if first != second { return first.lexicographicallyPrecedes(second) }
+            return (firstSeen[left] ?? .max, left) < (firstSeen[right] ?? .max, right)
         }
         for name in self.nodes {
             if let node = nodes.first(where: { $0.name == name }), let visit = visits[name] { add(visit, node) }
@@ -77,20 +88,33 @@ struct PacketWay {
     /// Events of iptables-legacy come by a socket of their own: hooks and priorities tell where they belong. Those of
     /// one socket keep its order.
     private static func ordered(_ events: [HookEvent]) -> [HookEvent] {
-        guard events.contains(where: { $0.step.table?.hasPrefix("iptables ") ?? false }) else { return events }
-        let isSentHere = events.contains { $0.hookName == "output" }
+        let legacy = events.filter(\.isLegacy)
+        guard !legacy.isEmpty else { return events }
+        var found = events.filter { !$0.isLegacy }
+        // A bridge has an output of its own, also for what is only passed on.
+        let isSentHere = events.contains { !$0.isBridge && $0.hookName == "output" }
         let order = isSentHere ? ["output", "postrouting", "prerouting", "input"] : TraceTable.hooks
-        return events.enumerated().sorted { left, right in
-            let key = { (place: Int, event: HookEvent) in
-                (order.firstIndex(of: event.hookName) ?? order.count, event.priority ?? 0, place)
+        let key = { (event: HookEvent) in
+            (order.firstIndex(of: event.hookName) ?? order.count, event.priority ?? 0)
+        }
+        // One hook and priority at a time. Where both have chains there, that which decided had the last word: no packet comes
+        // to a chain of NAT after another one took it.
+        var place = 0
+        while place < legacy.count {
+            let first = legacy[place]
+            let group = Array(legacy[place...].prefix { key($0) == key(first) })
+            place += group.count
+            let isDecided = group.contains { $0.decides }
+            let next = found.firstIndex {
+                !$0.isBridge && (key($0) > key(first) || !isDecided && key($0) == key(first))
             }
-            return key(left.offset, left.element) < key(right.offset, right.element)
-        }.map(\.element)
+            found.insert(contentsOf: group, at: next ?? found.endIndex)
+        }
+        return found
     }
 
     private mutating func add(_ visit: Visit, _ node: NodeEvents) {
-        let received = visit.received.sorted { $0.time < $1.time }
-        let sent = visit.sent.sorted { $0.time < $1.time }
+        let (received, sent) = (visit.received, visit.sent)
         let inner = visit.hooks.filter { !$0.isBridge }
         let bridge = visit.hooks.filter(\.isBridge)
         let early = bridge.filter { $0.hookName == "prerouting" || $0.hookName == "input" }
@@ -156,7 +180,7 @@ struct PacketWay {
         var step = Journey.Step(
             node: node.name, at: before?.hook != nil ? before!.at : event.step.at, kind: .rewrite)
         step.changed = changed
-        // Only a chain of type nat changes addresses.
+        // Only a chain of type nat changes addresses, by a rule that accepts.
         let isRuled = before?.kind == .rule && before?.verdict == "accept" && lastType == "nat"
         if isRuled, let before {
             step.result = "by \(before.table ?? "") \(before.chain ?? "") #\(before.handle ?? 0)"

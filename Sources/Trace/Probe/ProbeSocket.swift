@@ -8,6 +8,10 @@ struct ProbeSocket: ~Copyable {
     private let socket: OwnedDescriptor
     /// The port, or the number of the echo.
     let number: UInt16
+    /// TCP: the SYN's sequence number, when it could be chosen.
+    let sequence: UInt32?
+    /// Eight bytes that no other probe has: what UDP and ICMP carry first.
+    let marker: [UInt8]
     var descriptor: Int32 { socket.number }
 
     /// What became of the probe, as its program sees it.
@@ -19,6 +23,7 @@ struct ProbeSocket: ~Copyable {
     /// Bound to a free port; nothing is sent. The thread is inside the source namespace.
     init(_ probe: Probe) throws(KernelError) {
         self.probe = probe
+        marker = Array("berth".utf8) + (0..<3).map { _ in UInt8.random(in: 0x61...0x7a) }
         let family = Int32(probe.address.family.constant)
         let type: Int32
         let proto: Int32
@@ -32,18 +37,21 @@ struct ProbeSocket: ~Copyable {
         }
         let socket = OwnedDescriptor(taking: descriptor)
         number = try ProbeSocket.bound(probe, descriptor)
+        sequence = probe.kind == .tcp ? ProbeSocket.chosenSequence(descriptor) : nil
         self.socket = socket
     }
 
     /// The socket belongs to the source's namespace; `home` is the thread's own.
     init(in namespace: borrowing NetworkNamespace, home: Int32, _ probe: Probe) throws(KernelError) {
-        let (descriptor, number) = try namespace.inside(home: home) { () throws(KernelError) in
+        let (descriptor, number, sequence, marker) = try namespace.inside(home: home) { () throws(KernelError) in
             let made = try ProbeSocket(probe)
-            let number = made.number
-            return (made.release(), number)
+            let (number, sequence, marker) = (made.number, made.sequence, made.marker)
+            return (made.release(), number, sequence, marker)
         }
         self.probe = probe
         self.number = number
+        self.sequence = sequence
+        self.marker = marker
         socket = OwnedDescriptor(taking: descriptor)
     }
 
@@ -63,24 +71,40 @@ struct ProbeSocket: ~Copyable {
         return try SocketAddress.localPort(descriptor)
     }
 
+    /// A socket in repair mode may be told its next sequence number (man 7 tcp does not know it; CRIU does so): then no NAT can
+    /// hide the SYN. Nil where the kernel does not let this process; it goes on with a number of its own.
+    private static func chosenSequence(_ descriptor: Int32) -> UInt32? {
+        // TCP_REPAIR 19, TCP_REPAIR_QUEUE 20, TCP_QUEUE_SEQ 21, TCP_SEND_QUEUE 2, TCP_REPAIR_OFF_NO_WP -1 (linux/tcp.h).
+        var (on, queue, off): (Int32, Int32, Int32) = (1, 2, -1)
+        var sequence = UInt32.random(in: 1...UInt32.max)
+        guard setsockopt(descriptor, 6, 19, &on, 4) == 0 else { return nil }
+        let isSet = setsockopt(descriptor, 6, 20, &queue, 4) == 0 && setsockopt(descriptor, 6, 21, &sequence, 4) == 0
+        return setsockopt(descriptor, 6, 19, &off, 4) == 0 && isSet ? sequence : nil
+    }
+
+    /// What the tracer's tables look for.
+    var matches: [TraceTable.Match] {
+        let proto = probe.protocolNumber
+        switch probe.kind {
+        case .icmp: return [.echo(number, protocolNumber: proto), .marker(marker, protocolNumber: proto)]
+        case .udp: return [.port(number, protocolNumber: proto), .marker(marker, protocolNumber: proto)]
+        case .tcp: return [.port(number, protocolNumber: proto)] + (sequence.map { [.sequence($0)] } ?? [])
+        }
+    }
+
     /// The first packet is on its way, or the kernel said at once why not.
     func send() -> Answer {
         let target = SocketAddress(probe.address, probe.kind == .icmp ? 0 : probe.port)
         if target.pass({ connect(descriptor, $0, $1) }) != 0, errno != EINPROGRESS { return .failed(Errno.current) }
         guard probe.kind != .tcp else { return .nothing }
-        let bytes = probe.kind == .icmp ? echo() : marker() + Array(probe.payload.utf8)
+        let bytes = probe.kind == .icmp ? echo() : marker + Array(probe.payload.utf8)
         return Glibc.send(descriptor, bytes, bytes.count, 0) < 0 ? .failed(Errno.current) : .nothing
-    }
-
-    /// Eight bytes that no other probe has.
-    private func marker() -> [UInt8] {
-        Array("berth".utf8) + (0..<3).map { _ in UInt8.random(in: 0x61...0x7a) }
     }
 
     private func echo() -> [UInt8] {
         let type: UInt8 = probe.address.family == .v4 ? 8 : 128
         var bytes: [UInt8] = [type, 0, 0, 0, UInt8(number >> 8), UInt8(number & 0xff), 0, 1]
-        bytes += marker() + Array(probe.payload.utf8)
+        bytes += marker + Array(probe.payload.utf8)
         // RFC 1071; the kernel itself writes that of ICMPv6.
         var sum: UInt32 = 0
         for place in stride(from: 0, to: bytes.count, by: 2) {

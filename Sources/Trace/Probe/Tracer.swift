@@ -65,12 +65,9 @@ private struct Run {
         let socket = try Tracer.kernel(source.node.name) { () throws(KernelError) in
             try ProbeSocket(in: source.namespace, home: home, probe)
         }
-        let match: TraceTable.Match =
-            probe.kind == .icmp
-            ? .echo(socket.number, protocolNumber: probe.protocolNumber)
-            : .port(socket.number, protocolNumber: probe.protocolNumber)
+        let matches = socket.matches
         for node in sources {
-            try Tracer.kernel(node.node.name) { () throws(KernelError) in try node.trace([match]) }
+            try Tracer.kernel(node.node.name) { () throws(KernelError) in try node.trace(matches) }
         }
         added.insert(socket.number)
         var answer = socket.send()

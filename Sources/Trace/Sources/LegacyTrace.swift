@@ -15,6 +15,10 @@ public struct LegacyTraceEvent: Hashable, Sendable {
     public var outputDevice: Int32?
     public var headers: PacketHeaders
 
+    var isVersion6: Bool { headers.source.family == .v6 }
+    /// Whose rule it is.
+    var program: String { isVersion6 ? "ip6tables-legacy" : "iptables-legacy" }
+
     /// Nil when the message is no packet that TRACE logged.
     public init?(_ message: NetlinkReply) {
         // NFNL_SUBSYS_ULOG, NFULNL_MSG_PACKET; the attributes are NFULA_* (linux/netfilter/nfnetlink_log.h).
@@ -51,26 +55,39 @@ public struct LegacyTraceEvent: Hashable, Sendable {
     }
 }
 
-/// While it lives, TRACE of iptables-legacy goes to NFLOG in one namespace (net.netfilter.nf_log.2), where it is silent
-/// else; then it is as before.
+/// While it lives, TRACE of iptables-legacy goes to NFLOG in one namespace (net.netfilter.nf_log.2, and .10 for IPv6), where
+/// it is silent else; then it is as before.
 struct LegacyLogger {
-    static let parameter = "net/netfilter/nf_log/2"
-    let before: String
+    private static let wanted = "nfnetlink_log"
+    /// Parameter and value, of those that were another one.
+    private var before: [(parameter: String, value: String)] = []
 
-    /// Are there tables of iptables-legacy? The thread is inside the namespace.
-    static func isNeeded() -> Bool {
-        guard let names = try? Files.read("/proc/thread-self/net/ip_tables_names") else { return false }
-        return !names.isEmpty
+    /// The families that have tables of iptables-legacy. The thread is inside the namespace.
+    static func families() -> [AddressFamily] {
+        [AddressFamily.v4, .v6].filter { family in
+            let names = try? Files.read("/proc/thread-self/net/ip\(family == .v4 ? "" : "6")_tables_names")
+            return names.map { !$0.isEmpty } ?? false
+        }
     }
 
     /// The thread is inside the namespace.
-    init() throws(KernelError) {
-        before = try Sysctl.read(LegacyLogger.parameter)
-        if before != "nfnetlink_log" { try Sysctl.write(LegacyLogger.parameter, "nfnetlink_log") }
+    init(_ families: [AddressFamily]) throws(KernelError) {
+        for family in families {
+            let parameter = "net/netfilter/nf_log/\(family == .v4 ? NFPROTO_IPV4 : NFPROTO_IPV6)"
+            let value = try Sysctl.read(parameter)
+            if value == LegacyLogger.wanted { continue }
+            do throws(KernelError) {
+                try Sysctl.write(parameter, LegacyLogger.wanted)
+            } catch {
+                try restore()
+                throw error
+            }
+            before.append((parameter, value))
+        }
     }
 
     /// The thread is inside the namespace.
     func restore() throws(KernelError) {
-        if before != "nfnetlink_log" { try Sysctl.write(LegacyLogger.parameter, before) }
+        for (parameter, value) in before { try Sysctl.write(parameter, value) }
     }
 }

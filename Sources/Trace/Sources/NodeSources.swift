@@ -65,12 +65,13 @@ final class NodeSources {
     }
 
     private func listenToLegacy() throws(KernelError) {
-        guard try namespace.inside(home: home, { () throws(KernelError) in LegacyLogger.isNeeded() }) else { return }
+        let families = try namespace.inside(home: home) { () throws(KernelError) in LegacyLogger.families() }
+        guard !families.isEmpty else { return }
         do throws(KernelError) {
             var socket = try NetlinkSocket(NETLINK_NETFILTER, in: namespace, home: home)
             socket.makeRoom(bytes: 1 << 20)
             try LegacyTraceEvent.bind(&socket)
-            logger = try namespace.inside(home: home) { () throws(KernelError) in try LegacyLogger() }
+            logger = try namespace.inside(home: home) { () throws(KernelError) in try LegacyLogger(families) }
             legacy = LegacySocket(socket)
         } catch {
             notes.append("\(node.name): rules of iptables-legacy are not traced: \(error)")
@@ -121,7 +122,7 @@ final class NodeSources {
     func ruleTexts() throws(KernelError) -> RuleTexts {
         let ours = table.name
         let wantsNft = nftEvents.contains { $0.handle != nil && $0.table != ours }
-        let tables = Set(legacyEvents.map(\.table)).sorted()
+        let tables = Set(legacyEvents.map { RuleTexts.LegacyTable(program: $0.program, table: $0.table) })
         guard wantsNft || !tables.isEmpty else { return RuleTexts() }
         let isSame = try owner.generation() == generation
         if wantsNft, !isSame { notes.append("\(node.name): the rules changed meanwhile: only their handles are shown") }
@@ -136,8 +137,11 @@ final class NodeSources {
         return try socket.listeningSockets(proto, family)
     }
 
-    /// The logger of iptables-legacy is as before. The tables go with their socket.
+    /// The logger of iptables-legacy is as before, and the tables are gone: with their socket they would be as soon as no child of
+    /// another thread has it any more.
     func end() throws(KernelError) {
+        for family in families { try? table.remove(&owner, family: family) }
+        families = []
         guard let logger else { return }
         self.logger = nil
         try namespace.inside(home: home) { () throws(KernelError) in try logger.restore() }

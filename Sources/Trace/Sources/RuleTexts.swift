@@ -20,32 +20,67 @@ struct ChainName: Hashable, Sendable {
 /// program is missing.
 struct RuleTexts: Hashable, Sendable {
     private var rules: [String: String] = [:]
+    /// Handles in the chain's order, by "ip lab pre".
+    private var order: [String: [UInt64]] = [:]
     private var legacy: [String: [String]] = [:]
+
+    /// What one call of iptables lists.
+    struct LegacyTable: Hashable, Sendable {
+        var program: String
+        var table: String
+    }
 
     init() {}
 
     /// What `nft -a -s list ruleset` prints: "table ip lab {", "chain pre {", "… # handle 4".
     mutating func read(nft text: String) {
         var table = ""
+        var chain = ""
         for line in text.split(separator: "\n") {
             let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
             if line.hasPrefix("table "), words.count >= 3 {
                 table = "\(words[1]) \(words[2])"
                 continue
             }
+            if words.count >= 2, words[0] == "chain" { chain = String(words[1]) }
             guard words.count > 3, words[words.count - 3] == "#", words[words.count - 2] == "handle",
                 let handle = UInt64(words[words.count - 1]), words[0] != "chain", words[0] != "set", words[0] != "map"
             else { continue }
             rules["\(table) \(handle)"] = words.dropLast(3).map(String.init).joined(by: " ")
+            order["\(table) \(chain)", default: []].append(handle)
+        }
+    }
+
+    /// The tables of nftables that have the names of those of iptables: iptables-nft may have made them.
+    var translated: [LegacyTable] {
+        let names = ["filter", "nat", "mangle", "raw", "security"]
+        let found = Set(order.keys.map { $0.split(separator: " ").prefix(2).map(String.init) })
+        return found.filter { $0.count == 2 && ["ip", "ip6"].contains($0[0]) && names.contains($0[1]) }.map {
+            LegacyTable(program: $0[0] == "ip" ? "iptables-nft" : "ip6tables-nft", table: $0[1])
+        }.sorted { $0.program + $0.table < $1.program + $1.table }
+    }
+
+    /// What `iptables-nft -t TABLE -S` prints is the rules' own text: nft does not know all matches, comments among them. Chains
+    /// with another count of rules are left.
+    mutating func read(translated text: String, _ table: LegacyTable) {
+        var lines: [String: [String]] = [:]
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 2).map(String.init)
+            if words.count == 3, words[0] == "-A" { lines[words[1], default: []].append(words[2]) }
+        }
+        let name = "\(table.program == "iptables-nft" ? "ip" : "ip6") \(table.table)"
+        for (chain, texts) in lines {
+            guard let handles = order["\(name) \(chain)"], handles.count == texts.count else { continue }
+            for (handle, text) in zip(handles, texts) { rules["\(name) \(handle)"] = text }
         }
     }
 
     /// What `iptables-legacy -t TABLE -S` prints.
-    mutating func read(legacy text: String, table: String) {
+    mutating func read(legacy text: String, table: String, program: String = "iptables-legacy") {
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 2).map(String.init)
             guard words.count >= 2 else { continue }
-            let key = "\(table) \(words[1])"
+            let key = "\(program) \(table) \(words[1])"
             switch words[0] {
             case "-P": legacy[key, default: []].insert(words.count > 2 ? words[2] : "", at: 0)
             case "-N": legacy[key, default: []].insert("", at: 0)
@@ -59,18 +94,24 @@ struct RuleTexts: Hashable, Sendable {
     func nft(_ table: String, _ handle: UInt64) -> String? { rules["\(table) \(handle)"] }
 
     /// The rule at that place (from 1), or the policy at 0.
-    func legacy(_ table: String, _ chain: String, _ position: Int) -> String? {
-        guard let lines = legacy["\(table) \(chain)"], lines.indices.contains(position), !lines[position].isEmpty
+    func legacy(_ program: String, _ table: String, _ chain: String, _ position: Int) -> String? {
+        guard let lines = legacy["\(program) \(table) \(chain)"], lines.indices.contains(position),
+            !lines[position].isEmpty
         else { return nil }
         return lines[position]
     }
 
     /// Reads what the thread's namespace has.
-    static func read(nft: Bool, legacyTables: [String]) -> RuleTexts {
+    static func read(nft: Bool, legacyTables: Set<LegacyTable>) -> RuleTexts {
         var texts = RuleTexts()
         if nft, let text = output("nft", ["-a", "-s", "list", "ruleset"]) { texts.read(nft: text) }
+        for table in texts.translated {
+            if let text = output(table.program, ["-t", table.table, "-S"]) { texts.read(translated: text, table) }
+        }
         for table in legacyTables {
-            if let text = output("iptables-legacy", ["-t", table, "-S"]) { texts.read(legacy: text, table: table) }
+            if let text = output(table.program, ["-t", table.table, "-S"]) {
+                texts.read(legacy: text, table: table.table, program: table.program)
+            }
         }
         return texts
     }

@@ -11,6 +11,10 @@ struct TraceTable {
         case port(UInt16, protocolNumber: UInt8)
         /// The number of an echo.
         case echo(UInt16, protocolNumber: UInt8)
+        /// The sequence number of a SYN, and what acknowledges it: no NAT changes them.
+        case sequence(UInt32)
+        /// The first eight bytes that a datagram or an echo carries.
+        case marker([UInt8], protocolNumber: UInt8)
     }
 
     static let hooks = ["prerouting", "input", "forward", "output", "postrouting"]
@@ -41,6 +45,16 @@ struct TraceTable {
         try socket.commit(transaction)
     }
 
+    /// The table goes now; else it goes when its socket does.
+    func remove(_ socket: inout NetlinkSocket, family: UInt8) throws(KernelError) {
+        var transaction = NftTransaction(table: name)
+        try transaction.add(
+            request("delete table \(name)", NFT_MSG_DELTABLE, 0, family) { [name] in
+                $0.put(Int(NFTA_TABLE_NAME.rawValue), name)
+            })
+        try socket.commit(transaction)
+    }
+
     /// Packets that match are traced from now on, from whatever hook they come to first.
     func trace(_ matches: [Match], _ socket: inout NetlinkSocket, family: UInt8) throws(KernelError) {
         var transaction = NftTransaction(table: name)
@@ -52,22 +66,35 @@ struct TraceTable {
         try socket.commit(transaction)
     }
 
-    /// A protocol and two bytes at a place of its header.
+    /// A protocol and bytes at a place of its header.
     struct Place: Hashable, Sendable {
         let protocolNumber: UInt8
         let offset: UInt32
-        let value: UInt16
+        let value: [UInt8]
     }
 
     static func places(_ match: Match) -> [Place] {
         switch match {
         case .port(let port, let number):
             // An ICMP error has the packet that it is about at 8, whose ports stand 20 further on.
-            [0, 2].map { Place(protocolNumber: number, offset: $0, value: port) }
-                + [28, 30].map { Place(protocolNumber: 1, offset: $0, value: port) }
+            [0, 2].map { Place(protocolNumber: number, offset: $0, value: bytes(port)) }
+                + [28, 30].map { Place(protocolNumber: 1, offset: $0, value: bytes(port)) }
+                + [48, 50].map { Place(protocolNumber: 58, offset: $0, value: bytes(port)) }
         case .echo(let id, let number):
-            [4, 32].map { Place(protocolNumber: number, offset: $0, value: id) }
+            [4, number == 1 ? 32 : 52].map { Place(protocolNumber: number, offset: $0, value: bytes(id)) }
+        case .sequence(let number):
+            [
+                Place(protocolNumber: 6, offset: 4, value: bytes(number)),
+                Place(protocolNumber: 6, offset: 8, value: bytes(number &+ 1)),
+                Place(protocolNumber: 1, offset: 32, value: bytes(number)),
+                Place(protocolNumber: 58, offset: 52, value: bytes(number)),
+            ]
+        case .marker(let marker, let number): [Place(protocolNumber: number, offset: 8, value: marker)]
         }
+    }
+
+    private static func bytes<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
+        withUnsafeBytes(of: number.bigEndian) { Array($0) }
     }
 
     private func chain(_ chain: String, _ hook: UInt32, _ priority: Int32, _ family: UInt8) throws(KernelError)
@@ -102,9 +129,9 @@ struct TraceTable {
                     $0.put(
                         Int(NFTA_PAYLOAD_BASE.rawValue), bigEndian: UInt32(NFT_PAYLOAD_TRANSPORT_HEADER.rawValue))
                     $0.put(Int(NFTA_PAYLOAD_OFFSET.rawValue), bigEndian: place.offset)
-                    $0.put(Int(NFTA_PAYLOAD_LEN.rawValue), bigEndian: UInt32(2))
+                    $0.put(Int(NFTA_PAYLOAD_LEN.rawValue), bigEndian: UInt32(place.value.count))
                 }
-                TraceTable.compare(&$0, register, [UInt8(place.value >> 8), UInt8(place.value & 0xff)])
+                TraceTable.compare(&$0, register, place.value)
                 TraceTable.expression(&$0, "immediate") {
                     $0.put(Int(NFTA_IMMEDIATE_DREG.rawValue), bigEndian: register)
                     $0.nest(Int(NFTA_IMMEDIATE_DATA.rawValue)) {
