@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CKernel.h"
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -70,4 +71,14 @@ void berth_give_back_memory(void) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     malloc_trim(0);
     dl_iterate_phdr(let_go, &page);
+}
+
+int berth_tracefs(void) {
+    int fs = fsopen("tracefs", FSOPEN_CLOEXEC);
+    if (fs < 0) return -1;
+    int mount = fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0 ? fsmount(fs, FSMOUNT_CLOEXEC, 0) : -1;
+    int code = errno;
+    close(fs);
+    errno = code;
+    return mount;
 }

@@ -64,5 +64,6 @@ int berth_ipv4_arp_notify(void);
 int berth_ipv4_route_localnet(void);
 int berth_ipv6_accept_ra(void);
 int berth_gettid(void);
+int berth_tracefs(void);              // an open tracefs that is mounted nowhere
 int berth_legacy_forward_drops(void); // 1: the legacy IPv4 filter table exists and its FORWARD policy is DROP
 void berth_die_with_parent(void);     // SIGKILL when the parent ends (man 2 prctl, PR_SET_PDEATHSIG)

@@ -94,6 +94,7 @@ extension Journey.Leg {
             end: Journey.End(
                 try end.choice("kind", Journey.End.Kind.self), node: try end.text("ns"), at: try end.optionalText("at"),
                 reason: try end.optionalText("reason"), socket: try end.optionalText("socket")))
+        self.end.kernel = try end.optionalText("kernel")
     }
 }
 

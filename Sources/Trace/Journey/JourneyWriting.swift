@@ -94,6 +94,7 @@ extension Journey.End {
         object.put("at", at)
         object.put("reason", reason)
         object.put("socket", socket)
+        object.put("kernel", kernel)
         return .object(object)
     }
 }

@@ -140,6 +140,8 @@ extension Journey {
         public var reason: String?
         /// "tcp *:80 pid 211 nc".
         public var socket: String?
+        /// The kernel's own reason and function, where its tracepoints could be read: "IP_INADDRERRORS ip_error".
+        public var kernel: String?
         public init(_ kind: Kind, node: String, at: String? = nil, reason: String? = nil, socket: String? = nil) {
             self.kind = kind
             self.node = node

@@ -1,19 +1,16 @@
 import NetCore
 
-/// What a judge may ask of a node besides the packets: all of it read when the trace ends.
-struct NodeFacts {
-    var events: NodeEvents
-    /// Of this node alone: "Ip:InAddrErrors" → by how much.
-    var counters: [String: Int64]
-    /// "net/ipv4/ip_forward" → value.
-    var sysctl: (String) -> String?
-    /// Who listens at an address and port: "tcp *:80 pid 211 nc"; nil when nobody does.
-    var listener: (PacketHeaders) -> String?
-}
-
 /// Says where a packet's way ended, and why.
 struct Judge {
     let facts: [NodeFacts]
+    /// Of the probe's own packet, not of its answer.
+    var isForward = true
+
+    /// Why nobody answered a packet that was delivered.
+    private func silence(_ headers: PacketHeaders, _ facts: NodeFacts) -> String? {
+        guard let back = facts.route(headers.source, nil, nil), back.kind == .none else { return nil }
+        return "\(facts.name) has no way back: it has no route to \(headers.source)"
+    }
 
     /// `answer` is the way of what came back, nil when nothing did.
     func end(_ way: PacketWay, answer: PacketWay?) -> Journey.End {
@@ -27,9 +24,13 @@ struct Judge {
         }
         let at = way.steps.last?.at
         if visit.reached("input"), let headers = way.last {
-            return Journey.End(.delivered, node: node, at: at, socket: facts.listener(headers))
+            var end = Journey.End(.delivered, node: node, at: at, socket: facts.listener(headers))
+            if answer == nil, isForward { end.reason = silence(headers, facts) }
+            return end
         }
-        if let reason = reason(visit, facts) { return Journey.End(.dropped, node: node, at: at, reason: reason) }
+        if let reason = DropReasons(way: way, facts: facts).sentence {
+            return Journey.End(.dropped, node: node, at: at, reason: reason)
+        }
         return Journey.End(.lost, node: node, at: at, reason: "seen last at \(at ?? "?") of \(node); nothing says why")
     }
 
@@ -48,15 +49,34 @@ struct Judge {
         let sender = answer.nodes.first ?? node
         let at = way.steps.last { $0.node == sender }?.at
         if reply.isTCP {
-            let port = way.last?.destinationPort ?? 0
-            let isHeard = facts.first { $0.events.name == sender }.flatMap { facts in way.last.flatMap(facts.listener) }
+            let place = facts.first { $0.name == sender }
+            guard let last = way.last, let place, place.listener(last) == nil else {
+                return Journey.End(.refused, node: sender, at: at, reason: "\(sender) answered RST")
+            }
+            let ports = place.ports(last).prefix(8).map { ":\($0)" }
             let reason =
-                isHeard == nil
-                ? "nobody listens at \(way.last?.to ?? "\(port)") in \(sender): its kernel answered RST"
-                : "\(sender) answered RST"
+                "reached \(sender), nobody listens at \(last.to) (listeners: "
+                + "\(ports.isEmpty ? "none" : ports.joined(by: ", "))): its kernel answered RST"
+            return Journey.End(.refused, node: sender, at: at, reason: reason)
+        }
+        if let reason = tooLarge(way, reply, sender) {
             return Journey.End(.refused, node: sender, at: at, reason: reason)
         }
         return Journey.End(.refused, node: sender, at: at, reason: "\(sender) answered: \(Judge.words(reply))")
+    }
+
+    /// ICMP 3/4 and ICMPv6 2/0 tell the next link's MTU.
+    private func tooLarge(_ way: PacketWay, _ reply: PacketHeaders, _ sender: String) -> String? {
+        let mtu: Int
+        switch (reply.protocolNumber, reply.icmpType, reply.icmpCode) {
+        case (1, 3?, 4?): mtu = Int(reply.word(6) ?? 0)
+        case (58, 2?, _): mtu = Int(reply.long(4) ?? 0)
+        default: return nil
+        }
+        guard let last = way.last, let node = facts.first(where: { $0.name == sender }) else { return nil }
+        let device = node.route(last.destination, nil, nil)?.device.map { " \(node.events.device($0))" } ?? ""
+        return
+            "packet \(last.length) > \(mtu) on \(sender)\(device): it may not be fragmented, and \(sender) answered so"
     }
 
     /// RFC 792 and 4443, the ones that people meet.
@@ -72,40 +92,6 @@ struct Judge {
         case (1, 11, _), (58, 3, _): return "the time to live ran out (ICMP \(type)/\(code))"
         default: return "ICMP \(type)/\(code)"
         }
-    }
-
-    /// Why a packet that came into a node went no further, from what the node's counters and links say.
-    private func reason(_ visit: PacketWay.Visit, _ facts: NodeFacts) -> String? {
-        if let reason = hairpin(visit, facts) { return reason }
-        guard !visit.received.isEmpty, !visit.reached("forward"), let packet = visit.received.last else { return nil }
-        let counters = facts.counters
-        let target = packet.headers.destination
-        if counters["TcpExt:IPReversePathFilter"] != nil {
-            let device = facts.events.device(packet.device)
-            return "the way back to \(packet.headers.source) is not by \(device), and rp_filter is strict"
-        }
-        let isV4 = target.family == .v4
-        let forwarding = facts.sysctl(isV4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding")
-        if forwarding == "0", !isV4 || counters["Ip:InAddrErrors"] != nil {
-            let name = isV4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding"
-            return "\(facts.events.name) is not a router: \(name)=0"
-        }
-        if counters["Ip:OutNoRoutes"] != nil { return "\(facts.events.name) has no route to \(target)" }
-        return nil
-    }
-
-    /// The bridge would have to send it out of the port that it came in by.
-    private func hairpin(_ visit: PacketWay.Visit, _ facts: NodeFacts) -> String? {
-        let ports = visit.received.compactMap { facts.events.links[$0.device] }
-        guard let port = ports.first(where: { $0.hairpin == false }), let master = port.master,
-            let bridge = facts.events.links[master]
-        else { return nil }
-        let out = visit.sent.last
-        // Routed back to its bridge; or, with br_netfilter, turned round within it: to whom it came from.
-        let isTurned = visit.hooks.last.map { $0.headers.source == $0.headers.destination } ?? false
-        guard out?.device == bridge.index || out == nil && isTurned else { return nil }
-        return
-            "\(bridge.name) never sends a packet back out of the port that it came in by: hairpin is off on \(port.name)"
     }
 }
 

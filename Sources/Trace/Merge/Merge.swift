@@ -1,3 +1,4 @@
+import CKernel
 import NetCore
 
 /// Makes a journey of what the nodes told.
@@ -6,6 +7,7 @@ struct Merge {
     /// The source port, or the number of the echo.
     let number: UInt16
     let facts: [NodeFacts]
+    var drops: [DropTracepoints.Drop] = []
 
     private var events: [NodeEvents] { facts.map(\.events) }
 
@@ -38,14 +40,39 @@ struct Merge {
         else { return journey }
         let answer = answer(to: sent, way)
         let judge = Judge(facts: facts)
-        journey.legs.append(.init(direction: .forward, steps: way.steps, end: judge.end(way, answer: answer)))
+        var end = judge.end(way, answer: answer)
+        if end.kind == .dropped || end.kind == .lost { end.kernel = kernelReason(way) }
+        journey.legs.append(.init(direction: .forward, steps: way.steps, end: end))
         if let answer {
-            var end = judge.end(answer, answer: nil)
+            var end = Judge(facts: facts, isForward: false).end(answer, answer: nil)
             if end.kind == .delivered { end.socket = nil }
+            if let reason = shortCut(answer, end) { end = .init(.dropped, node: end.node, at: end.at, reason: reason) }
             journey.legs.append(.init(direction: .reply, steps: answer.steps, end: end))
         }
         journey.conntrack = flows(sent, way)
         return journey
+    }
+
+    /// The drop of the buffer that passed the last devices of the way; or, where none had it, that this thread saw.
+    private func kernelReason(_ way: PacketWay) -> String? {
+        let devices = way.steps.compactMap { $0.device }.reduce(into: [String]()) {
+            if $0.last != $1 { $0.append($1) }
+        }
+        let found = drops.first { drop in
+            guard let length = drop.length else { return devices.isEmpty && drop.thread == berth_gettid() }
+            return !drop.devices.isEmpty && devices.suffix(drop.devices.count) == drop.devices[...]
+                && length == way.last?.length
+        }
+        return found.map { "\($0.reason) \($0.function)" }
+    }
+
+    /// An answer that does not come from where the probe was sent is nobody's.
+    private func shortCut(_ answer: PacketWay, _ end: Journey.End) -> String? {
+        guard end.kind == .delivered, end.node == probe.source, probe.kind != .icmp, let last = answer.last,
+            !last.isICMPError, last.source != probe.address || last.sourcePort != probe.port
+        else { return nil }
+        return "the answer took a short cut: it came from \(last.from), not from "
+            + "\(PacketHeaders.endpoint(probe.address, probe.port)), and no socket of \(end.node) waits for that"
     }
 
     /// The first packet that answers: an acknowledgement of the SYN, an echo reply, a datagram back, an ICMP error.

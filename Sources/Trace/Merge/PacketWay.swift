@@ -23,6 +23,9 @@ struct PacketWay {
         var sent: [CapturedPacket] = []
         var hooks: [HookEvent] = []
 
+        /// A process here sent it.
+        var beginsHere: Bool { hooks.first { !$0.isBridge }?.hookName == "output" || received.isEmpty }
+
         /// Of two nodes that which the packet met first has the lesser one.
         var rank: [Int] {
             let lives = (received + sent).map { Int($0.headers.ttl) } + hooks.map { Int($0.headers.ttl) }
@@ -64,6 +67,13 @@ struct PacketWay {
         }
         for name in self.nodes {
             if let node = nodes.first(where: { $0.name == name }), let visit = visits[name] { add(visit, node) }
+        }
+        // It came back to where it began.
+        if self.nodes.count > 1, let name = self.nodes.first, let visit = visits[name], !visit.received.isEmpty,
+            let node = nodes.first(where: { $0.name == name }), visit.beginsHere
+        {
+            comeBack(visit, node)
+            self.nodes.append(name)
         }
         for place in steps.indices { steps[place].number = place + 1 }
     }
@@ -120,7 +130,7 @@ struct PacketWay {
         let early = bridge.filter { $0.hookName == "prerouting" || $0.hookName == "input" }
         let late = bridge.filter { $0.hookName != "prerouting" && $0.hookName != "input" }
         // Of what a process here sends to itself the way out comes before the way in.
-        let beginsHere = inner.first?.hookName == "output" || received.isEmpty
+        let beginsHere = visit.beginsHere
         let wayOut = beginsHere ? inner.prefix { $0.hookName == "output" || $0.hookName == "postrouting" } : []
         let wayIn = inner.dropFirst(wayOut.count)
         if beginsHere {
@@ -128,6 +138,8 @@ struct PacketWay {
             through(late.filter { $0.hookName == "output" }, node)
             for packet in sent { device(packet, node) }
             through(late.filter { $0.hookName != "output" }, node)
+            // What went through other nodes comes back after them.
+            if visits.count > 1, !received.isEmpty { return }
             for packet in received { device(packet, node) }
             through(early + wayIn, node)
         } else {
@@ -141,6 +153,13 @@ struct PacketWay {
             through(late, node)
             for packet in sent.suffix(1) { device(packet, node) }
         }
+    }
+
+    private mutating func comeBack(_ visit: Visit, _ node: NodeEvents) {
+        for packet in visit.received { device(packet, node) }
+        let early = visit.hooks.filter { $0.isBridge && ($0.hookName == "prerouting" || $0.hookName == "input") }
+        let inner = visit.hooks.filter { !$0.isBridge }
+        through(early + inner.drop { $0.hookName == "output" || $0.hookName == "postrouting" }, node)
     }
 
     private mutating func device(_ packet: CapturedPacket, _ node: NodeEvents) {

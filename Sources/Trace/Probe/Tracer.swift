@@ -20,7 +20,8 @@ public enum Tracer {
                     try NodeSources(node, home: home.number, table: table)
                 })
         }
-        var run = Run(probe: probe, sources: sources, home: home.number, ours: table.name)
+        var run = Run(
+            probe: probe, sources: sources, home: home.number, ours: table.name, tracepoints: try? DropTracepoints())
         return try run.journey()
     }
 
@@ -41,9 +42,12 @@ private struct Run {
     let sources: [NodeSources]
     let home: Int32
     let ours: String
+    /// Nil to all but the machine's root.
+    let tracepoints: DropTracepoints?
     private var added: Set<UInt16> = []
 
-    init(probe: Probe, sources: [NodeSources], home: Int32, ours: String) {
+    init(probe: Probe, sources: [NodeSources], home: Int32, ours: String, tracepoints: DropTracepoints?) {
+        self.tracepoints = tracepoints
         self.probe = probe
         self.sources = sources
         self.home = home
@@ -156,33 +160,11 @@ private struct Run {
             let events = NodeEvents(
                 name: name, packets: node.packets, hooks: node.hookEvents(texts, ours: ours), flows: node.flows,
                 links: node.links)
-            facts.append(
-                NodeFacts(
-                    events: events,
-                    counters: Dictionary(changes.map { ($0.name, $0.change) }, uniquingKeysWith: { $1 }),
-                    sysctl: node.sysctl, listener: { node.listener($0) }))
+            facts.append(node.facts(events, changes))
             try Tracer.kernel(name) { () throws(KernelError) in try node.end() }
         }
-        return Merge(probe: probe, number: number, facts: facts).journey(
+        if tracepoints != nil { evidence.append("kernel drop reasons") }
+        return Merge(probe: probe, number: number, facts: facts, drops: tracepoints?.drops() ?? []).journey(
             lost: lost, evidence: evidence, counters: counters, notes: sources.flatMap(\.notes))
-    }
-}
-
-extension NodeSources {
-    /// "tcp *:80 pid 211 nc": who would receive a packet with these headers here.
-    func listener(_ headers: PacketHeaders) -> String? {
-        guard let port = headers.destinationPort, headers.isTCP || headers.isUDP else { return nil }
-        let proto: TransportProtocol = headers.isTCP ? .tcp : .udp
-        let family = headers.destination.family
-        for kind in [family, .v6] {
-            let sockets = (try? listeningSockets(proto, kind)) ?? []
-            guard
-                let found = sockets.first(where: { $0.port == port && $0.receives(at: headers.destination) })
-            else { continue }
-            let place = found.address.isUnspecified ? "*" : "\(found.address)"
-            let process = found.process().map { " pid \($0)" } ?? ""
-            return "\(proto) \(place):\(port)\(process)"
-        }
-        return nil
     }
 }

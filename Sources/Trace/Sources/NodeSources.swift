@@ -137,6 +137,17 @@ final class NodeSources {
         return try socket.listeningSockets(proto, family)
     }
 
+    /// Nil when the kernel cannot say.
+    func route(to target: IPAddress, from source: IPAddress?, input: Int32?) -> RouteAnswer? {
+        guard var socket = try? NetlinkSocket(NETLINK_ROUTE, in: namespace, home: home) else { return nil }
+        return try? socket.routeAnswer(to: target, from: source, input: input)
+    }
+
+    func silentNeighbours() -> [Int32: Set<IPAddress>] {
+        guard var socket = try? NetlinkSocket(NETLINK_ROUTE, in: namespace, home: home) else { return [:] }
+        return (try? socket.silentNeighbours()) ?? [:]
+    }
+
     /// The logger of iptables-legacy is as before, and the tables are gone: with their socket they would be as soon as no child of
     /// another thread has it any more.
     func end() throws(KernelError) {

@@ -1,0 +1,119 @@
+import CKernel
+import Glibc
+import NetCore
+
+/// The kernel's own word on dropped packets (tracepoint skb:kfree_skb), with the devices that each packet met before. Only root
+/// of the machine has it: a private instance of tracefs, mounted nowhere, that goes with this object.
+final class DropTracepoints {
+    /// A buffer that the kernel gave up.
+    struct Drop: Hashable, Sendable {
+        /// "IP_INADDRERRORS", as this kernel names it.
+        var reason: String
+        /// "ip_error".
+        var function: String
+        /// Devices that the same buffer passed, oldest first, without repetition.
+        var devices: [String]
+        /// Bytes from the network header on where a device received it last; nil when none did.
+        var length: Int?
+        /// The thread in whose time it was dropped.
+        var thread: Int32
+    }
+
+    private let tracefs: OwnedDescriptor
+    private let name: String
+    private var pipe: Int32 = -1
+    private var text: [UInt8] = []
+    private static let events = ["net/net_dev_queue", "net/netif_receive_skb", "skb/kfree_skb"]
+
+    /// Records from now on. Throws what the kernel refused: EPERM to all but the machine's root.
+    init() throws(KernelError) {
+        tracefs = OwnedDescriptor(
+            taking: try check("open tracefs, for the kernel's drop reasons") { berth_tracefs() })
+        name = "instances/berth-\(getpid())-\(berth_gettid())"
+        DropTracepoints.removeStale(tracefs.number)
+        try check("make \(name) in tracefs") { mkdirat(tracefs.number, name, 0o700) }
+        do throws(KernelError) {
+            try set("buffer_size_kb", "512")
+            for event in DropTracepoints.events { try set("events/\(event)/enable", "1") }
+            pipe = try check("open \(name)/trace_pipe") {
+                berth_openat(tracefs.number, "\(name)/trace_pipe", O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0)
+            }
+        } catch {
+            remove()
+            throw error
+        }
+    }
+
+    deinit { remove() }
+
+    private func remove() {
+        if pipe >= 0 { close(pipe) }
+        pipe = -1
+        unlinkat(tracefs.number, name, AT_REMOVEDIR)
+    }
+
+    /// Instances of tracers that were killed: "berth-PID-TID" of no process.
+    private static func removeStale(_ tracefs: Int32) {
+        let folder = berth_openat(tracefs, "instances", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+        guard folder >= 0, let stream = fdopendir(folder) else { return }
+        defer { closedir(stream) }
+        for _ in 0..<1000 {
+            guard let entry = readdir(stream) else { return }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            let parts = name.split(separator: "-").map(String.init)
+            guard parts.count == 3, parts[0] == "berth", let process = Int32(parts[1]) else { continue }
+            if kill(process, 0) != 0, errno == ESRCH { unlinkat(tracefs, "instances/\(name)", AT_REMOVEDIR) }
+        }
+    }
+
+    private func set(_ file: String, _ value: String) throws(KernelError) {
+        let path = "\(name)/\(file)"
+        let opened = OwnedDescriptor(
+            taking: try check("open \(path) of tracefs") {
+                berth_openat(tracefs.number, path, O_WRONLY | O_CLOEXEC, 0)
+            })
+        let bytes = Array(value.utf8)
+        try check("write \(value) to \(path) of tracefs") { Int32(write(opened.number, bytes, bytes.count)) }
+    }
+
+    /// All drops so far.
+    func drops() -> [Drop] {
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        for _ in 0..<100 {
+            let count = read(pipe, &bytes, bytes.count)
+            guard count > 0 else { break }
+            text += bytes[..<count]
+        }
+        return DropTracepoints.parse(String(decoding: text, as: UTF8.self))
+    }
+
+    /// "  berth-812  [001] b.s2. 251.138577: kfree_skb: skbaddr=00000000c2b9ddb1 … location=ip_error+0x9a/0x2f0 reason: NAME".
+    static func parse(_ text: String) -> [Drop] {
+        var met: [String: (devices: [String], length: Int?)] = [:]
+        var found: [Drop] = []
+        for line in text.split(separator: "\n") {
+            let words = line.split(whereSeparator: { $0 == " " || $0 == "=" }).map(String.init)
+            let value = { (name: String) in
+                words.firstIndex(of: name).flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
+            }
+            guard let address = value("skbaddr") else { continue }
+            if words.contains("kfree_skb:") {
+                let passed = met.removeValue(forKey: address)
+                let thread = words.first?.split(separator: "-").last.flatMap { Int32($0) } ?? 0
+                found.append(
+                    Drop(
+                        reason: value("reason:") ?? "?",
+                        function: value("location").map { String($0.prefix { $0 != "+" }) } ?? "?",
+                        devices: passed?.devices ?? [], length: passed?.length, thread: thread))
+            } else if let device = value("dev") ?? value("name") {
+                var passed = met[address] ?? ([], nil)
+                if words.contains("netif_receive_skb:") { passed.length = value("len").flatMap { Int($0) } }
+                if passed.devices.last != device { passed.devices.append(device) }
+                met[address] = passed
+            }
+        }
+        return found
+    }
+}

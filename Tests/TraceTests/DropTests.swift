@@ -1,0 +1,170 @@
+import NetCore
+import TestSupport
+import Testing
+
+@testable import Trace
+
+/// Each fault of docs/lab/trace.md's table is made, and its sentence expected, with the counter that tells of it to everybody.
+@Suite(.serialized) struct DropTests {
+    private static func counters(_ journey: Journey) -> [String] {
+        journey.counters.map { "\($0.node) \($0.name)" }
+    }
+    /// Of the machine's root: the kernel's own word.
+    private static func expectKernel(_ journey: Journey, _ reason: String, _ line: SourceLocation = #_sourceLocation) {
+        guard journey.evidence.contains("kernel drop reasons") else { return }
+        #expect(journey.forward?.end.kernel?.hasPrefix(reason) == true, "\(journey.forward!.end)", sourceLocation: line)
+    }
+    /// Who may read tracefs reads it: a machine's root.
+    @Test func rootHasTheTracepoints() throws {
+        let map = String(decoding: try Files.read("/proc/self/uid_map"), as: UTF8.self)
+        let isRoot = map.split(separator: " ").last?.hasPrefix("4294967295") == true
+        let tracepoints = try? DropTracepoints()
+        #expect((tracepoints != nil) == isRoot)
+    }
+
+    private static func inHost(_ host: PrivateHost, _ lines: String...) throws {
+        for line in lines { try host.must("ip -n host \(line)") }
+    }
+
+    @Test func noRouter() throws {
+        let journey = try TraceWorld.journey(to: "198.51.100.2:8080") { host in
+            try host.inside("host") { try Sysctl.write("net/ipv4/ip_forward", "0") }
+        }
+        #expect(journey.forward?.end.kind == .dropped && journey.exitCode == 10)
+        #expect(journey.forward?.end.reason == "host is not a router: net.ipv4.ip_forward=0")
+        Self.expectKernel(journey, "IP_INADDRERRORS")
+        #expect(Self.counters(journey).contains("host Ip:InAddrErrors"))
+    }
+
+    @Test func aRuleDrops() throws {
+        let rules = TraceWorld.rules.replacing(TraceWorld.accept, with: "    oifname \"br0\" drop\n")
+        let journey = try TraceWorld.journey(to: "198.51.100.2:8080", rules: rules)
+        #expect(journey.exitCode == 10 && journey.forward?.end.at == "hook:forward")
+        #expect(journey.forward?.end.reason?.hasSuffix("drops it: oifname \"br0\" drop") == true)
+        Self.expectKernel(journey, "NETFILTER_DROP")
+    }
+
+    @Test func reversePath() throws {
+        let journey = try TraceWorld.journey(to: "198.51.100.2:8080") { host in
+            try host.inside("host") { try Sysctl.write("net/ipv4/conf/all/rp_filter", "1") }
+            try Self.inHost(host, "route add 203.0.113.0/24 dev br0")
+        }
+        #expect(journey.exitCode == 10)
+        #expect(
+            journey.forward?.end.reason
+                == "the way back to 203.0.113.10 is by br0, not eth0, and rp_filter is strict")
+        Self.expectKernel(journey, "IP_RPFILTER")
+        #expect(Self.counters(journey).contains("host TcpExt:IPReversePathFilter"))
+    }
+
+    private static let local = TraceWorld.rules.replacing(
+        "  chain forward",
+        with: """
+              chain out { type nat hook output priority -100
+                ip daddr 127.0.0.1 tcp dport 8080 dnat to 10.88.0.2:80
+              }
+              chain forward
+            """)
+
+    @Test func localhostWithoutRouteLocalnet() throws {
+        let journey = try TraceWorld.journey(from: "host", to: "127.0.0.1:8080", rules: Self.local)
+        #expect(journey.exitCode == 10, "\(PathView(journey).text)")
+        #expect(journey.forward?.end.reason == "127.0.0.1 may not leave lo: route_localnet=0")
+        Self.expectKernel(journey, "NETFILTER_DROP")
+    }
+
+    @Test(arguments: [true, false]) func localhostReachesTheContainer(_ isKnown: Bool) throws {
+        let journey = try TraceWorld.journey(from: "host", to: "127.0.0.1:8080", rules: Self.local) { host in
+            try host.inside("host") { try Sysctl.write("net/ipv4/conf/all/route_localnet", "1") }
+            if isKnown {
+                let link = try host.must("ip -n web -br link show eth0").split(separator: " ").map(String.init)
+                try Self.inHost(host, "neigh replace 10.88.0.2 lladdr \(link[2]) dev br0")
+            }
+        }
+        #expect(journey.exitCode == 10, "\(PathView(journey).text)")
+        #expect(
+            journey.forward?.end.reason
+                == (isKnown
+                    ? "web refuses a packet \"from 127.0.0.1\" that comes by eth0: masquerade it"
+                    : "10.88.0.2 does not answer ARP that asks from 127.0.0.1: masquerade the packet"))
+        if isKnown { Self.expectKernel(journey, "IP_LOCALNET") }
+    }
+
+    @Test(arguments: ["on", "off"]) func hairpin(_ state: String) throws {
+        let journey = try TraceWorld.journey(from: "web", to: "198.51.100.2:8080") { host in
+            try host.must("bridge -n host link set dev vweb hairpin \(state)")
+        }
+        #expect(journey.exitCode == 10, "\(PathView(journey).text)")
+        #expect(
+            journey.forward?.end.reason
+                == (state == "on"
+                    ? "web got a packet from its own address 10.88.0.2 by eth0, and takes none such: masquerade it"
+                    : "br0 never sends a packet back out of the port that it came in by: hairpin is off on vweb"))
+        #expect(journey.forward?.end.node == (state == "on" ? "web" : "host"))
+        if state == "on" { Self.expectKernel(journey, "IP_LOCAL_SOURCE") }
+    }
+
+    @Test func answerTakesAShortCut() throws {
+        let journey = try TraceWorld.run { host in
+            try host.makeNamespace("app")
+            try host.inside("host") { try host.cable("vapp", [], to: "app", "eth0", ["10.88.0.3/24"]) }
+            try Self.inHost(host, "link set vapp master br0")
+            try host.must("ip -n app route add default via 10.88.0.1")
+            try host.inside("host") { try? Sysctl.write("net/bridge/bridge-nf-call-iptables", "0") }
+            var probe = try Probe(source: "app", to: "198.51.100.2:8080")
+            probe.milliseconds = 600
+            return try Tracer.send(
+                probe, nodes: TraceWorld.nodes + [NodeReference(name: "app", namespace: "/run/netns/app")])
+        }
+        #expect(journey.exitCode == 11, "\(PathView(journey).text)")
+        #expect(
+            journey.reply?.end.reason?.hasPrefix(
+                "the answer took a short cut: it came from 10.88.0.2:80, not from 198.51.100.2:8080, and no socket of app"
+            )
+                == true)
+        #expect(Self.counters(journey).contains("web Tcp:AttemptFails"))
+    }
+
+    @Test func noWayBack() throws {
+        let journey = try TraceWorld.journey(to: "198.51.100.2:8080") { host in
+            try host.must("ip -n web route del default")
+        }
+        #expect(journey.exitCode == 11 && journey.forward?.end.node == "web", "\(PathView(journey).text)")
+        #expect(journey.forward?.end.reason == "web has no way back: it has no route to 203.0.113.10")
+        #expect(Self.counters(journey).contains("web Ip:OutNoRoutes"))
+    }
+
+    @Test func nobodyListens() throws {
+        let rules = TraceWorld.rules.replacing("10.88.0.2:80", with: "10.88.0.2:81")
+        let journey = try TraceWorld.journey(to: "198.51.100.2:8080", rules: rules)
+        #expect(journey.exitCode == 12 && journey.forward?.end.node == "web")
+        #expect(
+            journey.forward?.end.reason
+                == "reached web, nobody listens at 10.88.0.2:81 (listeners: :80): its kernel answered RST")
+        #expect(Self.counters(journey).contains("web Tcp:OutRsts"))
+    }
+
+    @Test func nobodyOwnsTheAddress() throws {
+        let rules = TraceWorld.rules.replacing("10.88.0.2:80", with: "10.88.0.99:80")
+        let journey = try TraceWorld.journey(to: "198.51.100.2:8080", rules: rules)
+        #expect(journey.exitCode == 10 && journey.forward?.end.node == "host", "\(PathView(journey).text)")
+        #expect(journey.forward?.end.reason == "nobody owns 10.88.0.99 on br0: it does not answer ARP")
+        // The kernel gives up after three seconds, and says so.
+        let late = try TraceWorld.journey(to: "198.51.100.2:8080", rules: rules, milliseconds: 5000)
+        #expect(late.exitCode == 10 || late.exitCode == 12)
+        #expect(late.forward?.end.node == "host", "\(PathView(late).text)")
+    }
+
+    @Test func tooLarge() throws {
+        let journey = try TraceWorld.run { host in
+            for place in ["inet link set ho0", "host link set eth0"] { try host.must("ip -n \(place) mtu 1300") }
+            var probe = try Probe(source: "client", to: "198.51.100.2:8080/udp")
+            probe.milliseconds = 600
+            probe.payload = String(repeating: "x", count: 1392)
+            return try Tracer.send(probe, nodes: TraceWorld.nodes)
+        }
+        #expect(journey.exitCode == 12 && journey.forward?.end.node == "inet", "\(PathView(journey).text)")
+        #expect(journey.forward?.end.reason?.hasPrefix("packet 1428 > 1300 on inet ho0: ") == true)
+        #expect(Self.counters(journey).contains("inet Ip:FragFails"))
+    }
+}
