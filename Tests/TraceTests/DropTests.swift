@@ -1,3 +1,5 @@
+import CKernel
+import Glibc
 import NetCore
 import TestSupport
 import Testing
@@ -18,8 +20,17 @@ import Testing
     @Test func rootHasTheTracepoints() throws {
         let map = String(decoding: try Files.read("/proc/self/uid_map"), as: UTF8.self)
         let isRoot = map.split(separator: " ").last?.hasPrefix("4294967295") == true
-        let tracepoints = try? DropTracepoints()
+        var tracepoints = try? DropTracepoints()
         #expect((tracepoints != nil) == isRoot)
+        guard let name = tracepoints?.name else { return }
+        // What a killed tracer left goes with the next one.
+        let tracefs = OwnedDescriptor(taking: berth_tracefs())
+        #expect(mkdirat(tracefs.number, "instances/berth-\(Int32.max - 1)-1", 0o700) == 0)
+        _ = try DropTracepoints(suffix: "-second")
+        #expect(faccessat(tracefs.number, "instances/berth-\(Int32.max - 1)-1", F_OK, 0) != 0)
+        #expect(faccessat(tracefs.number, name, F_OK, 0) == 0)
+        tracepoints = nil
+        #expect(faccessat(tracefs.number, name, F_OK, 0) != 0)
     }
 
     private static func inHost(_ host: PrivateHost, _ lines: String...) throws {

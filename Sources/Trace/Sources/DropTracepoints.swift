@@ -20,16 +20,16 @@ final class DropTracepoints {
     }
 
     private let tracefs: OwnedDescriptor
-    private let name: String
+    let name: String
     private var pipe: Int32 = -1
     private var text: [UInt8] = []
     private static let events = ["net/net_dev_queue", "net/netif_receive_skb", "skb/kfree_skb"]
 
     /// Records from now on. Throws what the kernel refused: EPERM to all but the machine's root.
-    init() throws(KernelError) {
+    init(suffix: String = "") throws(KernelError) {
         tracefs = OwnedDescriptor(
             taking: try check("open tracefs, for the kernel's drop reasons") { berth_tracefs() })
-        name = "instances/berth-\(getpid())-\(berth_gettid())"
+        name = "instances/berth-\(getpid())-\(berth_gettid())\(suffix)"
         DropTracepoints.removeStale(tracefs.number)
         try check("make \(name) in tracefs") { mkdirat(tracefs.number, name, 0o700) }
         do throws(KernelError) {
@@ -49,7 +49,11 @@ final class DropTracepoints {
     private func remove() {
         if pipe >= 0 { close(pipe) }
         pipe = -1
-        unlinkat(tracefs.number, name, AT_REMOVEDIR)
+        // Busy while a child of another thread, not yet its own program, has the pipe.
+        for _ in 0..<50 {
+            if unlinkat(tracefs.number, name, AT_REMOVEDIR) == 0 || errno != EBUSY { return }
+            usleep(2000)
+        }
     }
 
     /// Instances of tracers that were killed: "berth-PID-TID" of no process.
@@ -63,7 +67,7 @@ final class DropTracepoints {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
             let parts = name.split(separator: "-").map(String.init)
-            guard parts.count == 3, parts[0] == "berth", let process = Int32(parts[1]) else { continue }
+            guard parts.count >= 3, parts[0] == "berth", let process = Int32(parts[1]) else { continue }
             if kill(process, 0) != 0, errno == ESRCH { unlinkat(tracefs, "instances/\(name)", AT_REMOVEDIR) }
         }
     }
