@@ -76,13 +76,18 @@ private struct Run {
         added.insert(socket.number)
         var answer = socket.send()
         var quiet: Int32 = 0
+        var before = 0
         var left = Int32(max(1, min(probe.milliseconds, 600_000)))
         // Ended by an answer, or by a drop that is known; then for as long as there is still something to read.
         while left > 0 {
+            if quiet >= 250, isSettled(socket) { break }
             let isOver = answer != .nothing || !probe.waitsForReply || isDropped(socket.number)
             let step: Int32 = isOver ? 15 : min(left, 50)
             let started = milliseconds()
-            let isRead = try read(socket.descriptor, step, wantsAnswer: !isOver)
+            try read(socket.descriptor, step, wantsAnswer: !isOver)
+            let told = told(socket)
+            let isRead = told != before
+            before = told
             left -= max(1, Int32(truncatingIfNeeded: milliseconds() - started))
             if answer == .nothing { answer = socket.answer() }
             quiet = isRead ? 0 : quiet + step
@@ -93,24 +98,65 @@ private struct Run {
         return socket.number
     }
 
+    /// Nothing more can come of itself: the packet is inside the nodes, and there no socket of a program has it.
+    private func isSettled(_ socket: borrowing ProbeSocket) -> Bool {
+        let (number, sequence) = (socket.number, socket.sequence)
+        let isProbe = { (headers: PacketHeaders) in
+            headers.protocolNumber == probe.protocolNumber
+                && (headers.sequence != nil && headers.sequence == sequence || headers.sourcePort == number
+                    || headers.icmpID == number)
+        }
+        var sent: Set<PacketHeaders> = []
+        var received: Set<PacketHeaders> = []
+        for node in sources {
+            if probe.kind == .udp, node.nftEvents.contains(where: { $0.chain.hasSuffix("_input") && $0.table == ours })
+            {
+                return false
+            }
+            for packet in node.packets where isProbe(packet.headers) {
+                guard packet.isOutgoing else {
+                    received.insert(packet.headers)
+                    continue
+                }
+                // A bridge's own device sends to its ports.
+                if node.links[packet.device]?.kind != "bridge" { sent.insert(packet.headers) }
+            }
+        }
+        return sent.isSubset(of: received)
+    }
+
     private func milliseconds() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 
-    /// Waits for anything, takes in all; false when there was nothing.
-    private func read(_ socket: Int32, _ wait: Int32, wantsAnswer: Bool) throws(TraceError) -> Bool {
+    /// How much was told of the probe and its answer; what else passes the nodes does not count.
+    private func told(_ socket: borrowing ProbeSocket) -> Int {
+        var count = 0
+        for node in sources {
+            count += node.nftEvents.count + node.legacyEvents.count
+            for packet in node.packets {
+                let headers = packet.headers
+                if [headers.sourcePort, headers.destinationPort, headers.icmpID].contains(socket.number)
+                    || socket.sequence.map({ headers.sequence == $0 || headers.acknowledgement == $0 &+ 1 }) ?? false
+                    || headers.isICMPError
+                {
+                    count += 1
+                }
+            }
+        }
+        return count
+    }
+
+    /// Waits for anything, takes in all.
+    private func read(_ socket: Int32, _ wait: Int32, wantsAnswer: Bool) throws(TraceError) {
         var waiting = sources.flatMap(\.descriptors).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         if wantsAnswer {
             waiting.append(pollfd(fd: socket, events: Int16(probe.kind == .tcp ? POLLOUT : POLLIN), revents: 0))
         }
         poll(&waiting, nfds_t(waiting.count), wait)
-        var found = false
-        for node in sources {
-            if try Tracer.kernel(node.node.name, { () throws(KernelError) in try node.drain() }) { found = true }
-        }
-        return found
+        for node in sources { try Tracer.kernel(node.node.name) { () throws(KernelError) in try node.drain() } }
     }
 
     /// Has a table dropped the probe's own packet?

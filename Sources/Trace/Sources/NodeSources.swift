@@ -87,8 +87,8 @@ final class NodeSources {
     var descriptors: [Int32] { [traces.descriptor, tracked.descriptor, capture.descriptor] + legacyDescriptor }
     private var legacyDescriptor: [Int32] { legacy.map { [$0.socket.descriptor] } ?? [] }
 
-    /// Takes in what waits; true when there was something.
-    func drain() throws(KernelError) -> Bool {
+    /// Takes in what waits.
+    func drain() throws(KernelError) {
         let newPackets = try capture.packets()
         let newEvents = try traces.events("read trace events").compactMap(NftTraceEvent.init)
         let newFlows = try tracked.events("read conntrack events").compactMap(ConntrackEvent.init)
@@ -100,7 +100,6 @@ final class NodeSources {
         nftEvents += newEvents
         flows += newFlows
         legacyEvents += newLegacy
-        return !(newPackets.isEmpty && newEvents.isEmpty && newFlows.isEmpty && newLegacy.isEmpty)
     }
 
     /// Messages that the kernel had no room for.
