@@ -30,6 +30,8 @@ public struct Journey: Hashable, Sendable {
     public var counters: [CounterChange]
     /// What a reader must know to judge it, one sentence each.
     public var notes: [String]
+    /// Why it did not end well; nil when it did.
+    public var advice: Advice?
 
     public init(
         probe: Asked, complete: Bool = true, lostEvents: Int = 0, legs: [Leg], conntrack: [TrackedFlow] = [],

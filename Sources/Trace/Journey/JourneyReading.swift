@@ -17,6 +17,12 @@ extension Journey {
         for flow in try root.list("conntrack") { conntrack.append(try TrackedFlow(flow)) }
         for line in try root.optionalList("evidence") { evidence.append(try line.asText()) }
         for line in try root.optionalList("notes") { notes.append(try line.asText()) }
+        if let found = root.optional("advice") {
+            var advice = Advice(why: try found.text("why"), lesson: try found.optionalText("learn"))
+            for line in try found.optionalList("nearest") { advice.nearest.append(try line.asText()) }
+            for line in try found.optionalList("fix") { advice.fixes.append(try line.asText()) }
+            self.advice = advice
+        }
         for change in try root.optionalList("counters") {
             counters.append(
                 CounterChange(

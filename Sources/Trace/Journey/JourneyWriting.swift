@@ -11,6 +11,7 @@ extension Journey {
         if !evidence.isEmpty { object["evidence"] = .array(evidence.map { .string($0) }) }
         if !counters.isEmpty { object["counters"] = .array(counters.map(\.json)) }
         if !notes.isEmpty { object["notes"] = .array(notes.map { .string($0) }) }
+        if let advice { object["advice"] = advice.json }
         return .object(object)
     }
 }

@@ -4,65 +4,104 @@ import NetCore
 struct DropReasons {
     let way: PacketWay
     let facts: NodeFacts
+    /// Of the node that the packet came from.
+    let before: NodeFacts?
 
     private var name: String { facts.name }
     private var isV4: Bool { way.last?.destination.family == .v4 }
 
-    /// One sentence; nil when nothing tells.
-    var sentence: String? {
+    struct Finding: Hashable, Sendable {
+        /// One sentence.
+        var sentence: String
+        /// "host: sysctl -w …".
+        var fixes: [String] = []
+        /// Number of the lab's lesson.
+        var lesson: String?
+    }
+
+    private func found(_ sentence: String, _ lesson: String? = nil, _ commands: String...) -> Finding {
+        Finding(sentence: sentence, fixes: commands.map { "\(name): \($0)" }, lesson: lesson)
+    }
+
+    /// The command that gives packets the address of the device that they leave by.
+    private func masquerade(_ match: (nft: String, iptables: String)) -> String {
+        facts.sourceNAT.map { "nft add rule \($0) \(match.nft) masquerade" }
+            ?? "iptables -t nat -A POSTROUTING \(match.iptables) -j MASQUERADE"
+    }
+
+    /// As `found`, of a node that the packet passed before.
+    private func elsewhere(_ sentence: String, _ lesson: String, _ match: (nft: String, iptables: String)) -> Finding {
+        let router = way.nodes.last { $0 != name }
+        return Finding(
+            sentence: sentence,
+            fixes: [
+                "\(router ?? name): \(DropReasons(way: way, facts: before ?? facts, before: nil).masquerade(match))"
+            ],
+            lesson: lesson)
+    }
+
+    /// Nil when nothing tells.
+    var finding: Finding? {
         guard let visit = way.visits[name] else { return nil }
         return loopback(visit) ?? hairpin(visit) ?? refusedSource(visit) ?? notRouted(visit) ?? neighbour(visit)
             ?? noRoute(visit)
     }
 
     /// A packet of 127.0.0.1 that NAT sent elsewhere, where it began, or where it came to.
-    private func loopback(_ visit: PacketWay.Visit) -> String? {
+    private func loopback(_ visit: PacketWay.Visit) -> Finding? {
         guard let last = way.last, last.source.isLoopback else { return nil }
         if let packet = visit.received.last, !visit.reached("input"),
             !(visit.links(facts)[packet.device]?.isLoopback ?? false)
         {
-            return
+            return elsewhere(
                 "\(name) refuses a packet \"from \(last.source)\" that comes by \(facts.events.device(packet.device)): "
-                + "masquerade it"
+                    + "masquerade it", "08",
+                ("ip saddr 127.0.0.0/8 ip daddr \(last.destination)", "-s 127.0.0.0/8 -d \(last.destination)"))
         }
         // Rerouting comes with the NAT of output: no later chain sees it.
         let isRerouted = visit.hooks.contains { $0.hookName == "output" && $0.decides && $0.verdict == .accept }
         guard isRerouted, visit.sent.isEmpty, !visit.reached("postrouting") else { return nil }
-        return "\(last.source) may not leave lo: route_localnet=0"
+        return found(
+            "\(last.source) may not leave lo: route_localnet=0", "08", "sysctl -w net.ipv4.conf.all.route_localnet=1")
     }
 
     /// The source's address is one that no packet may come in with.
-    private func refusedSource(_ visit: PacketWay.Visit) -> String? {
+    private func refusedSource(_ visit: PacketWay.Visit) -> Finding? {
         guard let packet = visit.received.last, !visit.reached("forward"), !visit.reached("input") else { return nil }
         let source = packet.headers.source
         let device = facts.events.device(packet.device)
         if facts.route(source, nil, nil)?.kind == .local {
-            return
-                "\(name) got a packet from its own address \(source) by \(device), and takes none such: masquerade it"
+            return elsewhere(
+                "\(name) got a packet from its own address \(source) by \(device), and takes none such: masquerade it",
+                "09", ("ip saddr \(source) ip daddr \(source)", "-s \(source) -d \(source)"))
         }
         guard facts.counters["TcpExt:IPReversePathFilter"] != nil else { return nil }
         let back = facts.route(source, nil, nil)
         let way = back?.device.map { "by \(facts.events.device($0)), not \(device)" } ?? "not by \(device)"
-        return "the way back to \(source) is \(way), and rp_filter is strict"
+        return found(
+            "the way back to \(source) is \(way), and rp_filter is strict", "13",
+            "sysctl -w net.ipv4.conf.\(device).rp_filter=2 net.ipv4.conf.all.rp_filter=2")
     }
 
-    private func notRouted(_ visit: PacketWay.Visit) -> String? {
+    private func notRouted(_ visit: PacketWay.Visit) -> Finding? {
         guard let packet = visit.received.last, !visit.reached("forward"), !visit.reached("input") else { return nil }
         let forwarding = facts.sysctl(isV4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding")
         if forwarding == "0", !isV4 || facts.counters["Ip:InAddrErrors"] != nil {
-            return "\(name) is not a router: \(isV4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding")=0"
+            let parameter = isV4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding"
+            return found("\(name) is not a router: \(parameter)=0", "05", "sysctl -w \(parameter)=1")
         }
         guard let target = way.last?.destination else { return nil }
         let route = facts.route(target, packet.headers.source, packet.device) ?? facts.route(target, nil, nil)
         switch route?.kind {
-        case .none?: return "\(name) has no route to \(target)"
-        case .refused?: return "a route of \(name) refuses packets to \(target)"
+        case .none?:
+            return found("\(name) has no route to \(target)", "05", "ip route add \(target) via NEXT-HOP")
+        case .refused?: return found("a route of \(name) refuses packets to \(target)", "05")
         default: return nil
         }
     }
 
     /// The chains have let it go and no device has sent it: its next hop has no MAC address.
-    private func neighbour(_ visit: PacketWay.Visit) -> String? {
+    private func neighbour(_ visit: PacketWay.Visit) -> Finding? {
         guard let target = way.last?.destination, visit.reached("postrouting") || !visit.reached("input") else {
             return nil
         }
@@ -71,22 +110,25 @@ struct DropReasons {
             facts.silent[device]?.contains(route.gateway ?? target) == true
         else { return nil }
         if let source = way.last?.source, source.isLoopback {
-            return "\(route.gateway ?? target) does not answer ARP that asks from \(source): masquerade the packet"
+            return found(
+                "\(route.gateway ?? target) does not answer ARP that asks from \(source): masquerade the packet", "08",
+                masquerade(("ip saddr 127.0.0.0/8 ip daddr \(target)", "-s 127.0.0.0/8 -d \(target)")))
         }
-        return "nobody owns \(route.gateway ?? target) on \(facts.events.device(device)): it does not answer "
-            + (isV4 ? "ARP" : "neighbour solicitations")
+        return found(
+            "nobody owns \(route.gateway ?? target) on \(facts.events.device(device)): it does not answer "
+                + (isV4 ? "ARP" : "neighbour solicitations"), "04")
     }
 
-    private func noRoute(_ visit: PacketWay.Visit) -> String? {
+    private func noRoute(_ visit: PacketWay.Visit) -> Finding? {
         guard facts.counters["Ip:OutNoRoutes"] != nil, !visit.reached("input"), let target = way.last?.destination
         else {
             return nil
         }
-        return "\(name) has no route to \(target)"
+        return found("\(name) has no route to \(target)", "05", "ip route add \(target) via NEXT-HOP")
     }
 
     /// The bridge would have to send it out of the port that it came in by.
-    private func hairpin(_ visit: PacketWay.Visit) -> String? {
+    private func hairpin(_ visit: PacketWay.Visit) -> Finding? {
         let ports = visit.received.compactMap { facts.events.links[$0.device] }
         guard let port = ports.first(where: { $0.hairpin == false }), let master = port.master,
             let bridge = facts.events.links[master]
@@ -95,8 +137,9 @@ struct DropReasons {
         // Routed back to its bridge; or, with br_netfilter, turned round within it: to whom it came from.
         let isTurned = visit.hooks.last.map { $0.headers.source == $0.headers.destination } ?? false
         guard out?.device == bridge.index || out == nil && isTurned else { return nil }
-        return
-            "\(bridge.name) never sends a packet back out of the port that it came in by: hairpin is off on \(port.name)"
+        return found(
+            "\(bridge.name) never sends a packet back out of the port that it came in by: hairpin is off on \(port.name)",
+            "09", "bridge link set dev \(port.name) hairpin on")
     }
 }
 

@@ -12,6 +12,15 @@ struct Judge {
         return "\(facts.name) has no way back: it has no route to \(headers.source)"
     }
 
+    /// Of a drop outside netfilter at the end of the way.
+    func finding(_ way: PacketWay) -> DropReasons.Finding? {
+        guard way.dropped == nil, let node = way.nodes.last, let own = facts.first(where: { $0.name == node }) else {
+            return nil
+        }
+        let router = way.nodes.last { $0 != node }
+        return DropReasons(way: way, facts: own, before: facts.first { $0.name == router }).finding
+    }
+
     /// `answer` is the way of what came back, nil when nothing did.
     func end(_ way: PacketWay, answer: PacketWay?) -> Journey.End {
         let node = way.nodes.last ?? "?"
@@ -28,7 +37,7 @@ struct Judge {
             if answer == nil, isForward { end.reason = silence(headers, facts) }
             return end
         }
-        if let reason = DropReasons(way: way, facts: facts).sentence {
+        if let reason = finding(way)?.sentence {
             return Journey.End(.dropped, node: node, at: at, reason: reason)
         }
         return Journey.End(.lost, node: node, at: at, reason: "seen last at \(at ?? "?") of \(node); nothing says why")

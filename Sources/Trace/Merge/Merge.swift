@@ -50,7 +50,36 @@ struct Merge {
             journey.legs.append(.init(direction: .reply, steps: answer.steps, end: end))
         }
         journey.conntrack = flows(sent, way)
+        journey.advice = advice(way, end, answer, journey.reply, judge)
         return journey
+    }
+
+    /// Of the forward way where that ended badly, else of the answer's.
+    private func advice(
+        _ way: PacketWay, _ end: Journey.End, _ answer: PacketWay?, _ reply: Journey.Leg?, _ judge: Judge
+    ) -> Journey.Advice? {
+        var (bad, badEnd) = (way, end)
+        if end.kind == .delivered, end.reason == nil {
+            guard let answer, let reply, reply.end.kind != .delivered else { return nil }
+            (bad, badEnd) = (answer, reply.end)
+        }
+        guard let own = facts.first(where: { $0.name == badEnd.node }) else { return nil }
+        let finding = badEnd.kind == .dropped ? judge.finding(bad) : nil
+        var advice = Advisor(way: bad, end: badEnd, facts: own, finding: finding).advice
+        if badEnd.kind == .delivered, let target = bad.last?.source, let sender = bad.nodes.dropLast().last {
+            // It has no way back: the node before is its next hop.
+            let hop = facts.first { $0.name == sender }?.route(bad.last?.destination ?? target, nil, nil)?.source
+            advice?.fixes = ["\(badEnd.node): ip route add default via \(hop.map { "\($0)" } ?? "NEXT-HOP")"]
+            advice?.lesson = "05"
+        }
+        if badEnd.reason?.holds("short cut") ?? false, let last = bad.last {
+            advice?.fixes = [
+                "the bridge's node: sysctl -w net.bridge.bridge-nf-call-iptables=1",
+                "or there: iptables -t nat -A POSTROUTING -s \(last.destination) -d \(last.source) -j MASQUERADE",
+            ]
+            advice?.lesson = "09"
+        }
+        return advice
     }
 
     /// The drop of the buffer that passed the last devices of the way; or, where none had it, that this thread saw.

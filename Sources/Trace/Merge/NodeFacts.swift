@@ -15,16 +15,23 @@ struct NodeFacts {
     var route: (_ to: IPAddress, _ from: IPAddress?, _ input: Int32?) -> RouteAnswer? = { _, _, _ in nil }
     /// Neighbours that do not answer, by device.
     var silent: [Int32: Set<IPAddress>] = [:]
+    var texts = RuleTexts()
+    /// "ip lab post" of a chain that does NAT after routing; nil when there is none.
+    var sourceNAT: String?
 
     var name: String { events.name }
 }
 
 extension NodeSources {
-    func facts(_ events: NodeEvents, _ changes: [Journey.CounterChange]) -> NodeFacts {
-        NodeFacts(
+    func facts(_ events: NodeEvents, _ changes: [Journey.CounterChange], _ texts: RuleTexts) -> NodeFacts {
+        var facts = NodeFacts(
             events: events, counters: Dictionary(changes.map { ($0.name, $0.change) }, uniquingKeysWith: { $1 }),
             sysctl: sysctl, listener: { self.listener($0) }, ports: { self.ports($0) },
             route: { self.route(to: $0, from: $1, input: $2) }, silent: silentNeighbours())
+        facts.texts = texts
+        let chain = chains.first { $0.value.type == "nat" && $0.value.hook == 4 && $0.key.family != 10 }?.key
+        facts.sourceNAT = chain.map { "\(HookEvent.familyNames[$0.family] ?? "ip") \($0.table) \($0.chain)" }
+        return facts
     }
 
     private func ports(_ headers: PacketHeaders) -> [UInt16] {

@@ -206,7 +206,7 @@ private struct Run {
             let events = NodeEvents(
                 name: name, packets: node.packets, hooks: node.hookEvents(texts, ours: ours), flows: node.flows,
                 links: node.links)
-            facts.append(node.facts(events, changes))
+            facts.append(node.facts(events, changes, texts))
             try Tracer.kernel(name) { () throws(KernelError) in try node.end() }
         }
         if tracepoints != nil { evidence.append("kernel drop reasons") }

@@ -120,7 +120,7 @@ final class NodeSources {
     /// The rules that the events name, in words, unless they have changed since.
     func ruleTexts() throws(KernelError) -> RuleTexts {
         let ours = table.name
-        let wantsNft = nftEvents.contains { $0.handle != nil && $0.table != ours }
+        let wantsNft = nftEvents.contains { ($0.handle != nil || $0.verdict == .drop) && $0.table != ours }
         let tables = Set(legacyEvents.map { RuleTexts.LegacyTable(program: $0.program, table: $0.table) })
         guard wantsNft || !tables.isEmpty else { return RuleTexts() }
         let isSame = try owner.generation() == generation

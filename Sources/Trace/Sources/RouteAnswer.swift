@@ -10,6 +10,8 @@ struct RouteAnswer: Hashable, Sendable {
     var device: Int32?
     var gateway: IPAddress?
     var mtu: Int?
+    /// The address that a packet of this node would have.
+    var source: IPAddress?
 }
 
 extension NetlinkSocket {
@@ -41,7 +43,8 @@ extension NetlinkSocket {
                 kind: kind,
                 device: attributes[type: Int(RTA_OIF.rawValue)]?.u32.map { Int32(bitPattern: $0) },
                 gateway: attributes[type: Int(RTA_GATEWAY.rawValue)].flatMap { IPAddress(bytes: $0.payload) },
-                mtu: attributes[type: Int(RTA_METRICS.rawValue)]?.nested[type: 2]?.u32.map(Int.init))
+                mtu: attributes[type: Int(RTA_METRICS.rawValue)]?.nested[type: 2]?.u32.map(Int.init),
+                source: attributes[type: Int(RTA_PREFSRC.rawValue)].flatMap { IPAddress(bytes: $0.payload) })
         } catch  where [Errno(ENETUNREACH), Errno(EHOSTUNREACH)].contains(error.errno) {
             return RouteAnswer(kind: .none)
         }

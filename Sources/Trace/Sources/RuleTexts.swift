@@ -23,6 +23,8 @@ struct RuleTexts: Hashable, Sendable {
     /// Handles in the chain's order, by "ip lab pre".
     private var order: [String: [UInt64]] = [:]
     private var legacy: [String: [String]] = [:]
+    /// Elements of named sets, by "ip lab NAME".
+    private var elements: [String: [String]] = [:]
 
     /// What one call of iptables lists.
     struct LegacyTable: Hashable, Sendable {
@@ -36,6 +38,8 @@ struct RuleTexts: Hashable, Sendable {
     mutating func read(nft text: String) {
         var table = ""
         var chain = ""
+        var set: String?
+        var isInside = false
         for line in text.split(separator: "\n") {
             let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
             if line.hasPrefix("table "), words.count >= 3 {
@@ -43,6 +47,17 @@ struct RuleTexts: Hashable, Sendable {
                 continue
             }
             if words.count >= 2, words[0] == "chain" { chain = String(words[1]) }
+            if words.count >= 2, ["set", "map", "chain"].contains(words[0]) {
+                set = words[0] == "set" ? String(words[1]) : nil
+            }
+            if let set {
+                if words.first == "elements" { isInside = true }
+                if isInside {
+                    let own = line.split { " \t,{}=".contains($0) }.map(String.init).filter { $0 != "elements" }
+                    elements["\(table) \(set)", default: []] += own
+                    if line.contains("}") { isInside = false }
+                }
+            }
             guard words.count > 3, words[words.count - 3] == "#", words[words.count - 2] == "handle",
                 let handle = UInt64(words[words.count - 1]), words[0] != "chain", words[0] != "set", words[0] != "map"
             else { continue }
@@ -92,6 +107,26 @@ struct RuleTexts: Hashable, Sendable {
 
     /// "dnat to 10.88.0.2:80 comment …"; nil where it is not known.
     func nft(_ table: String, _ handle: UInt64) -> String? { rules["\(table) \(handle)"] }
+
+    /// Rules of a chain in order, under the names that events give them: "ip lab", "iptables filter". Of iptables-legacy the
+    /// handle is the place.
+    func rules(_ table: String, _ chain: String) -> [(handle: UInt64, text: String)] {
+        if let handles = order["\(table) \(chain)"] {
+            return handles.map { ($0, rules["\(table) \($0)"] ?? "") }
+        }
+        let words = table.split(separator: " ")
+        guard words.count == 2, let lines = legacy["\(words[0])-legacy \(words[1]) \(chain)"] else { return [] }
+        return lines.enumerated().dropFirst().map { (UInt64($0.offset), $0.element) }
+    }
+
+    /// Elements of a table's named sets.
+    func sets(_ table: String) -> [String: [String]] {
+        var found: [String: [String]] = [:]
+        for (name, values) in elements where name.hasPrefix("\(table) ") {
+            found[String(name.dropFirst(table.count + 1))] = values
+        }
+        return found
+    }
 
     /// The rule at that place (from 1), or the policy at 0.
     func legacy(_ program: String, _ table: String, _ chain: String, _ position: Int) -> String? {

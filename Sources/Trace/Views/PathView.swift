@@ -20,6 +20,13 @@ public struct PathView {
         if let reply = journey.reply { lines += answer(reply) }
         lines += journey.conntrack.map { "conntrack in \($0.node): \($0.meaning) (\($0.id))" }
         lines += ending()
+        if let advice = journey.advice {
+            lines.append("Why: \(advice.why)")
+            if !advice.nearest.isEmpty { lines.append("Nearest rules: \(advice.nearest.joined(by: "; "))") }
+            lines += advice.fixes.map { "Fix: \($0)" }
+            if let lesson = advice.lesson { lines.append("Learn: berth lab start \(lesson)") }
+        }
+        if let kernel = journey.forward?.end.kernel { lines.append("kernel: \(kernel)") }
         lines += journey.notes.map { "note: \($0)" }
         lines.append("evidence: \(journey.evidence.joined(by: " + "))")
         return lines.map { asciiOnly($0) + "\n" }.joined(by: "")
