@@ -30,6 +30,9 @@ extension World {
         return World.wait(child, ownGroup)
     }
 
+    /// The world is in use until the process ends: it does not end for want of use.
+    public func keepInUse() throws(LabError) { _ = try using() }
+
     /// The state file, touched, and locked for as long as the descriptor is open: the world is in use.
     private func using() throws(LabError) -> Int32 {
         let file = directory.file(state.holder.pid)
