@@ -74,6 +74,7 @@ test: core
 test-cli: all
 	@scripts/deps cli
 	scripts/as-root Tests/engines/berth
+	scripts/as-root Tests/engines/looking
 
 test-engines: core
 	@scripts/deps engines

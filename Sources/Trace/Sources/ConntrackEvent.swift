@@ -34,7 +34,7 @@ public struct ConntrackEvent: Hashable, Sendable {
 }
 
 extension FlowTuple {
-    private var hasPorts: Bool { [6, 17, 132].contains(protocolNumber) }
+    var hasPorts: Bool { [6, 17, 132].contains(protocolNumber) }
     var from: String { PacketHeaders.endpoint(source, hasPorts ? sourcePort : nil) }
     var to: String { PacketHeaders.endpoint(destination, hasPorts ? destinationPort : nil) }
     var words: String { "\(from)>\(to)" }
