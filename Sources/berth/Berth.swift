@@ -39,7 +39,7 @@ enum StandardError {
                 """,
             subcommands: [
                 CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self,
-                TraceCommand.self, ConntrackCommand.self,
+                TraceCommand.self, ConntrackCommand.self, CaptureCommand.self,
                 RepairCommand.self, WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self,
                 StatusCommand.self, MetricsCommand.self, NetnsCommand.self, LabCommand.self, DaemonCommand.self,
             ],
