@@ -31,7 +31,7 @@ CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --disable-de
 BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth --scratch-path .build-berth
 
 .NOTPARALLEL:
-.PHONY: all core berth image demo test test-cli test-engines test-containers test-vm test-random soak soak-containers bench bench-runtime fuzz lint install uninstall clean deps man
+.PHONY: all core berth image demo test test-cli test-engines test-containers test-vm test-random soak soak-containers bench bench-runtime fuzz lint install uninstall clean deps man lab-pages
 
 all: core berth image
 
@@ -138,6 +138,10 @@ lint:
 
 man: berth
 	@scripts/man
+
+# The lessons' pages, from the lessons themselves.
+lab-pages: berth
+	@build/bin/berth lab list --json | sed -n 's/^ *"id": "\(.*\)",$$/\1/p' | while read -r id; do build/bin/berth lab page "$$id" > "docs/lab/$$id.md" || exit 1; done
 
 install:
 	@[ -x build/bin/berth ] && [ -x build/bin/berth-core ] && [ -x build/bin/berth-iptables ] && [ -x build/bin/berth-firewalld ] && [ -e build/images/busybox.tar ] || $(MAKE) --no-print-directory all

@@ -124,7 +124,8 @@ let package = Package(
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .target(name: "Client", dependencies: ["JSON", "NetCore"], swiftSettings: core),
         .target(
-            name: "Lab", dependencies: ["NetCore", "JSON", "CKernel", "CContainer", "MiniRuntime"], swiftSettings: core),
+            name: "Lab", dependencies: ["NetCore", "JSON", "CKernel", "CContainer", "MiniRuntime", "Trace"],
+            swiftSettings: core),
         .target(
             name: "Inspect",
             dependencies: ["NetPlan", "CNI", "IPAM", "PluginKit", "BridgePlugin", "NATPlugin"], swiftSettings: core),
@@ -172,7 +173,7 @@ let package = Package(
         .testTarget(name: "ClientTests", dependencies: ["Client", "JSON"], swiftSettings: tests),
         .testTarget(name: "InspectTests", dependencies: ["Inspect", "TestSupport"], swiftSettings: tests),
         // The holder that they start is berth's.
-        .testTarget(name: "LabTests", dependencies: ["Lab", "TestSupport", "berth"], swiftSettings: tests),
+        .testTarget(name: "LabTests", dependencies: ["Lab", "Trace", "TestSupport", "berth"], swiftSettings: tests),
         .testTarget(
             name: "ConformanceTests", dependencies: ["CNI", "Inspect", "JSON", "NetCore", "TestSupport"],
             swiftSettings: tests),

@@ -3,11 +3,12 @@ import NetCore
 
 /// The lab without its command line, for the holder and for tests: hidden words of `berth`.
 public enum LabProgram {
-    /// `lab-hold …` is what `World.start` executes; `lab-plain start WORLD | exec NODE COMMAND… | status | stop`. Nil when the words
-    /// are none of these; else the exit code. The process must have one thread.
+    /// `lab-hold …` is what `World.start` executes, `lab-serve …` what lessons do; `lab-plain start WORLD | exec NODE COMMAND… |
+    /// status | stop | …`. Nil when the words are none of these; else the exit code. The process must have one thread.
     public static func run(_ words: [String]) -> Int32? {
         switch words.first {
         case "lab-hold": return Holder.run(Array(words.dropFirst()))
+        case "lab-serve": return Service.run(Array(words.dropFirst()))
         case "lab-plain": break
         default: return nil
         }
@@ -21,6 +22,7 @@ public enum LabProgram {
     }
 
     private static func plain(_ words: [String]) throws(LabError) -> Int32 {
+        if let code = try LessonCommands.plain(words) { return code }
         switch words.first {
         case "start" where words.count == 2:
             print(try World.start(words[1]).holder.pid)
@@ -30,6 +32,7 @@ public enum LabProgram {
             let world = try World.standing()
             try world.enter()
             print(World.table(try world.look()))
+            try LessonCommands.tasks()
             return 0
         case "stop":
             try World.standing().stop()

@@ -31,7 +31,7 @@ struct LabHost {
         host.environment["XDG_RUNTIME_DIR"] = home
     }
 
-    private func words(_ words: [String]) -> [String] {
+    func words(_ words: [String]) -> [String] {
         let user = ["setpriv", "--reuid", "\(uid)", "--regid", "\(uid)", "--clear-groups"]
         return (uid == 0 ? [] : user) + [LabHost.program, "lab-plain"] + words
     }

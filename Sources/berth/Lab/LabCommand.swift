@@ -11,15 +11,21 @@
                 It runs in namespaces of its own, as root and as anybody else, and ends without a trace: when you stop it, or half an
                 hour after its last use.
                 """,
-            subcommands: [Start.self, Status.self, Exec.self, Shell.self, Stop.self])
+            subcommands: [
+                Dashboard.self, List.self, Start.self, Status.self, Check.self, Hint.self, Answer.self, Solve.self,
+                Reset.self, Next.self, Exec.self, Shell.self, Stop.self, Page.self,
+            ], defaultSubcommand: Dashboard.self)
 
         enum View: String, ExpressibleByArgument, CaseIterable { case none, term, web }
 
         struct Start: ParsableCommand {
             static let configuration = CommandConfiguration(
-                commandName: "start", abstract: "Builds a world; with a terminal, a shell in it follows.")
-            @Argument(help: "standard or box.")
+                commandName: "start",
+                abstract: "Builds a lesson's world, or a bare one; with a terminal, a shell in it follows.")
+            @Argument(help: "A lesson (berth lab list), next, or a bare world: standard or box.")
             var world: String
+            @Option(help: "The language of the lesson's hints and solutions: nft or iptables. Checks accept both.")
+            var backend: Backend?
             @Option(help: "none: return when the world stands.")
             var view: View?
             @Flag(help: "Keep it until berth lab stop.")
@@ -29,16 +35,25 @@
                 guard view != .web else {
                     throw LabError(.name, "the lab has no page yet", fix: "leave --view web out, or take --view none")
                 }
-                let world = try World.start(world, keep: keep)
-                guard view != View.none, isatty(0) == 1, isatty(1) == 1 else { return }
-                let names = world.nodes.map(\.name)
-                throw ExitCode(try world.shell(in: names.contains("host") ? "host" : names[0]))
+                let isBare = StandardWorlds.named(world) != nil
+                let world =
+                    try isBare
+                    ? World.start(world, keep: keep) : LessonCommands.start(world, backend: backend, keep: keep)
+                try LabCommand.shell(world, wanted: view != View.none)
             }
+        }
+
+        /// With a terminal, a shell in the node where most is done; else nothing.
+        static func shell(_ world: World, wanted: Bool) throws {
+            guard wanted, isatty(0) == 1, isatty(1) == 1 else { return }
+            let names = world.nodes.map(\.name)
+            throw ExitCode(try world.shell(in: names.contains("host") ? "host" : names[0]))
         }
 
         struct Status: ParsableCommand {
             static let configuration = CommandConfiguration(
-                commandName: "status", abstract: "The nodes that stand, their processes, links and addresses.")
+                commandName: "status",
+                abstract: "The nodes that stand, their processes, links and addresses; and the lesson's tasks.")
 
             func run() throws {
                 let world = try World.standing()
@@ -46,6 +61,7 @@
                 let views = try world.look()
                 print("world \(world.description.name), held by process \(world.holder.pid)\n")
                 print(World.table(views))
+                try LessonCommands.tasks()
             }
         }
 

@@ -1,0 +1,110 @@
+/// One lesson as a value: the program runs it, and its page (docs/lab) is made from it.
+public struct Lesson: Sendable {
+    /// "07": what `berth lab start` takes, and the name of its world.
+    public let id: String
+    public let title: String
+    public let minutes: Int
+    /// What becomes true, in a sentence.
+    public let goal: String
+    public let world: WorldDescription
+    /// What listens in the nodes.
+    public let services: [Service]
+    /// Brings the world to where the lesson begins.
+    public let start: Both
+    public let tasks: [LessonTask]
+    /// What the kernel did, told at the end.
+    public let kernel: String
+
+    public struct Service: Hashable, Sendable {
+        public let node: String
+        public let port: UInt16
+    }
+}
+
+/// Which of the kernel's two languages for rules the lesson speaks. Checks accept either.
+public enum Backend: String, Hashable, Sendable, CaseIterable {
+    case nft, iptables
+}
+
+/// Commands for both.
+public struct Both: Hashable, Sendable {
+    public let nft: [LessonCommand]
+    public let iptables: [LessonCommand]
+
+    init(nft: [LessonCommand], iptables: [LessonCommand]) { (self.nft, self.iptables) = (nft, iptables) }
+    init(_ either: LessonCommand...) { (nft, iptables) = (either, either) }
+
+    public subscript(backend: Backend) -> [LessonCommand] { backend == .nft ? nft : iptables }
+}
+
+public struct LessonCommand: Hashable, Sendable {
+    public let node: String
+    /// As typed in a shell of the node.
+    public let line: String
+    /// Why, in a sentence; empty where the line before says it.
+    public let reason: String
+
+    init(_ node: String, _ line: String, _ reason: String = "") {
+        (self.node, self.line, self.reason) = (node, line, reason)
+    }
+
+    /// As typed outside the world.
+    public var outside: String {
+        let isPlain = line.utf8.allSatisfy {
+            (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
+                || " -_./:,=".utf8.contains($0)
+        }
+        let words =
+            isPlain
+            ? line
+            : "sh -c '\(line.split(separator: "'", omittingEmptySubsequences: false).map(String.init).joined(by: "'\\''"))'"
+        return "berth lab exec \(node) -- \(words)"
+    }
+}
+
+/// One step of a lesson: what to do, how it is seen to be done, and help.
+public struct LessonTask: Sendable {
+    public let title: String
+    public let text: String
+    public let question: Question?
+    /// The first two hints: where to look, and the idea. The third is the solution's commands.
+    public let look: String
+    public let idea: String
+    public let solution: Both
+    public let checks: [Observation]
+
+    init(
+        _ title: String, _ text: String, question: Question? = nil, look: String, idea: String,
+        solution: Both = Both(), checks: [Observation]
+    ) {
+        (self.title, self.text, self.question, self.look, self.idea) = (title, text, question, look, idea)
+        (self.solution, self.checks) = (solution, checks)
+    }
+}
+
+/// What the learner says before the kernel does.
+public struct Question: Hashable, Sendable {
+    public let text: String
+    /// Named a, b, c …; the text of one is the answer.
+    public let choices: [String]
+    /// What `solve` answers. A check does not read it: it compares with what the packet shows.
+    public let answer: String
+
+    init(_ text: String, _ choices: [String], answer: String) {
+        (self.text, self.choices, self.answer) = (text, choices, answer)
+    }
+
+    /// The choice that a letter or its text means; nil for anything else.
+    public func choice(_ said: String) -> String? {
+        let said = said.lowercased()
+        if let place = choices.firstIndex(where: { $0.lowercased() == said }) { return choices[place] }
+        guard said.utf8.count == 1, let letter = said.utf8.first, letter >= 0x61, Int(letter) - 0x61 < choices.count
+        else { return nil }
+        return choices[Int(letter) - 0x61]
+    }
+
+    public var lines: [String] {
+        [text]
+            + zip(choices.indices, choices).map { "  \(String(decoding: [UInt8(0x61 + $0)], as: UTF8.self)) \($1)" }
+    }
+}

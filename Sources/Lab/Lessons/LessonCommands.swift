@@ -1,0 +1,157 @@
+import Glibc
+import JSON
+
+/// The commands of `berth lab` that have to do with lessons: each prints, and gives its exit code.
+public enum LessonCommands {
+    private static func put(_ text: String) {
+        print(text, terminator: "")
+        fflush(nil)
+    }
+
+    private static func warn(_ text: String) { _ = write(STDERR_FILENO, text, text.utf8.count) }
+    private static func note(_ file: ProgressFile) { for note in file.notes { warn("berth: \(note)\n") } }
+
+    /// Your progress, and the id of the lesson that runs.
+    private static func known() throws(LabError) -> (Progress, String?) {
+        var file = try ProgressFile.standard()
+        let progress = try file.read()
+        note(file)
+        return (progress, try World.running().flatMap { Lessons.named($0.description.name)?.id })
+    }
+
+    private static func standing() throws(LabError) -> RunningLesson {
+        let running = try RunningLesson.standing()
+        note(running.file)
+        return running
+    }
+
+    public static func dashboard() throws(LabError) -> Int32 {
+        let (progress, running) = try known()
+        put(progress.dashboard(running: running))
+        return 0
+    }
+
+    public static func list(json: Bool) throws(LabError) -> Int32 {
+        let (progress, running) = try known()
+        put(json ? progress.listJSON(running: running).prettyText + "\n" : progress.list(running: running))
+        return 0
+    }
+
+    /// The lesson stands, and is told. One that stands already is gone on with. `id` may be `next`.
+    public static func start(_ id: String, backend: Backend?, keep: Bool) throws(LabError) -> World {
+        let lesson: Lesson
+        if id == "next" { lesson = try known().0.next } else { lesson = try Lessons.find(id) }
+        if let world = try World.running(), Lessons.named(world.description.name)?.id == lesson.id {
+            let running = try standing()
+            if let backend, backend != running.progress.backend {
+                throw LabError(
+                    .exists, "lesson \(lesson.id) stands already, with \(running.progress.backend.rawValue)",
+                    fix: "end it first: berth lab stop")
+            }
+            put(running.text)
+            try running.save()
+            return world
+        }
+        let running = try RunningLesson.start(lesson, backend: backend, keep: keep)
+        note(running.file)
+        put(running.text)
+        return running.world
+    }
+
+    /// The lesson that stands is ended, and the first one that is not done stands.
+    public static func next(backend: Backend?) throws(LabError) -> World {
+        if let world = try World.running() {
+            let running = try? standing()
+            if let running, !running.progress.isDone(running.lesson) {
+                throw LabError(
+                    .exists, "lesson \(running.lesson.id) is not done yet",
+                    fix: "go on with it (berth lab status), or end it: berth lab stop")
+            }
+            try world.stop()
+        }
+        return try start("next", backend: backend, keep: false)
+    }
+
+    /// The tasks of the lesson that runs; nothing when the world is no lesson's.
+    public static func tasks() throws(LabError) {
+        guard let world = try World.running(), Lessons.named(world.description.name) != nil else { return }
+        let running = try standing()
+        put("\n" + running.text)
+        try running.save()
+    }
+
+    /// 0 when all is done, 1 when something is open, 2 when no lesson runs, 3 when the lab itself could not look.
+    public static func check(json: Bool, explained: Bool) throws(LabError) -> Int32 {
+        var running = try standing()
+        let result: CheckResult
+        do throws(LabError) {
+            result = try running.check()
+        } catch {
+            warn(error.description)
+            return error.code == .missing ? 2 : 3
+        }
+        put(json ? result.json.prettyText + "\n" : result.text(explained: explained))
+        return result.isPassed ? 0 : 1
+    }
+
+    public static func hint(_ level: Int?) throws(LabError) -> Int32 {
+        var running = try standing()
+        put(try running.hint(level) + "\n")
+        return 0
+    }
+
+    public static func answer(_ words: String) throws(LabError) -> Int32 {
+        var running = try standing()
+        put("you say: \(try running.answer(words)). What the packet says: berth lab check\n")
+        return 0
+    }
+
+    /// The open task's solution, or those up to `step`, or all. Exit code 1 when a task is not done by it: the world was changed.
+    public static func solve(step: Int?, isWhole: Bool) throws(LabError) -> Int32 {
+        var running = try standing()
+        let last =
+            isWhole
+            ? running.lesson.tasks.count
+            : step ?? running.progress.current(of: running.lesson) ?? running.lesson.tasks.count
+        let result = try running.solve(upTo: last) { put($0 + "\n") }
+        put("\n" + result.text())
+        return result.rows.prefix(last).allSatisfy { $0.mark != nil } ? 0 : 1
+    }
+
+    public static func reset(_ task: Int?) throws(LabError) -> Int32 {
+        var running = try standing()
+        try running.reset(task)
+        put(running.text)
+        return 0
+    }
+
+    public static func page(_ id: String) throws(LabError) -> Int32 {
+        put(try Lessons.find(id).page)
+        return 0
+    }
+
+    /// The commands by their words, without the command line's own parser: for tests, and for a berth built without it.
+    static func plain(_ words: [String]) throws(LabError) -> Int32? {
+        func value(_ name: String) -> String? {
+            words.firstIndex(of: name).flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
+        }
+        let backend = value("--backend").flatMap { Backend(rawValue: $0) }
+        switch words.first {
+        case nil: return try dashboard()
+        case "list": return try list(json: words.contains("--json"))
+        case "start" where words.count > 1 && StandardWorlds.named(words[1]) == nil:
+            _ = try start(words[1], backend: backend, keep: false)
+            return 0
+        case "next":
+            _ = try next(backend: backend)
+            return 0
+        case "check": return try check(json: words.contains("--json"), explained: words.contains("--explain"))
+        case "hint": return try hint(words.count > 1 ? Int(words[1]) : nil)
+        case "answer" where words.count == 2: return try answer(words[1])
+        case "solve": return try solve(step: value("--step").flatMap { Int($0) }, isWhole: words.contains("--all"))
+        case "reset": return try reset(value("--task").flatMap { Int($0) })
+        case "page" where words.count == 2: return try page(words[1])
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import JSON
+
+/// What is printed of lessons and of one's progress.
+extension RunningLesson {
+    /// The lesson's head, its goal, and its tasks as they were found last.
+    public var text: String {
+        let current = progress.current(of: lesson)
+        let head = "\(lesson.id) · \(lesson.title)"
+        let place =
+            current.map { "task \($0) of \(lesson.tasks.count)    hints \(progress.hints[$0] ?? 0)/3" } ?? "done"
+        var lines =
+            [
+                head + String(repeating: " ", count: max(2, 80 - head.count - place.count)) + place
+            ] + wrapped("Goal: \(lesson.goal)") + [""]
+        for (index, task) in lesson.tasks.enumerated() {
+            let mark = progress.marks[index + 1]
+            let sign = mark != nil ? "✓" : index + 1 == current ? "▸" : " "
+            lines.append(" \(sign) \(index + 1) \(task.title)\(mark == .shown ? "  (shown)" : "")")
+        }
+        if let current {
+            let task = lesson.tasks[current - 1]
+            lines += [""] + wrapped("\(current): \(task.text)")
+            if let question = task.question {
+                lines += ["", "Say first (berth lab answer LETTER):"] + question.lines
+                if let said = progress.answers[current] { lines.append("  you said: \(said)") }
+            }
+            lines += ["", "Look: berth lab check        Stuck? berth lab hint"]
+        } else {
+            lines += [""] + wrapped(lesson.kernel) + ["", "Next: berth lab next"]
+        }
+        return lines.map { $0 + "\n" }.joined(by: "")
+    }
+}
+
+/// The text in lines of at most 80 columns.
+func wrapped(_ text: String) -> [String] {
+    var lines: [String] = []
+    for word in text.split(separator: " ") {
+        if let last = lines.last, last.count + word.count < 80 {
+            lines[lines.count - 1] += " \(word)"
+        } else {
+            lines.append(String(word))
+        }
+    }
+    return lines
+}
+
+extension Progress {
+    public var doneCount: Int { Lessons.all.count { self[$0.id].isDone($0) } }
+
+    /// The first lesson that is not done; after the last one, the first.
+    public var next: Lesson { Lessons.all.first { !self[$0.id].isDone($0) } ?? Lessons.all[0] }
+
+    /// The first screen: where one is, and what to type.
+    public func dashboard(running: String?) -> String {
+        let minutes = lessons.values.reduce(0) { $0 + $1.seconds } / 60
+        let head = "berth lab · NAT and port forwarding"
+        let count = "\(doneCount) of \(Lessons.all.count) done · \(minutes) min spent"
+        var lines = [head + String(repeating: " ", count: max(2, 80 - head.count - count.count)) + count, ""]
+        let cells = Lessons.all.map { lesson in
+            let sign = self[lesson.id].isDone(lesson) ? "✓" : lesson.id == running ? "▸" : " "
+            return "\(sign) \(lesson.id) \(lesson.title)"
+        }
+        for start in stride(from: 0, to: cells.count, by: 2) {
+            let left = cells[start]
+            let right = start + 1 < cells.count ? cells[start + 1] : ""
+            lines.append(
+                "  " + left + (right.isEmpty ? "" : String(repeating: " ", count: max(2, 38 - left.count)) + right))
+        }
+        let go = running.map { "go on with \($0): berth lab status" } ?? "berth lab start next"
+        lines += [
+            "", "  Next:  \(go)        Stuck? berth lab hint",
+            "  Safe: runs in its own namespaces. Your network is not touched. Needs root: no.",
+        ]
+        return lines.map { $0 + "\n" }.joined(by: "")
+    }
+
+    /// A line a lesson.
+    public func list(running: String?) -> String {
+        Lessons.all.map { lesson in
+            let mine = self[lesson.id]
+            let state =
+                mine.isDone(lesson)
+                ? "done" : mine.marks.isEmpty ? "" : "\(mine.marks.count) of \(lesson.tasks.count) tasks"
+            let title = lesson.title + String(repeating: " ", count: max(2, 44 - lesson.title.count))
+            let words = lesson.id == running ? (state.isEmpty ? "running" : "\(state), running") : state
+            let line = "\(lesson.id)  \(title)\(lesson.tasks.count) tasks, ~\(lesson.minutes) min"
+            return (words.isEmpty ? line : "\(line)  \(words)") + "\n"
+        }.joined(by: "")
+    }
+
+    public func listJSON(running: String?) -> JSON {
+        [
+            "version": 1,
+            "lessons": .array(
+                Lessons.all.map { lesson in
+                    let mine = self[lesson.id]
+                    return [
+                        "id": .string(lesson.id), "title": .string(lesson.title),
+                        "minutes": .integer(Int64(lesson.minutes)), "tasks": .integer(Int64(lesson.tasks.count)),
+                        "done": .integer(Int64(mine.marks.values.count { $0 == .done })),
+                        "shown": .integer(Int64(mine.marks.values.count { $0 == .shown })),
+                        "attempts": .integer(Int64(mine.attempts)), "seconds": .integer(Int64(mine.seconds)),
+                        "running": .bool(lesson.id == running),
+                    ]
+                }),
+        ]
+    }
+}

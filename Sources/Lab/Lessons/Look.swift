@@ -1,0 +1,64 @@
+import CKernel
+import Glibc
+import NetCore
+import Trace
+
+/// What the observations of one check read: packets are sent once, however many ask for their way. The process has entered the world.
+final class Look {
+    let world: World
+    /// What the learner said, by the task's number.
+    let answers: [Int: String]
+    /// The task whose observations are being made.
+    var task = 1
+    private var journeys: [String: Journey] = [:]
+
+    init(_ world: World, answers: [Int: String]) { (self.world, self.answers) = (world, answers) }
+
+    /// The way of one packet. Throws E-KERNEL when it could not be followed.
+    func probe(_ source: String, _ target: String) throws(LabError) -> Journey {
+        if let known = journeys["\(source) \(target)"] { return known }
+        // The tracer asks iptables-legacy for the texts of rules: by the world's own lock, as learners do.
+        setenv("XTABLES_LOCKFILE", "/proc/\(world.state.root.pid)/root/run/xtables.lock", 1)
+        defer { unsetenv("XTABLES_LOCKFILE") }
+        do throws(TraceError) {
+            var probe = try Probe(source: source, to: target)
+            probe.milliseconds = 700
+            let journey = try Tracer.send(probe, nodes: world.references)
+            journeys["\(source) \(target)"] = journey
+            return journey
+        } catch {
+            throw LabError(
+                .kernel, "cannot follow a packet from \(source) to \(target)", cause: "\(error)",
+                fix: "build the world anew: berth lab reset")
+        }
+    }
+
+    func socket<Value>(
+        _ node: String, _ family: Int32, _ read: (inout NetlinkSocket) throws(KernelError) -> Value
+    ) throws(LabError) -> Value {
+        let path = "/proc/\(try world.node(node).process.pid)/ns/net"
+        return try during("look into node \(node)") { () throws(KernelError) in
+            let home = try NetworkNamespace.current()
+            let namespace = try NetworkNamespace(open: path)
+            var socket = try NetlinkSocket(family, in: namespace, home: home.number)
+            return try read(&socket)
+        }
+    }
+
+    /// The IPv4 flows that a node remembers.
+    func flows(_ node: String) throws(LabError) -> [ConntrackFlow] {
+        try socket(node, NETLINK_NETFILTER) { (socket) throws(KernelError) in try socket.flows(.v4) }
+    }
+
+    /// A parameter below /proc/sys; nil where the node's kernel does not have it.
+    func parameter(_ node: String, _ path: String) throws(LabError) -> String? {
+        let place = "/proc/\(try world.node(node).process.pid)/ns/net"
+        return try during("read \(path) of node \(node)") { () throws(KernelError) in
+            let home = try NetworkNamespace.current()
+            let namespace = try NetworkNamespace(open: place)
+            return try namespace.inside(home: home.number) { () throws(KernelError) in
+                try ignoring(.noSuchFile) { () throws(KernelError) in try Sysctl.read(path) }
+            }
+        }
+    }
+}

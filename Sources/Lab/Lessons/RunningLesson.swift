@@ -1,0 +1,233 @@
+import Glibc
+import NetCore
+
+/// The lesson whose world stands, and what the learner has done in it. Everything that a command does with a lesson.
+public struct RunningLesson {
+    public let lesson: Lesson
+    public private(set) var world: World
+    public var file: ProgressFile
+    public var all: Progress
+    public var progress: LessonProgress {
+        get { all[lesson.id] }
+        set { all[lesson.id] = newValue }
+    }
+
+    /// Throws E-MISSING, whose exit code is 2, when no world stands, or one that is no lesson's.
+    public static func standing(in directory: LabDirectory = .standard) throws(LabError) -> RunningLesson {
+        guard let world = try World.running(in: directory) else {
+            throw LabError(.missing, "no lesson is running", fix: "start one: berth lab start next")
+        }
+        guard let lesson = Lessons.named(world.description.name) else {
+            throw LabError(
+                .missing, "world \(world.description.name) is no lesson",
+                fix: "end it and start one: berth lab stop, then berth lab start next")
+        }
+        var file = try ProgressFile.standard()
+        let all = try file.read()
+        return RunningLesson(lesson: lesson, world: world, file: file, all: all)
+    }
+
+    private init(lesson: Lesson, world: World, file: ProgressFile, all: Progress) {
+        (self.lesson, self.world, self.file, self.all) = (lesson, world, file, all)
+        progress.touch()
+    }
+
+    /// The lesson's world stands where the lesson begins; what was done before counts, but one that was done whole begins anew.
+    /// Throws what `World.start` throws, and what a command of the start said; then no world is left.
+    public static func start(_ lesson: Lesson, backend wanted: Backend?, keep: Bool) throws(LabError) -> RunningLesson {
+        var file = try ProgressFile.standard()
+        var all = try file.read()
+        let backend = wanted ?? Backend.standard(all.lessons[lesson.id]?.backend)
+        try backend.mustBeHere()
+        let world = try World.start(lesson.world, keep: keep)
+        if all[lesson.id].isDone(lesson) { (all[lesson.id].marks, all[lesson.id].answers) = ([:], [:]) }
+        all[lesson.id].backend = backend
+        all[lesson.id].last = 0
+        let running = RunningLesson(lesson: lesson, world: world, file: file, all: all)
+        try running.begin()
+        // Where one goes on, the world is as far as one had come.
+        try running.replay(before: running.progress.current(of: lesson) ?? 1)
+        try running.save()
+        return running
+    }
+
+    /// As the lesson begins, for the same learner.
+    private func begin() throws(LabError) {
+        do throws(LabError) {
+            for service in lesson.services {
+                try must(
+                    ["/proc/self/exe", "lab-serve", service.node, "\(service.port)"], service.node,
+                    "a server on port \(service.port)")
+            }
+            for command in lesson.start[progress.backend] { try type(command) }
+        } catch {
+            try? world.stop()
+            throw error
+        }
+    }
+
+    private func type(_ command: LessonCommand) throws(LabError) {
+        try must(["sh", "-c", command.line], command.node, command.line)
+    }
+
+    private func must(_ words: [String], _ node: String, _ name: String) throws(LabError) {
+        let code = try world.run(words, in: node)
+        guard code == 0 else {
+            throw LabError(
+                .kernel, "cannot bring the world to where it should be",
+                cause: "in \(node), exit code \(code): \(name)",
+                fix: "see what it says above; the other language may do: berth lab start \(lesson.id) --backend "
+                    + (progress.backend == .nft ? "iptables" : "nft"))
+        }
+    }
+
+    /// The solutions of the tasks before `number`, typed.
+    private func replay(before number: Int) throws(LabError) {
+        for task in lesson.tasks.prefix(max(0, number - 1)) {
+            for command in task.solution[progress.backend] {
+                guard try world.run(["sh", "-c", "exec >/dev/null 2>&1; \(command.line)"], in: command.node) == 0 else {
+                    throw LabError(
+                        .kernel, "a step of lesson \(lesson.id) fails", cause: "in \(command.node): \(command.line)",
+                        fix: "start it anew: berth lab stop, then berth lab start \(lesson.id)")
+                }
+            }
+        }
+    }
+
+    public func save() throws(LabError) { try file.write(all) }
+
+    /// Looks, and keeps what was seen to be done.
+    public mutating func check() throws(LabError) -> CheckResult {
+        try world.enter()
+        progress.attempts += 1
+        let result = try lesson.check(world, &progress)
+        try save()
+        return result
+    }
+
+    /// The world is new, and as it was before the task; the task and those after it are open. Without a number: before the first
+    /// open task. The process must not have entered.
+    public mutating func reset(_ number: Int?) throws(LabError) {
+        if let number {
+            _ = try task(number)
+            for later in number...lesson.tasks.count {
+                progress.marks[later] = nil
+                progress.answers[later] = nil
+            }
+        }
+        try world.stop()
+        world = try World.start(lesson.world, keep: world.isKept)
+        try begin()
+        try replay(before: number ?? progress.current(of: lesson) ?? 1)
+        try save()
+    }
+
+    public func task(_ number: Int) throws(LabError) -> LessonTask {
+        guard (1...lesson.tasks.count).contains(number) else {
+            throw LabError(
+                .name, "lesson \(lesson.id) has no task \(number)", fix: "take one of 1 to \(lesson.tasks.count)")
+        }
+        return lesson.tasks[number - 1]
+    }
+
+    /// The solution of the first open task, or of all up to `last`, typed with its reasons; then looked at. Gives what it said.
+    public mutating func solve(upTo last: Int, _ say: (String) -> Void) throws(LabError) -> CheckResult {
+        _ = try task(last)
+        guard var number = progress.current(of: lesson), number <= last else {
+            throw LabError(
+                .name, "task \(last) is done already", fix: "go back before it: berth lab reset --task \(last)")
+        }
+        try world.enter()
+        while number <= last {
+            let task = lesson.tasks[number - 1]
+            say("\(number) \(task.title)")
+            for command in task.solution[progress.backend] {
+                if !command.reason.isEmpty { say("  # \(command.reason)") }
+                say("  \(command.node) ▸ \(command.line)")
+                fflush(nil)
+                _ = try world.run(["sh", "-c", command.line], in: command.node)
+            }
+            if let question = task.question {
+                say("  \(question.text)  \(question.answer)")
+                progress.answers[number] = question.answer
+            }
+            let result = try lesson.check(world, &progress, upTo: number, as: .shown)
+            try save()
+            guard progress.marks[number] != nil, number < last else { return result }
+            number += 1
+        }
+        return try lesson.check(world, &progress, upTo: last, as: .shown)
+    }
+
+    /// The answer to the open task's question is kept. Throws E-NAME when there is no question, or no such choice.
+    public mutating func answer(_ said: String) throws(LabError) -> String {
+        guard let number = progress.current(of: lesson), let question = lesson.tasks[number - 1].question else {
+            throw LabError(
+                .name, "the open task asks nothing", fix: "see what is to be done: berth lab status")
+        }
+        guard let choice = question.choice(said) else {
+            throw LabError(
+                .name, "\(said) is none of the answers", cause: question.lines.joined(by: "; "),
+                fix: "take one: berth lab answer a")
+        }
+        progress.answers[number] = choice
+        try save()
+        return choice
+    }
+
+    /// The hints of the open task up to one more than were read, or up to the wanted one; the third, which is the commands, only
+    /// after the two before it.
+    public mutating func hint(_ wanted: Int?) throws(LabError) -> String {
+        guard let number = progress.current(of: lesson) else {
+            throw LabError(.name, "every task is done", fix: "go on: berth lab next")
+        }
+        let read = progress.hints[number] ?? 0
+        let level = wanted ?? min(read + 1, 3)
+        guard (1...3).contains(level), level <= read + 1 else {
+            throw LabError(
+                .name,
+                level < 1 || level > 3 ? "there is no hint \(level)" : "hint \(level) comes after hint \(read + 1)",
+                fix: "berth lab hint")
+        }
+        progress.hints[number] = max(read, level)
+        try save()
+        let text = "hint \(level) of 3, task \(number): \(lesson.hint(level, task: number, progress.backend))"
+        return level == 3 ? text : wrapped(text).joined(by: "\n")
+    }
+}
+
+extension Lesson {
+    /// 1 where to look, 2 the idea, 3 the commands.
+    func hint(_ level: Int, task number: Int, _ backend: Backend) -> String {
+        let task = tasks[number - 1]
+        switch level {
+        case 1: return task.look
+        case 2: return task.idea
+        default:
+            var lines = task.solution[backend].map { "\n  \($0.node) ▸ \($0.line)" }
+            if let question = task.question { lines.append("\n  berth lab answer \(question.answer)") }
+            return lines.joined(by: "")
+        }
+    }
+}
+
+extension Backend {
+    /// What was taken before, else what this machine has.
+    static func standard(_ before: Backend?) -> Backend {
+        before ?? (Backend.nft.isHere || !Backend.iptables.isHere ? .nft : .iptables)
+    }
+
+    /// Whether PATH leads to its program.
+    var isHere: Bool {
+        let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/sbin:/usr/bin:/sbin:/bin"
+        return path.split(separator: ":").contains { access("\($0)/\(rawValue)", X_OK) == 0 }
+    }
+
+    func mustBeHere() throws(LabError) {
+        guard !isHere else { return }
+        throw LabError(
+            .name, "there is no \(rawValue) on this machine", cause: "PATH does not lead to it",
+            fix: "install it (apt install \(self == .nft ? "nftables" : "iptables")), or take the other: --backend "
+                + (self == .nft ? "iptables" : "nft"))
+    }
+}

@@ -1,0 +1,77 @@
+import CContainer
+import CKernel
+import Glibc
+import NetCore
+
+/// A lesson's server: answers whoever connects with its name and the address that it sees. A hidden word of `berth`, run in a node;
+/// it ends with the world.
+enum Service {
+    /// `NODE PORT`. Returns when it listens, in a process of its own.
+    static func run(_ words: [String]) -> Int32 {
+        guard words.count == 2, let port = UInt16(words[1]) else { return 2 }
+        var on: Int32 = 1
+        var off: Int32 = 0
+        var listening = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+        let isV6 = listening >= 0
+        if !isV6 { listening = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) }
+        setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on, 4)
+        if isV6 { setsockopt(listening, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &off, 4) }
+        let bound: Int32
+        if isV6 {
+            var address = sockaddr_in6()
+            (address.sin6_family, address.sin6_port) = (sa_family_t(AF_INET6), port.bigEndian)
+            bound = bind(listening, &address)
+        } else {
+            var address = sockaddr_in()
+            (address.sin_family, address.sin_port) = (sa_family_t(AF_INET), port.bigEndian)
+            bound = bind(listening, &address)
+        }
+        guard bound == 0, listen(listening, 64) == 0 else {
+            let line = "berth: cannot listen on port \(port) in node \(words[0]): \(Errno.current)\n"
+            _ = write(STDERR_FILENO, line, line.utf8.count)
+            return 1
+        }
+        guard fork() == 0 else { return 0 }
+        setsid()
+        berth_die_with(0)
+        Title.set("berth-serve \(words[0]) \(port)")
+        let null = berth_open_cloexec("/dev/null", O_RDWR, 0)
+        for number: Int32 in 0...2 { dup2(null, number) }
+        if listening != 3 { dup2(listening, 3) }
+        _ = berth_close_range(4, .max)
+        signal(SIGPIPE, SIG_IGN)
+        while true { serve(accept(3, nil, nil), words[0]) }
+    }
+
+    private static func bind<Address>(_ socket: Int32, _ address: inout Address) -> Int32 {
+        withUnsafeBytes(of: &address) {
+            Glibc.bind(socket, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
+        }
+    }
+
+    /// Waits a quarter of a second for a request, and answers also who asks for nothing.
+    private static func serve(_ client: Int32, _ name: String) {
+        guard client >= 0 else {
+            usleep(10_000)
+            return
+        }
+        defer { close(client) }
+        var polled = pollfd(fd: client, events: Int16(POLLIN), revents: 0)
+        var request = [UInt8](repeating: 0, count: 4096)
+        if poll(&polled, 1, 250) > 0, recv(client, &request, request.count, Int32(MSG_DONTWAIT)) <= 0 { return }
+        var peer = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        var host = [CChar](repeating: 0, count: 64)
+        let code = withUnsafeMutableBytes(of: &peer) {
+            let address = $0.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+            return getpeername(client, address, &size) == 0
+                ? getnameinfo(address, size, &host, 64, nil, 0, NI_NUMERICHOST) : -1
+        }
+        guard code == 0 else { return }
+        var text = String(decoding: host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        if text.hasPrefix("::ffff:") { text = String(text.dropFirst(7)) }
+        let body = "\(name) sees \(text)\n"
+        let answer = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        _ = send(client, answer, answer.utf8.count, Int32(MSG_NOSIGNAL))
+    }
+}

@@ -1,0 +1,95 @@
+#if Daemon
+    import ArgumentParser
+    import Lab
+
+    extension Backend: ExpressibleByArgument {}
+
+    extension LabCommand {
+        struct Dashboard: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "dashboard", abstract: "Where you are, and what to type next.")
+
+            func run() throws { throw ExitCode(try LessonCommands.dashboard()) }
+        }
+
+        struct List: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "list", abstract: "All lessons, with your progress.")
+            @Flag(help: "As JSON.")
+            var json = false
+
+            func run() throws { throw ExitCode(try LessonCommands.list(json: json)) }
+        }
+
+        struct Check: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "check",
+                abstract: "Sends real packets and reads the kernel's state: is the open task done?",
+                discussion:
+                    "Exit codes: 0 all is done, 1 something is open, 2 no lesson runs, 3 the lab could not look.")
+            @Flag(help: "As JSON.")
+            var json = false
+            @Flag(help: "Show the way of the packet that did not do what was expected.")
+            var explain = false
+
+            func run() throws { throw ExitCode(try LessonCommands.check(json: json, explained: explain)) }
+        }
+
+        struct Hint: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "hint", abstract: "The next hint: where to look, the idea, the commands.")
+            @Argument(help: "1 to 3; the third only after the others.")
+            var level: Int?
+
+            func run() throws { throw ExitCode(try LessonCommands.hint(level)) }
+        }
+
+        struct Answer: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "answer", abstract: "Answers the open task's question; berth lab check compares.")
+            @Argument(help: "The answer's letter, or its text.")
+            var answer: String
+
+            func run() throws { throw ExitCode(try LessonCommands.answer(answer)) }
+        }
+
+        struct Solve: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "solve",
+                abstract: "Types the open task's solution, with the reasons; it is marked as shown, not as done.")
+            @Option(help: "Up to this task.")
+            var step: Int?
+            @Flag(help: "All tasks.")
+            var all = false
+
+            func run() throws { throw ExitCode(try LessonCommands.solve(step: step, isWhole: all)) }
+        }
+
+        struct Reset: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "reset", abstract: "Builds the world anew, as it was before the open task.")
+            @Option(help: "As before this task, which is open again with those after it.")
+            var task: Int?
+
+            func run() throws { throw ExitCode(try LessonCommands.reset(task)) }
+        }
+
+        struct Next: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "next", abstract: "Ends the lesson that is done, and starts the first one that is not.")
+            @Option(help: "nft or iptables.")
+            var backend: Backend?
+
+            func run() throws { try LabCommand.shell(try LessonCommands.next(backend: backend), wanted: true) }
+        }
+
+        struct Page: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "page", abstract: "A lesson as a page (Markdown), as in docs/lab.")
+            @Argument(help: "A lesson.")
+            var lesson: String
+
+            func run() throws { throw ExitCode(try LessonCommands.page(lesson)) }
+        }
+    }
+#endif
