@@ -48,7 +48,7 @@ def enter(timeout, finish=None):
         sys.exit("network namespaces need root: run this as root (make test-engines does)")
     command = ["unshare", "-n", "-m", "-p", "-f", "--mount-proc", "--kill-child", sys.executable,
                *sys.argv, INSIDE, str(os.stat("/proc/self/ns/net").st_ino)]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, close_fds=False)
     try:
         code = process.wait(timeout=timeout)
     except subprocess.TimeoutExpired:

@@ -20,7 +20,7 @@ struct DropReasons {
     }
 
     private func found(_ sentence: String, _ lesson: String? = nil, _ commands: String...) -> Finding {
-        Finding(sentence: sentence, fixes: commands.map { "\(name): \($0)" }, lesson: lesson)
+        Finding(sentence: sentence, fixes: commands.filter { !$0.isEmpty }.map { "\(name): \($0)" }, lesson: lesson)
     }
 
     /// The command that gives packets the address of the device that they leave by.
@@ -43,8 +43,8 @@ struct DropReasons {
     /// Nil when nothing tells.
     var finding: Finding? {
         guard let visit = way.visits[name] else { return nil }
-        return loopback(visit) ?? hairpin(visit) ?? refusedSource(visit) ?? notRouted(visit) ?? neighbour(visit)
-            ?? noRoute(visit)
+        return loopback(visit) ?? hairpin(visit) ?? refusedSource(visit) ?? notRouted(visit) ?? cut(visit)
+            ?? neighbour(visit) ?? noRoute(visit)
     }
 
     /// A packet of 127.0.0.1 that NAT sent elsewhere, where it began, or where it came to.
@@ -117,6 +117,25 @@ struct DropReasons {
         return found(
             "nobody owns \(route.gateway ?? target) on \(facts.events.device(device)): it does not answer "
                 + (isV4 ? "ARP" : "neighbour solicitations"), "04")
+    }
+
+    /// The next hop is behind a cable that carries nothing.
+    private func cut(_ visit: PacketWay.Visit) -> Finding? {
+        guard let target = way.last?.destination, visit.reached("postrouting") || !visit.reached("input"),
+            let route = facts.route(target, nil, nil), route.kind == .unicast, let device = route.device,
+            let link = facts.events.links[device], !visit.sent.contains(where: { $0.device == device })
+        else { return nil }
+        let isSilent = facts.silent[device]?.contains(route.gateway ?? target) == true
+        let ports = facts.events.links.values.filter { $0.master == device && !$0.hasCarrier }
+        // Of a bridge that has other ports, too, the silence tells.
+        if let port = ports.min(by: { $0.name < $1.name }), isSilent || !link.hasCarrier {
+            let state = port.isUp ? "has no carrier: the other end of its cable is down" : "is down"
+            return found(
+                "\(port.name), a port of \(link.name), \(state)", "03",
+                port.isUp ? "" : "ip link set \(port.name) up")
+        }
+        guard !link.hasCarrier else { return nil }
+        return found("\(link.name) has no carrier: the other end of its cable is down", "02")
     }
 
     private func noRoute(_ visit: PacketWay.Visit) -> Finding? {

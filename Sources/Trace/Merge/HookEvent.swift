@@ -71,7 +71,9 @@ extension NodeSources {
             let isPolicy = event.kind == "policy"
             let words = texts.legacy(event.program, event.table, event.chain, isPolicy ? 0 : event.position)
             let name = TraceTable.hookName(UInt32(event.hook))
-            var step = Journey.Step(node: node.name, at: "hook:\(name)", kind: isPolicy ? .policy : .rule)
+            // The end of a chain of one's own has the number after its last rule; an unconditional RETURN has a rule's.
+            let isEnd = event.kind == "return" && words == nil
+            var step = Journey.Step(node: node.name, at: "hook:\(name)", kind: isPolicy || isEnd ? .policy : .rule)
             // Source NAT comes after the filter.
             let isSource = event.table == "nat" && (event.hook == 1 || event.hook == 4)
             step.priority = isSource ? 100 : priorities[event.table]
@@ -80,6 +82,8 @@ extension NodeSources {
             var verdict: NftTraceEvent.Verdict?
             if isPolicy {
                 verdict = words == "DROP" ? .drop : words == "ACCEPT" ? .accept : nil
+            } else if isEnd {
+                verdict = .return
             } else {
                 step.handle = UInt64(event.position)
                 step.text = words ?? "#\(event.position)"
