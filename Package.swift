@@ -90,6 +90,7 @@ let package = Package(
         .target(name: "NetCore", dependencies: ["CKernel", "CDigest"], swiftSettings: core),
         .target(name: "JSON", dependencies: ["CJSON"], swiftSettings: core),
         .target(name: "Trace", dependencies: ["NetCore", "JSON", "CKernel"], swiftSettings: core),
+        .target(name: "Topology", dependencies: ["NetCore", "JSON", "CKernel"], swiftSettings: core),
         .target(name: "CNI", dependencies: ["NetCore", "JSON"], swiftSettings: core),
         .target(name: "NetPlan", dependencies: ["NetCore"], swiftSettings: core),
         .target(name: "PluginKit", dependencies: ["NetPlan", "CNI", "JSON", "NetCore"], swiftSettings: core),
@@ -147,7 +148,7 @@ let package = Package(
         .executableTarget(
             name: "berth",
             dependencies: [
-                "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client", "Lab", "Trace",
+                "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client", "Lab", "Trace", "Topology",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],
@@ -160,6 +161,8 @@ let package = Package(
             swiftSettings: tests),
         .testTarget(
             name: "TraceTests", dependencies: ["Trace", "JSON", "NetCore", "TestSupport"], swiftSettings: tests),
+        .testTarget(
+            name: "TopologyTests", dependencies: ["Topology", "JSON", "NetCore", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "CNITests", dependencies: ["CNI", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "IPAMTests", dependencies: ["IPAM", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "BridgePluginTests", dependencies: ["BridgePlugin", "TestSupport"], swiftSettings: tests),

@@ -27,6 +27,7 @@
 #include <linux/netfilter/xt_tcpudp.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
+#include <linux/net_namespace.h>
 #include <linux/netlink.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
@@ -66,4 +67,8 @@ int berth_ipv6_accept_ra(void);
 int berth_gettid(void);
 int berth_tracefs(void);              // an open tracefs that is mounted nowhere
 int berth_legacy_forward_drops(void); // 1: the legacy IPv4 filter table exists and its FORWARD policy is DROP
+// What a table of iptables-legacy holds at each hook of netfilter; valid is 0 where the table has no chain.
+struct berth_legacy_hook { int valid; int drops; unsigned rules; };
+// Of the calling thread's namespace. 0, or -1 with errno: ENOENT where there is no such table (none is made).
+int berth_legacy_hooks(int is_v6, const char *table, struct berth_legacy_hook hooks[NF_INET_NUMHOOKS]);
 void berth_die_with_parent(void);     // SIGKILL when the parent ends (man 2 prctl, PR_SET_PDEATHSIG)

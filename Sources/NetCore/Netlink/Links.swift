@@ -17,6 +17,12 @@ public struct Link: Hashable, Sendable {
     public var transmitQueueLength: Int
     /// Index of the other end of a veth pair, or of a macvlan's master, in the namespace where that is.
     public var peer: Int32?
+    /// The number by which this namespace knows the one that `peer` counts in; nil where that is this one.
+    public var peerNamespace: Int32?
+    /// Something is plugged in. Unlike `isOperational` and IFF_RUNNING it is told at once; nil where the kernel does not tell.
+    public var hasCarrier: Bool?
+    /// Of a VLAN link.
+    public var vlan: UInt16?
     /// The bridge port's flags when the master is a bridge.
     public var hairpin: Bool?
     public var isolated: Bool?
@@ -61,6 +67,8 @@ public struct Link: Hashable, Sendable {
             case IFLA_IFALIAS: alias = attribute.text
             case IFLA_TXQLEN: transmitQueueLength = Int(attribute.u32 ?? 0)
             case IFLA_LINK: peer = attribute.u32.map { Int32(bitPattern: $0) }
+            case IFLA_CARRIER: hasCarrier = attribute.u8.map { $0 != 0 }
+            case IFLA_LINK_NETNSID: peerNamespace = attribute.u32.map { Int32(bitPattern: $0) }
             case IFLA_LINKINFO: readKind(attribute.payload)
             case IFLA_AF_SPEC: readParameters(attribute.payload)
             default: break
@@ -76,6 +84,8 @@ public struct Link: Hashable, Sendable {
             case IFLA_INFO_KIND: kind = attribute.text
             // The kernel tells the kind first.
             case IFLA_INFO_DATA where kind == "macvlan": readMacvlan(attribute.payload)
+            case IFLA_INFO_DATA where kind == "vlan":
+                vlan = attribute.nested[type: Int(IFLA_VLAN_ID)]?.u16
             case IFLA_INFO_SLAVE_KIND: isPort = attribute.text == "bridge"
             case IFLA_INFO_SLAVE_DATA where isPort: readPort(attribute.payload)
             default: break

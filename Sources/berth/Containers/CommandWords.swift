@@ -50,6 +50,10 @@
         static func command(_ words: [String]) throws -> any ParsableCommand {
             // Its -H is where it listens, several times perhaps, and not the daemon that berth's own -H names.
             if words.first == "daemon" { return try DaemonCommand.parseAsRoot(Array(words.dropFirst())) }
+            // This --host is a picture's subject, and takes no address.
+            if words.first == "graph", words.contains("--host") {
+                return try GraphCommand.parseAsRoot(Array(words.dropFirst()))
+            }
             if let command = QuickCommand.parsed(words) { return command }
             do {
                 return try BerthCommand.parseAsRoot(words)
