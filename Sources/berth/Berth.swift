@@ -13,6 +13,8 @@ import Lab
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         if arguments.first == "cni" { RuntimeProgram.exec(Array(arguments.dropFirst())) }
+        // `on NODE COMMAND…` in a lab's shell.
+        if let code = OnProgram.run(CommandLine.arguments) { exit(code) }
         // The holder of a lab's world: before anything could start a second thread.
         if let code = LabProgram.run(arguments) { exit(code) }
         #if Daemon

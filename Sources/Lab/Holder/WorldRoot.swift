@@ -35,17 +35,18 @@ struct WorldRoot {
         for number: Int32 in 0...2 { dup2(null, number) }
         Title.set("berth-world")
         let signals = berth_signal_descriptor()
+        var service: OnService?
         do throws(LabError) {
             try settle()
             try build()
-            try populate()
+            service = try populate()
             say(Array("stands".utf8))
         } catch {
             say(error.json.bytes)
         }
         close(lines.answer.world)
         close(lines.nodes.world)
-        while !isLet(go: signals) { Reaping.all() }
+        while !isLet(go: signals, service) { Reaping.all() }
         if place >= 0 { tidy(place, above) }
         _exit(0)
     }
@@ -63,7 +64,9 @@ struct WorldRoot {
         try during("make the world's mounts") { () throws(KernelError) in
             try Mounts.mount("none", "/", nil, MS_REC | MS_SLAVE)
             try Mounts.mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+            let program = try OwnProgram()
             try Mounts.mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+            try program.place(in: OnProgram.folder, alsoAs: "on")
             try Files.makeDirectories("/run/lock")
             try check("name the world") { berth_sethostname("lab") }
         }
@@ -77,8 +80,9 @@ struct WorldRoot {
         try builder.build()
     }
 
-    /// Somebody is at home in every node.
-    private func populate() throws(LabError) {
+    /// Somebody is at home in every node, and commands can go from one to the other.
+    private func populate() throws(LabError) -> OnService {
+        var nodes: [(name: String, handle: Int32)] = []
         for node in description.nodes {
             let handle = try during("start node \(node.name)") { () throws(KernelError) in
                 try NodeRoot.start(node.name)
@@ -86,18 +90,23 @@ struct WorldRoot {
             _ = try during("tell of node \(node.name)") { () throws(KernelError) in
                 try check("send a pidfd") { berth_send_descriptor(lines.nodes.world, handle, node.name) }
             }
-            close(handle)
+            nodes.append((node.name, handle))
+        }
+        return try during("listen to the world's shells") { () throws(KernelError) in
+            try OnService(nodes, world: description.name)
         }
     }
 
-    /// Waits for the holder's end or a child's; true for the first.
-    private func isLet(go signals: Int32) -> Bool {
+    /// Waits for the holder's end, a child's, or a call from a shell; true for the first.
+    private func isLet(go signals: Int32, _ service: OnService?) -> Bool {
         var polled = [
             pollfd(fd: lines.leash.world, events: Int16(POLLIN), revents: 0),
             pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: service?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
         ]
-        _ = poll(&polled, 2, -1)
+        _ = poll(&polled, 3, -1)
         while berth_read_signal(signals) != 0 {}
+        if polled[2].revents != 0 { service?.accept() }
         return polled[0].revents != 0
     }
 

@@ -44,7 +44,8 @@ extension World {
         }
     }
 
-    private static func become(_ words: [String], _ node: Int32, _ name: String, _ directory: String, _ ownGroup: Bool)
+    /// Becomes the command, in the node of that handle. In a forked child.
+    static func become(_ words: [String], _ node: Int32, _ name: String, _ directory: String, _ ownGroup: Bool)
         -> Never
     {
         let kinds = Int32(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC)
@@ -61,6 +62,10 @@ extension World {
             tcsetpgrp(0, getpgrp())
         }
         berth_default_signals()
+        // `on`, and berth itself.
+        let path =
+            getenv("PATH").map { String(cString: $0) } ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        if !path.hasPrefix("\(OnProgram.folder):") { setenv("PATH", "\(OnProgram.folder):\(path)", 1) }
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         execvp(words[0], &arguments)
         let code = Errno.current
@@ -88,9 +93,14 @@ extension World {
 
     /// As `run`, of a shell whose prompt names world and node. `$SHELL` is not asked: its start-up files may change the prompt.
     public func shell(in name: String) throws(LabError) -> Int32 {
-        let hasBash = access("/bin/bash", X_OK) == 0 || access("/usr/bin/bash", X_OK) == 0
-        let words = hasBash ? ["bash", "--norc", "--noprofile", "-i"] : ["sh", "-i"]
-        return try run(
-            words, in: name, environment: [("PS1", "lab:\(description.name) \(name) ▸ ")], ownGroup: true)
+        try run(
+            World.shellWords, in: name, environment: [("PS1", World.prompt(description.name, name))], ownGroup: true)
     }
+
+    static var shellWords: [String] {
+        let hasBash = access("/bin/bash", X_OK) == 0 || access("/usr/bin/bash", X_OK) == 0
+        return hasBash ? ["bash", "--norc", "--noprofile", "-i"] : ["sh", "-i"]
+    }
+
+    static func prompt(_ world: String, _ node: String) -> String { "lab:\(world) \(node) ▸ " }
 }
