@@ -108,3 +108,21 @@ public struct Question: Hashable, Sendable {
             + zip(choices.indices, choices).map { "  \(String(decoding: [UInt8(0x61 + $0)], as: UTF8.self)) \($1)" }
     }
 }
+
+extension Both {
+    /// Port 8080 of host is web's port 80, for who asks from outside.
+    static let published = Both(
+        nft: [
+            LessonCommand("host", "nft add table ip lab"),
+            LessonCommand("host", "nft 'add chain ip lab prerouting { type nat hook prerouting priority -100; }'"),
+            LessonCommand(
+                "host", "nft add rule ip lab prerouting fib daddr type local tcp dport 8080 dnat to 10.88.0.2:80",
+                "port 8080 of host is web's port 80"),
+        ],
+        iptables: [
+            LessonCommand(
+                "host",
+                "iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -p tcp --dport 8080 "
+                    + "-j DNAT --to-destination 10.88.0.2:80", "port 8080 of host is web's port 80")
+        ])
+}

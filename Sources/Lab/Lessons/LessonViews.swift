@@ -48,8 +48,12 @@ func wrapped(_ text: String) -> [String] {
 extension Progress {
     public var doneCount: Int { Lessons.all.count { self[$0.id].isDone($0) } }
 
-    /// The first lesson that is not done; after the last one, the first.
-    public var next: Lesson { Lessons.all.first { !self[$0.id].isDone($0) } ?? Lessons.all[0] }
+    /// The lesson that was begun last and is not done, else the first one that is not; when all are done, the first.
+    public var next: Lesson {
+        let open = Lessons.all.filter { !self[$0.id].isDone($0) }
+        let begun = open.filter { !self[$0.id].marks.isEmpty }.max { self[$0.id].last < self[$1.id].last }
+        return begun ?? open.first ?? Lessons.all[0]
+    }
 
     /// The first screen: where one is, and what to type.
     public func dashboard(running: String?) -> String {

@@ -19,7 +19,14 @@ final class Look {
         if let known = journeys["\(source) \(target)"] { return known }
         // The tracer asks iptables-legacy for the texts of rules: by the world's own lock, as learners do.
         setenv("XTABLES_LOCKFILE", "/proc/\(world.state.root.pid)/root/run/xtables.lock", 1)
-        defer { unsetenv("XTABLES_LOCKFILE") }
+        // These programs' own warnings are not for the learner.
+        let (errors, null) = (fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), berth_open_cloexec("/dev/null", O_WRONLY, 0))
+        if errors >= 0, null >= 0 { dup2(null, STDERR_FILENO) }
+        defer {
+            unsetenv("XTABLES_LOCKFILE")
+            if errors >= 0, null >= 0 { dup2(errors, STDERR_FILENO) }
+            for number in [errors, null] where number >= 0 { close(number) }
+        }
         do throws(TraceError) {
             var probe = try Probe(source: source, to: target)
             probe.milliseconds = 700
@@ -60,5 +67,20 @@ final class Look {
                 try ignoring(.noSuchFile) { () throws(KernelError) in try Sysctl.read(path) }
             }
         }
+    }
+
+    /// The route that a node's kernel chooses; nil when it has none.
+    func route(_ node: String, _ address: String) throws(LabError) -> Route? {
+        guard let address = IPAddress(address) else { return nil }
+        return try socket(node, NETLINK_ROUTE) { (socket) throws(KernelError) in
+            try ignoring(Errno(ENETUNREACH), Errno(EHOSTUNREACH)) { () throws(KernelError) in
+                try socket.route(to: address)
+            } ?? nil
+        }
+    }
+
+    /// A node's links.
+    func links(_ node: String) throws(LabError) -> [Link] {
+        try socket(node, NETLINK_ROUTE) { (socket) throws(KernelError) in try socket.links() }
     }
 }

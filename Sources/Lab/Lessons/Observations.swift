@@ -72,18 +72,107 @@ extension Observation {
     static func said(
         _ source: String, _ target: String, _ fact: String, _ truth: @escaping @Sendable (Journey) -> String?
     ) -> Observation {
-        Observation("your answer", "what the packet shows: \(fact)") { look throws(LabError) in
+        told(fact, "the packet") { look throws(LabError) in
             let journey = try look.probe(source, target)
+            return (truth(journey), journey.seen, journey)
+        }
+    }
+
+    /// As above, of anything that can be looked at: the truth, what was seen, and the packet's way where there is one.
+    static func told(
+        _ fact: String, _ witness: String,
+        _ truth: @escaping @Sendable (Look) throws(LabError) -> (String?, String, Journey?)
+    ) -> Observation {
+        Observation("your answer", "what \(witness) shows: \(fact)") { look throws(LabError) in
+            let (truth, seen, journey) = try truth(look)
             guard let said = look.answers[look.task] else {
                 return Sight(false, "no answer yet: berth lab answer LETTER")
             }
-            guard let truth = truth(journey) else {
+            guard let truth else {
                 return Sight(
                     false,
-                    "the packet does not show it now: \(journey.seen) (back to where it does: berth lab reset --task \(look.task))",
+                    "\(witness) does not show it now: \(seen) (back to where it does: berth lab reset --task \(look.task))",
                     journey)
             }
-            return Sight(said == truth, said == truth ? said : "you said \(said), the packet says otherwise", journey)
+            return Sight(said == truth, said == truth ? said : "you said \(said), \(witness) says otherwise", journey)
+        }
+    }
+
+    /// The packet arrives at `node` with that sender; whether it is answered is another thing.
+    static func arrives(_ source: String, _ target: String, at node: String, from sender: String) -> Observation {
+        Observation("\(source) → \(target)", "arrives at \(node) from \(sender)") { look throws(LabError) in
+            let journey = try look.probe(source, target)
+            let isMet = journey.receiver == node && journey.sender(in: node) == sender
+            let other = journey.sender(in: node).map { "; its sender there is \($0)" } ?? ""
+            return Sight(isMet, journey.seen + other, journey)
+        }
+    }
+
+    /// The node's own choice of route for an address.
+    static func routed(_ node: String, _ address: String, via gateway: String) -> Observation {
+        Observation("\(node)'s route to \(address)", "via \(gateway)") { look throws(LabError) in
+            let found = try look.route(node, address)
+            let words = found.map { $0.gateway.map { "via \($0)" } ?? "without a gateway" } ?? "none"
+            return Sight(words == "via \(gateway)", words)
+        }
+    }
+
+    /// A parameter of the node's kernel.
+    static func parameter(_ node: String, _ path: String, is value: String) -> Observation {
+        Observation("\(path) of \(node)", value) { look throws(LabError) in
+            let found = try look.parameter(node, path) ?? "not there"
+            return Sight(found == value, found)
+        }
+    }
+
+    /// A port of a bridge sends frames back to where they came from, or does not.
+    static func hairpin(_ node: String, _ port: String, is wanted: Bool) -> Observation {
+        Observation("port \(port) of \(node)", "hairpin \(wanted ? "on" : "off")") { look throws(LabError) in
+            guard let found = try look.links(node).first(where: { $0.name == port })?.hairpin else {
+                return Sight(false, "it is no port of a bridge")
+            }
+            return Sight(found == wanted, "hairpin \(found ? "on" : "off")")
+        }
+    }
+
+    /// What became of a packet, as one of the texts: answered by `node`, refused, or nothing.
+    static func fate(_ source: String, _ target: String) -> Observation {
+        said(source, target, "what comes back") { journey in
+            if journey.isAnswered { return "an answer" }
+            return journey.forward?.end.kind == .refused ? "a refusal" : "nothing"
+        }
+    }
+    static let fates = ["an answer", "a refusal", "nothing"]
+
+    /// A whole request is answered by `node`'s server, which says that it sees `sender`; by whichever way it goes.
+    static func served(_ source: String, _ address: String, _ port: UInt16, by node: String, seeing sender: String)
+        -> Observation
+    {
+        Observation("a request, \(source) → \(address):\(port)", "\(node) answers, and sees \(sender) as the sender") {
+            look throws(LabError) in
+            let answer = try look.ask(source, IPAddress(address)!, port)
+            if answer == "\(node) sees \(sender)" { return Sight(true, answer ?? "") }
+            let journey = try look.probe(source, "\(address):\(port)")
+            return Sight(
+                false, answer.map { "it says: \($0)" } ?? "no answer; the first packet: \(journey.seen)", journey)
+        }
+    }
+
+    /// As `fate`, of a whole request: where sender and receiver are one node, a single packet's way does not tell.
+    static func requestFate(_ source: String, _ address: String, _ port: UInt16) -> Observation {
+        told("what comes back", "the packet") { look throws(LabError) in
+            if let answer = try look.ask(source, IPAddress(address)!, port) { return ("an answer", answer, nil) }
+            let journey = try look.probe(source, "\(address):\(port)")
+            return (journey.forward?.end.kind == .refused ? "a refusal" : "nothing", journey.seen, journey)
+        }
+    }
+
+    /// Something listens there, and the packet does not come to it.
+    static func shut(_ source: String, _ target: String, node: String) -> Observation {
+        Observation("\(source) → \(target)", "shut by \(node)'s firewall") { look throws(LabError) in
+            let journey = try look.probe(source, target)
+            let end = journey.forward?.end
+            return Sight(end?.kind != .delivered && end?.node == node && !journey.isAnswered, journey.seen, journey)
         }
     }
 }
