@@ -39,8 +39,6 @@ public struct Link: Hashable, Sendable {
     public var isUp: Bool { flags & UInt32(IFF_UP) != 0 }
     /// Carrier and queues are there: packets pass (RFC 2863 ifOperStatus up).
     public var isOperational: Bool { operationalState == 6 }
-    /// Up, and so is what it is joined to (IFF_LOWER_UP).
-    public var hasCarrier: Bool { flags & 0x10000 != 0 }
     public var isPromiscuous: Bool { flags & UInt32(IFF_PROMISC) != 0 }
     public var receivesAllMulticast: Bool { flags & UInt32(IFF_ALLMULTI) != 0 }
     public var isLoopback: Bool { flags & UInt32(IFF_LOOPBACK) != 0 }

@@ -126,15 +126,15 @@ struct DropReasons {
             let link = facts.events.links[device], !visit.sent.contains(where: { $0.device == device })
         else { return nil }
         let isSilent = facts.silent[device]?.contains(route.gateway ?? target) == true
-        let ports = facts.events.links.values.filter { $0.master == device && !$0.hasCarrier }
+        let ports = facts.events.links.values.filter { $0.master == device && $0.hasCarrier == false }
         // Of a bridge that has other ports, too, the silence tells.
-        if let port = ports.min(by: { $0.name < $1.name }), isSilent || !link.hasCarrier {
+        if let port = ports.min(by: { $0.name < $1.name }), isSilent || link.hasCarrier == false {
             let state = port.isUp ? "has no carrier: the other end of its cable is down" : "is down"
             return found(
                 "\(port.name), a port of \(link.name), \(state)", "03",
                 port.isUp ? "" : "ip link set \(port.name) up")
         }
-        guard !link.hasCarrier else { return nil }
+        guard link.hasCarrier == false else { return nil }
         return found("\(link.name) has no carrier: the other end of its cable is down", "02")
     }
 
