@@ -69,7 +69,7 @@
             case .json: map.json.prettyText + "\n"
             case .dot: map.dot
             case .svg: map.picture.svg(title: source.title)
-            case nil, .ascii: map.text(columns: GraphCommand.columns - (watch ? 2 : 0), ascii: form == .ascii)
+            case nil, .ascii: map.text(columns: GraphCommand.columns, margin: watch ? 2 : 0, ascii: form == .ascii)
             }
         }
 

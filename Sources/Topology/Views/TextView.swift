@@ -4,10 +4,11 @@ extension NetworkMap {
     static let leastColumns = 80
 
     /// The map as lines for a terminal of that many columns: boxes and cables, or a tree where those do not fit.
-    public func text(columns: Int = 80, ascii: Bool = false) -> String {
+    /// The first `margin` of the columns are left to the caller.
+    public func text(columns: Int = 80, margin: Int = 0, ascii: Bool = false) -> String {
         guard nodes.count <= NetworkMap.mostBoxes, columns >= NetworkMap.leastColumns,
-            let picture = picture(within: columns)
-        else { return tree(columns: columns, ascii: ascii) }
+            let picture = picture(within: columns - margin)
+        else { return tree(columns: columns - margin, ascii: ascii) }
         return picture.text(ascii: ascii)
     }
 }
