@@ -40,8 +40,33 @@ import Testing
     }
 
     @Test("in every layout no cable runs through a label or along another cable", arguments: SavedStates.names)
-    func wires(_ name: String) throws {
-        let map = try SavedStates.map(name)
+    func wires(_ name: String) throws { expectApart(try SavedStates.map(name)) }
+
+    @Test("nor in three hundred networks that were plugged together by lot")
+    func lots() {
+        var state: UInt64 = 7
+        func lot(_ count: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % count
+        }
+        for _ in 0..<300 {
+            var map = NetworkMap(nodes: (0..<(2 + lot(7))).map { NetworkMap.Node("n\($0)") })
+            for number in 0..<(1 + lot(12)) {
+                let (one, other) = (lot(map.nodes.count), lot(map.nodes.count))
+                for end in [one, other] where map.nodes[end].link("e\(number)") == nil {
+                    var link = NetworkMap.Link("e\(number)", kind: "veth")
+                    link.addresses = (0..<lot(3)).map { "10.\(number).\($0).1/24" }
+                    map.nodes[end].links.append(link)
+                }
+                guard one != other else { continue }
+                let ends = [min(one, other), max(one, other)].map { NetworkMap.End("n\($0)", "e\(number)") }
+                map.cables.append(NetworkMap.Cable(ends[0], ends[1]))
+            }
+            expectApart(map)
+        }
+    }
+
+    private func expectApart(_ map: NetworkMap) {
         for picture in SavedStates.pictures(map) {
             #expect(picture.wires.count == map.cables.count { $0.near.node != $0.far.node })
             var level: [Picture.Point: String] = [:]
