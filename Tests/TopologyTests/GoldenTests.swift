@@ -79,4 +79,24 @@ import Testing
         #expect(ChangedLines.marked("a\nx\nb\nC\n", since: "a\nb\nc\n") == "  a\n* x\n  b\n* C\n")
         #expect(ChangedLines.marked("a\n\nx\n", since: "a\n", bold: true).contains("* \u{1b}[1mx\u{1b}[0m\n"))
     }
+
+    @Test("a host with five hundred containers is drawn, as a tree and as SVG", .timeLimit(.minutes(1)))
+    func many() {
+        var host = NetworkMap.Node("host")
+        host.links = [NetworkMap.Link("br0", kind: "bridge")]
+        var map = NetworkMap(nodes: [host])
+        for number in 1...500 {
+            var port = NetworkMap.Link("v\(number)", kind: "veth")
+            port.master = "br0"
+            map.nodes[0].links.append(port)
+            var node = NetworkMap.Node("c\(number)")
+            node.links = [NetworkMap.Link("eth0", kind: "veth")]
+            map.nodes.append(node)
+            map.cables.append(NetworkMap.Cable(.init("host", "v\(number)"), .init("c\(number)", "eth0")))
+        }
+        #expect(map.text().split(separator: "\n").count { $0.contains("● eth0 → host:v") } == 500)
+        let picture = map.picture
+        #expect(picture.boxes.count == 501 && picture.wires.count == 500)
+        #expect(picture.svg(title: "many").contains("c500"))
+    }
 }

@@ -25,6 +25,8 @@ struct Layout {
         }
     }
 
+    private static let mostLevelled = 60
+
     private func entries(_ node: String) -> [BoxEntry] { layers.entries[node] ?? [] }
 
     /// The row of a link's first line below its box's top.
@@ -47,6 +49,8 @@ struct Layout {
 
     /// Every box gets its top row. A box that cannot stand as high as its cable's other end lets that end come down.
     private mutating func stack(_ columns: [[String]]) {
+        // Among many boxes it would be long to find every end's row, and nobody follows a cable by eye.
+        let mayLower = columns.reduce(0) { $0 + $1.count } <= Layout.mostLevelled
         for _ in 0..<500 {
             var lowered: (node: String, link: String, by: Int)?
             for column in columns {
@@ -59,7 +63,9 @@ struct Layout {
                         wish =
                             (tops[other.node] ?? 0) + row(of: other.link, in: other.node) - row(of: own.link, in: node)
                         let isFirst = hung.insert(other).inserted
-                        if lowered == nil, free > wish, isFirst { lowered = (other.node, other.link, free - wish) }
+                        if mayLower, lowered == nil, free > wish, isFirst {
+                            lowered = (other.node, other.link, free - wish)
+                        }
                     }
                     tops[node] = max(wish, free)
                     free = max(wish, free) + height(node)
