@@ -12,10 +12,13 @@ static int exists(int is_v6, const char *table) {
     char names[256];
     int file = open(is_v6 ? "/proc/thread-self/net/ip6_tables_names" : "/proc/thread-self/net/ip_tables_names",
                     O_RDONLY | O_CLOEXEC);
-    if (file < 0) return 0;
+    // Without the file the kernel has no such tables; one that may not be read must not look like none.
+    if (file < 0) return errno == ENOENT ? 0 : -1;
     ssize_t count = read(file, names, sizeof names - 1);
+    int code = errno;
     close(file);
-    if (count <= 0) return 0;
+    errno = code;
+    if (count <= 0) return count < 0 ? -1 : 0;
     names[count] = 0;
     char *rest;
     for (char *line = strtok_r(names, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
@@ -52,8 +55,9 @@ static void count(const unsigned char *table, unsigned size, const struct shape 
 
 int berth_legacy_hooks(int is_v6, const char *table, struct berth_legacy_hook hooks[NF_INET_NUMHOOKS]) {
     memset(hooks, 0, NF_INET_NUMHOOKS * sizeof *hooks);
-    if (strlen(table) >= XT_TABLE_MAXNAMELEN || !exists(is_v6, table)) {
-        errno = ENOENT;
+    int found = strlen(table) < XT_TABLE_MAXNAMELEN ? exists(is_v6, table) : 0;
+    if (found <= 0) {
+        if (found == 0) errno = ENOENT;
         return -1;
     }
     int raw = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
