@@ -16,6 +16,19 @@ import Testing
         #expect(journey.forward?.end.kind == .delivered)
     }
 
+    @Test func aTableHasALineForEachStep() throws {
+        let lines = TableView(try Journey(try JSON(parsing: Array(Self.golden.utf8)))).text.split(separator: "\n")
+        #expect(
+            lines.map(String.init) == [
+                "LEG      #  NODE    AT               WHAT  PACKET",
+                "forward  1  client  dev:eth0         out  203.0.113.10:57236 > 198.51.100.2:8080 S ttl 64",
+                "forward  2  host    hook:prerouting  ip lab pre #4 dnat to 10.88.0.2:80 => accept",
+                "forward  3  host    route            10.88.0.2 dev br0",
+                "forward  4  host    dev:vweb         out",
+                "forward     web                      delivered: tcp *:80 pid 211 nc",
+            ])
+    }
+
     @Test(arguments: [
         (#""v":1"#, #""v":2"#, "v: this berth reads version 1, the journey is of 2"),
         (#""kind":"fib""#, #""kind":"fob""#, #"legs[0].steps[2].kind: "fob" is not known"#),

@@ -151,6 +151,17 @@ struct RuleTexts: Hashable, Sendable {
         return texts
     }
 
+    /// All rules of the thread's namespace, whichever program made them, as their programs list them.
+    static func everything() -> String {
+        let tables = ["ip_tables_names", "ip6_tables_names"].map {
+            (try? Files.read("/proc/thread-self/net/\($0)")) ?? []
+        }
+        var text = output("nft", ["list", "ruleset"]) ?? ""
+        if !tables[0].isEmpty { text += output("iptables-legacy-save", []) ?? "" }
+        if !tables[1].isEmpty { text += output("ip6tables-legacy-save", []) ?? "" }
+        return text
+    }
+
     private static func output(_ program: String, _ arguments: [String]) -> String? {
         for folder in ["/usr/sbin", "/sbin", "/usr/bin", "/usr/local/sbin"] {
             let path = "\(folder)/\(program)"
