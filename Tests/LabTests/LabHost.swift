@@ -29,6 +29,9 @@ struct LabHost {
         let parts = mark.split(separator: "=").map(String.init)
         host.environment[parts[0]] = parts[1]
         host.environment["XDG_RUNTIME_DIR"] = home
+        // A world is held for half an hour, and outlives the test's host.
+        let lab = self
+        host.whenOver.append { for process in lab.processes() { kill(process.pid, SIGKILL) } }
     }
 
     func words(_ words: [String]) -> [String] {

@@ -15,6 +15,8 @@ public final class PrivateHost {
     var unmet: [String] = []
     var nextIndex = 1000
     var background: [RunningChild] = []
+    /// Done when the host ends, whatever came of the body.
+    public var whenOver: [() -> Void] = []
 
     /// Runs `body` in a new host. Throws what the body throws, `UnmetExpectations`, or one sentence when the machine
     /// does not let this process make namespaces.
@@ -83,6 +85,8 @@ public final class PrivateHost {
     private func stop() {
         for child in background { child.kill() }
         background = []
+        for action in whenOver { action() }
+        whenOver = []
     }
 
     /// mount(2), with the place in the error.
