@@ -1,6 +1,8 @@
 /// The lessons that come with the program, in the order in which they are taken.
 public enum Lessons {
-    public static let all: [Lesson] = [.routers, .masquerade, .publishAPort, .localhostTrap, .hairpin, .openFirewall]
+    public static let all: [Lesson] = [
+        .bridge, .routers, .masquerade, .publishAPort, .localhostTrap, .hairpin, .openFirewall,
+    ]
 
     public static func named(_ id: String) -> Lesson? {
         all.first { $0.id == id || $0.id == "0\(id)" }

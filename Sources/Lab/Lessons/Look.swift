@@ -30,7 +30,12 @@ final class Look {
         do throws(TraceError) {
             var probe = try Probe(source: source, to: target)
             probe.milliseconds = 700
-            let journey = try Tracer.send(probe, nodes: world.references)
+            var journey = try Tracer.send(probe, nodes: world.references)
+            // Where an address was asked for in vain a moment ago, the kernel asks anew after a second (net.ipv4.neigh.*.retrans_time_ms),
+            // and the packet waits for that.
+            if !journey.isAnswered, journey.forward?.end.kind == .lost || journey.reply?.end.kind == .lost {
+                journey = try Tracer.send(probe, nodes: world.references)
+            }
             journeys["\(source) \(target)"] = journey
             return journey
         } catch {
