@@ -189,13 +189,13 @@ _berth() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    cni|plan|ls|graph|rules|trace|repair|watch|doctor|ipam|lint|status|metrics|netns|lab|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
+    cni|plan|ls|graph|rules|trace|conntrack|capture|repair|watch|doctor|ipam|lint|status|metrics|netns|lab|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
         # Offer subcommand argument completions
         "_berth_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'cni plan ls graph rules trace repair watch doctor ipam lint status metrics netns lab daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'cni plan ls graph rules trace conntrack capture repair watch doctor ipam lint status metrics netns lab daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
         ;;
     esac
 }
@@ -276,17 +276,24 @@ _berth_ls() {
 
 _berth_graph() {
     repeating_flags=()
-    non_repeating_flags=(--ascii -h --help)
-    repeating_options=()
+    non_repeating_flags=(--lab --host --watch --ascii --json --dot --svg -h --help)
+    repeating_options=(--netns)
     non_repeating_options=()
     __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--netns')
+        return
+        ;;
+    esac
 }
 
 _berth_rules() {
     repeating_flags=()
-    non_repeating_flags=(-h --help)
+    non_repeating_flags=(--owned --all -h --help)
     repeating_options=()
-    non_repeating_options=(--as --network)
+    non_repeating_options=(--as --network --who)
     __berth_offer_flags_options 0
 
     # Offer option value completions
@@ -298,6 +305,9 @@ _berth_rules() {
     '--network')
         return
         ;;
+    '--who')
+        return
+        ;;
     esac
 }
 
@@ -305,7 +315,7 @@ _berth_trace() {
     repeating_flags=()
     non_repeating_flags=(--reply --no-reply --verbose --ascii -h --help)
     repeating_options=(--node)
-    non_repeating_options=(--view --payload --timeout)
+    non_repeating_options=(--view --payload --timeout --count)
     __berth_offer_flags_options -1
 
     # Offer option value completions
@@ -314,13 +324,186 @@ _berth_trace() {
         return
         ;;
     '--view')
-        __berth_add_completions -W 'path'$'\n''json'
+        __berth_add_completions -W 'path'$'\n''table'$'\n''json'
         return
         ;;
     '--payload')
         return
         ;;
     '--timeout')
+        return
+        ;;
+    '--count')
+        return
+        ;;
+    esac
+}
+
+_berth_conntrack() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    ls|watch|flush)
+        # Offer subcommand argument completions
+        "_berth_conntrack_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'ls watch flush' -- "${cur}"))
+        ;;
+    esac
+}
+
+_berth_conntrack_ls() {
+    repeating_flags=()
+    non_repeating_flags=(--tcp --udp --json -h --help)
+    repeating_options=(--status)
+    non_repeating_options=(--proto --src --dst --sport --dport --port --mark --zone)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--proto')
+        return
+        ;;
+    '--src')
+        return
+        ;;
+    '--dst')
+        return
+        ;;
+    '--sport')
+        return
+        ;;
+    '--dport')
+        return
+        ;;
+    '--port')
+        return
+        ;;
+    '--status')
+        return
+        ;;
+    '--mark')
+        return
+        ;;
+    '--zone')
+        return
+        ;;
+    esac
+}
+
+_berth_conntrack_watch() {
+    repeating_flags=()
+    non_repeating_flags=(--tcp --udp --json -h --help)
+    repeating_options=(--status)
+    non_repeating_options=(--proto --src --dst --sport --dport --port --mark --zone --count --for)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--proto')
+        return
+        ;;
+    '--src')
+        return
+        ;;
+    '--dst')
+        return
+        ;;
+    '--sport')
+        return
+        ;;
+    '--dport')
+        return
+        ;;
+    '--port')
+        return
+        ;;
+    '--status')
+        return
+        ;;
+    '--mark')
+        return
+        ;;
+    '--zone')
+        return
+        ;;
+    '--count')
+        return
+        ;;
+    '--for')
+        return
+        ;;
+    esac
+}
+
+_berth_conntrack_flush() {
+    repeating_flags=()
+    non_repeating_flags=(--tcp --udp --all --json -h --help)
+    repeating_options=(--status)
+    non_repeating_options=(--proto --src --dst --sport --dport --port --mark --zone)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--proto')
+        return
+        ;;
+    '--src')
+        return
+        ;;
+    '--dst')
+        return
+        ;;
+    '--sport')
+        return
+        ;;
+    '--dport')
+        return
+        ;;
+    '--port')
+        return
+        ;;
+    '--status')
+        return
+        ;;
+    '--mark')
+        return
+        ;;
+    '--zone')
+        return
+        ;;
+    esac
+}
+
+_berth_capture() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=(-w --write --device --count --for)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-w'|'--write')
+        return
+        ;;
+    '--device')
+        return
+        ;;
+    '--count')
+        return
+        ;;
+    '--for')
         return
         ;;
     esac
@@ -571,26 +754,46 @@ _berth_lab() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    start|status|exec|shell|stop)
+    dashboard|list|start|status|check|hint|answer|solve|reset|next|exec|shell|stop|page)
         # Offer subcommand argument completions
         "_berth_lab_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'start status exec shell stop' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'dashboard list start status check hint answer solve reset next exec shell stop page' -- "${cur}"))
         ;;
     esac
+}
+
+_berth_lab_dashboard() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+}
+
+_berth_lab_list() {
+    repeating_flags=()
+    non_repeating_flags=(--json -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
 }
 
 _berth_lab_start() {
     repeating_flags=()
     non_repeating_flags=(--keep -h --help)
     repeating_options=()
-    non_repeating_options=(--view)
+    non_repeating_options=(--backend --view)
     __berth_offer_flags_options 1
 
     # Offer option value completions
     case "${prev}" in
+    '--backend')
+        __berth_add_completions -W 'nft'$'\n''iptables'
+        return
+        ;;
     '--view')
         __berth_add_completions -W 'none'$'\n''term'$'\n''web'
         return
@@ -604,6 +807,76 @@ _berth_lab_status() {
     repeating_options=()
     non_repeating_options=()
     __berth_offer_flags_options 0
+}
+
+_berth_lab_check() {
+    repeating_flags=()
+    non_repeating_flags=(--json --explain -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+}
+
+_berth_lab_hint() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 1
+}
+
+_berth_lab_answer() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 1
+}
+
+_berth_lab_solve() {
+    repeating_flags=()
+    non_repeating_flags=(--all -h --help)
+    repeating_options=()
+    non_repeating_options=(--step)
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--step')
+        return
+        ;;
+    esac
+}
+
+_berth_lab_reset() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=(--task)
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--task')
+        return
+        ;;
+    esac
+}
+
+_berth_lab_next() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=(--backend)
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--backend')
+        __berth_add_completions -W 'nft'$'\n''iptables'
+        return
+        ;;
+    esac
 }
 
 _berth_lab_exec() {
@@ -628,6 +901,14 @@ _berth_lab_stop() {
     repeating_options=()
     non_repeating_options=()
     __berth_offer_flags_options 0
+}
+
+_berth_lab_page() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 1
 }
 
 _berth_daemon() {
