@@ -82,9 +82,9 @@ public enum LessonCommands {
 
     /// 0 when all is done, 1 when something is open, 2 when no lesson runs, 3 when the lab itself could not look.
     public static func check(json: Bool, explained: Bool) throws(LabError) -> Int32 {
-        var running = try standing()
         let result: CheckResult
         do throws(LabError) {
+            var running = try standing()
             result = try running.check()
         } catch {
             warn(error.description)
@@ -92,6 +92,11 @@ public enum LessonCommands {
         }
         put(json ? result.json.prettyText + "\n" : result.text(explained: explained))
         return result.isPassed ? 0 : 1
+    }
+
+    /// As `check`, once a second until all is done; what changed is told.
+    public static func watch(explained: Bool) throws(LabError) -> Int32 {
+        try CheckWatch.run(explained: explained, put: put)
     }
 
     public static func hint(_ level: Int?) throws(LabError) -> Int32 {
@@ -145,6 +150,7 @@ public enum LessonCommands {
         case "next":
             _ = try next(backend: backend)
             return 0
+        case "check" where words.contains("--watch"): return try watch(explained: words.contains("--explain"))
         case "check": return try check(json: words.contains("--json"), explained: words.contains("--explain"))
         case "hint": return try hint(words.count > 1 ? Int(words[1]) : nil)
         case "answer" where words.count == 2: return try answer(words[1])

@@ -7,6 +7,7 @@ public struct RunningLesson {
     public private(set) var world: World
     public var file: ProgressFile
     public var all: Progress
+    private let lock: ProgressLock
     public var progress: LessonProgress {
         get { all[lesson.id] }
         set { all[lesson.id] = newValue }
@@ -23,12 +24,13 @@ public struct RunningLesson {
                 fix: "end it and start one: berth lab stop, then berth lab start next")
         }
         var file = try ProgressFile.standard()
+        let lock = try ProgressLock(file)
         let all = try file.read()
-        return RunningLesson(lesson: lesson, world: world, file: file, all: all)
+        return RunningLesson(lesson: lesson, world: world, file: file, all: all, lock)
     }
 
-    private init(lesson: Lesson, world: World, file: ProgressFile, all: Progress) {
-        (self.lesson, self.world, self.file, self.all) = (lesson, world, file, all)
+    private init(lesson: Lesson, world: World, file: ProgressFile, all: Progress, _ lock: ProgressLock) {
+        (self.lesson, self.world, self.file, self.all, self.lock) = (lesson, world, file, all, lock)
         progress.touch()
     }
 
@@ -36,6 +38,7 @@ public struct RunningLesson {
     /// Throws what `World.start` throws, and what a command of the start said; then no world is left.
     public static func start(_ lesson: Lesson, backend wanted: Backend?, keep: Bool) throws(LabError) -> RunningLesson {
         var file = try ProgressFile.standard()
+        let lock = try ProgressLock(file)
         var all = try file.read()
         let backend = wanted ?? Backend.standard(all.lessons[lesson.id]?.backend)
         try backend.mustBeHere()
@@ -43,7 +46,7 @@ public struct RunningLesson {
         if all[lesson.id].isDone(lesson) { (all[lesson.id].marks, all[lesson.id].answers) = ([:], [:]) }
         all[lesson.id].backend = backend
         all[lesson.id].last = 0
-        let running = RunningLesson(lesson: lesson, world: world, file: file, all: all)
+        let running = RunningLesson(lesson: lesson, world: world, file: file, all: all, lock)
         try running.begin()
         // Where one goes on, the world is as far as one had come.
         try running.replay(before: running.progress.current(of: lesson) ?? 1)

@@ -31,8 +31,19 @@
             var json = false
             @Flag(help: "Show the way of the packet that did not do what was expected.")
             var explain = false
+            @Flag(help: "Look once a second until all is done, and tell what changed.")
+            var watch = false
 
-            func run() throws { throw ExitCode(try LessonCommands.check(json: json, explained: explain)) }
+            func validate() throws {
+                if watch && json { throw ValidationError("--watch and --json: take one of them") }
+            }
+
+            func run() throws {
+                throw ExitCode(
+                    try watch
+                        ? LessonCommands.watch(explained: explain)
+                        : LessonCommands.check(json: json, explained: explain))
+            }
         }
 
         struct Hint: ParsableCommand {
