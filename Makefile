@@ -11,6 +11,7 @@
 #                        there: slow (LAYOUT=v2 for one)
 #   make bench           ours beside the distribution's plugins (BENCH=--quick for a smoke run, --readme to publish it,
 #                        --only thousand for a part)
+#   make bench-lab   the lab's speed against its aims (make bench runs it, too)
 #   make bench-runtime   our containers beside docker's and crun's
 #   make man             the manual and the shells' completions anew, after a change of a command
 #   make lint fuzz clean
@@ -32,7 +33,7 @@ BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product b
 
 .NOTPARALLEL:
 .PHONY: all core berth image demo test test-cli test-engines test-containers test-vm test-random soak soak-containers bench bench-runtime fuzz lint install uninstall clean deps man lab-pages
-.PHONY: all core berth image demo test test-cli test-engines test-containers test-vm test-random test-worlds soak soak-containers soak-worlds bench bench-runtime fuzz lint install uninstall clean deps man
+.PHONY: all core berth image demo test test-cli test-engines test-containers test-vm test-random test-worlds soak soak-containers soak-worlds bench bench-lab bench-runtime fuzz lint install uninstall clean deps man
 
 all: core berth image
 
@@ -134,8 +135,14 @@ soak-worlds: all
 bench: core
 	@scripts/deps bench
 	scripts/as-root Benchmarks/run $(BENCH)
+	@$(if $(BENCH),,$(MAKE) --no-print-directory bench-lab)
 
 # berth's containers beside docker's, podman's runtime and crun (BENCH=--quick for a smoke run).
+# A world's start, a traced packet, checks and all lessons against their aims.
+bench-lab: all
+	@scripts/deps bench
+	scripts/as-root Benchmarks/lab $(BENCH)
+
 bench-runtime: all
 	@scripts/deps bench runtime
 	scripts/as-root Benchmarks/runtime $(BENCH)
