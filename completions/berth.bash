@@ -754,13 +754,13 @@ _berth_lab() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    dashboard|list|start|status|check|hint|answer|solve|reset|next|exec|shell|stop|page)
+    dashboard|list|start|status|check|hint|answer|solve|reset|next|trace|exec|shell|stop|page)
         # Offer subcommand argument completions
         "_berth_lab_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'dashboard list start status check hint answer solve reset next exec shell stop page' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'dashboard list start status check hint answer solve reset next trace exec shell stop page' -- "${cur}"))
         ;;
     esac
 }
@@ -811,7 +811,7 @@ _berth_lab_status() {
 
 _berth_lab_check() {
     repeating_flags=()
-    non_repeating_flags=(--json --explain -h --help)
+    non_repeating_flags=(--json --explain --watch -h --help)
     repeating_options=()
     non_repeating_options=()
     __berth_offer_flags_options 0
@@ -874,6 +874,34 @@ _berth_lab_next() {
     case "${prev}" in
     '--backend')
         __berth_add_completions -W 'nft'$'\n''iptables'
+        return
+        ;;
+    esac
+}
+
+_berth_lab_trace() {
+    repeating_flags=()
+    non_repeating_flags=(--reply --no-reply --verbose --ascii -h --help)
+    repeating_options=(--node)
+    non_repeating_options=(--view --payload --timeout --count)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--node')
+        return
+        ;;
+    '--view')
+        __berth_add_completions -W 'path'$'\n''table'$'\n''json'
+        return
+        ;;
+    '--payload')
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    '--count')
         return
         ;;
     esac
