@@ -32,8 +32,7 @@ CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --disable-de
 BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth --scratch-path .build-berth
 
 .NOTPARALLEL:
-.PHONY: all core berth image demo test test-cli test-engines test-containers test-vm test-random soak soak-containers bench bench-runtime fuzz lint install uninstall clean deps man lab-pages
-.PHONY: all core berth image demo test test-cli test-engines test-containers test-vm test-random test-worlds soak soak-containers soak-worlds bench bench-lab bench-runtime fuzz lint install uninstall clean deps man
+.PHONY: all core berth image demo test test-cli test-engines test-containers test-vm test-random soak soak-containers bench bench-runtime fuzz lint install uninstall clean deps man lab-pages test-worlds soak-worlds bench-lab
 
 all: core berth image
 

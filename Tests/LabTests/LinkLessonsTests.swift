@@ -2,9 +2,46 @@ import Lab
 import TestSupport
 import Testing
 
-/// Lesson 03 as learners take them.
-@Suite("Lesson 03, bridge")
+/// Lessons 02 and 03 as learners take them.
+@Suite("Lessons 02 and 03, cable and bridge")
 struct LinkLessonsTests {
+    @Test(
+        "02: a cable by other names and made from the other side; one that ends nowhere is none", arguments: [0, 65534])
+    func cable(uid: Int) throws {
+        try PrivateHost.run { host in
+            let lab = try LabHost.learner(host, uid: uid)
+            try lab.must("start", "02")
+            try lab.red("✗ 1 ", "there is no veth in left")
+            try lab.type("left", "ip link add c1 type veth peer name c2")
+            try lab.red("✗ 1 ", "is a veth, and its other end is not in right")
+        }
+    }
+
+    @Test("02: the whole, with other words than the lesson's", arguments: [0, 65534])
+    func other(uid: Int) throws {
+        try PrivateHost.run { host in
+            let lab = try LabHost.learner(host, uid: uid)
+            try lab.must("start", "02")
+            try lab.type("right", "ip link add c2 type veth peer name c1; ip link set dev c1 netns left")
+            try lab.red("✓ 1 ", "✗ 2 ", "left → 192.0.2.2/icmp")
+            try lab.type("left", "ip address add 192.0.2.1/24 dev c1; ip link set c1 up")
+            try lab.type("right", "ip address add 192.0.2.9/24 dev c2; ip link set c2 up")
+            try lab.red("✗ 2 ", "left → 192.0.2.2/icmp")
+            try lab.type("right", "ip address flush dev c2; ip address add 192.0.2.2/30 dev c2")
+            try lab.green(upTo: 2, of: 4)
+            try lab.must("answer", "63")
+            try lab.red("✗ 3 ", "you said 63, the packet says otherwise")
+            try lab.must("answer", "64")
+            try lab.green(upTo: 3, of: 4)
+            try lab.must("answer", "down")
+            try lab.red("✗ 4 ", "right's end is still up")
+            try lab.type("right", "ip link set c2 down")
+            try lab.red("✗ 4 ", "you said down, left's link says otherwise")
+            try lab.must("answer", "b")
+            try lab.green(upTo: 4, of: 4)
+        }
+    }
+
     @Test("03: a bridge of another name; ports left out, two bridges, an address on a port", arguments: [0, 65534])
     func bridge(uid: Int) throws {
         try PrivateHost.run { host in

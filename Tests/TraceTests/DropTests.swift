@@ -16,6 +16,7 @@ import Testing
         guard journey.evidence.contains("kernel drop reasons") else { return }
         #expect(journey.forward?.end.kernel?.hasPrefix(reason) == true, "\(journey.forward!.end)", sourceLocation: line)
     }
+
     /// Who may read tracefs reads it: a machine's root.
     @Test func rootHasTheTracepoints() throws {
         let map = String(decoding: try Files.read("/proc/self/uid_map"), as: UTF8.self)

@@ -1,7 +1,20 @@
 import NetCore
 
-/// Observations of links and bridges, read by netlink.
+/// Observations of links, cables and bridges, read by netlink.
 extension Observation {
+    /// A veth's ends are in the two nodes: each names the other as its peer.
+    static func joined(_ near: String, _ far: String) -> Observation {
+        Observation("cables of \(near)", "a veth whose other end is in \(far)") { look throws(LabError) in
+            let here = try look.links(near).filter { $0.kind == "veth" }
+            let there = try look.links(far).filter { $0.kind == "veth" }
+            if let one = here.first(where: { one in there.contains { $0.index == one.peer && $0.peer == one.index } }) {
+                return Sight(true, "\(one.name)")
+            }
+            guard let one = here.first else { return Sight(false, "there is no veth in \(near)") }
+            return Sight(false, "\(one.name) is a veth, and its other end is not in \(far)")
+        }
+    }
+
     /// The links are ports of one bridge, which is up, and each carries frames.
     static func ports(_ node: String, _ names: [String]) -> Observation {
         Observation("ports in \(node)", "\(names.joined(by: ", ")) on one bridge, all forwarding") {

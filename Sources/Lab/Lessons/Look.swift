@@ -17,6 +17,7 @@ final class Look {
     /// The way of one packet. Throws E-KERNEL when it could not be followed.
     func probe(_ source: String, _ target: String) throws(LabError) -> Journey {
         if let known = journeys["\(source) \(target)"] { return known }
+        try settle()
         // The tracer asks iptables-legacy for the texts of rules: by the world's own lock, as learners do.
         setenv("XTABLES_LOCKFILE", "/proc/\(world.state.root.pid)/root/run/xtables.lock", 1)
         // These programs' own warnings are not for the learner.
@@ -29,7 +30,7 @@ final class Look {
         }
         do throws(TraceError) {
             var probe = try Probe(source: source, to: target)
-            probe.milliseconds = 700
+            probe.milliseconds = 1200
             var journey = try Tracer.send(probe, nodes: world.references)
             // Where an address was asked for in vain a moment ago, the kernel asks anew after a second (net.ipv4.neigh.*.retrans_time_ms),
             // and the packet waits for that.
@@ -54,6 +55,22 @@ final class Look {
             let namespace = try NetworkNamespace(open: path)
             var socket = try NetlinkSocket(family, in: namespace, home: home.number)
             return try read(&socket)
+        }
+    }
+
+    /// No link has a carrier and does not send yet, or 1.2 seconds have passed: after a link has come up the kernel throws away what it
+    /// would send until it has looked at it, which it does at most once a second (net/core/link_watch.c).
+    private func settle() throws(LabError) {
+        for _ in 0..<60 {
+            var isComing = false
+            for node in world.nodes where !isComing {
+                isComing = try links(node.name).contains {
+                    // IF_OPER_UNKNOWN and IF_OPER_UP (RFC 2863): nothing is to come.
+                    $0.isUp && $0.hasCarrier == true && ![0, 6].contains($0.operationalState ?? 0)
+                }
+            }
+            guard isComing else { return }
+            usleep(20_000)
         }
     }
 

@@ -103,7 +103,8 @@ struct ProbeSocket: ~Copyable {
 
     private func echo() -> [UInt8] {
         let type: UInt8 = probe.address.family == .v4 ? 8 : 128
-        var bytes: [UInt8] = [type, 0, 0, 0, UInt8(number >> 8), UInt8(number & 0xff), 0, 1]
+        // A sequence of its own, too: NAT may change the number, and then this tells an answer from that of another probe.
+        var bytes: [UInt8] = [type, 0, 0, 0, UInt8(number >> 8), UInt8(number & 0xff)] + marker.suffix(2)
         bytes += marker + Array(probe.payload.utf8)
         // RFC 1071; the kernel itself writes that of ICMPv6.
         var sum: UInt32 = 0

@@ -74,13 +74,18 @@ private struct Run {
             try Tracer.kernel(node.node.name) { () throws(KernelError) in try node.trace(matches) }
         }
         added.insert(socket.number)
+        // Who was asked for in vain a moment ago is asked for again a second later (net.ipv4.neigh.*.retrans_time_ms), and the packet
+        // waits for that.
+        let patience: Int64 = sources.contains { !$0.silentNeighbours(onlyAsked: true).isEmpty } ? 1100 : 250
         var answer = socket.send()
-        var quiet: Int32 = 0
+        // Milliseconds since something new was told; other traffic, which wakes too, does not count.
+        var quiet: Int64 = 0
+        var lastNews = milliseconds()
         var before = 0
         var left = Int32(max(1, min(probe.milliseconds, 600_000)))
         // Ended by an answer, or by a drop that is known; then for as long as there is still something to read.
         while left > 0 {
-            if quiet >= 250, isSettled(socket) { break }
+            if quiet >= patience, isSettled(socket) { break }
             let isOver = answer != .nothing || !probe.waitsForReply || isDropped(socket.number)
             let step: Int32 = isOver ? 15 : min(left, 50)
             let started = milliseconds()
@@ -90,7 +95,8 @@ private struct Run {
             before = told
             left -= max(1, Int32(truncatingIfNeeded: milliseconds() - started))
             if answer == .nothing { answer = socket.answer() }
-            quiet = isRead ? 0 : quiet + step
+            if isRead { lastNews = milliseconds() }
+            quiet = milliseconds() - lastNews
             if isOver, quiet >= 15 { break }
             try follow(socket.number)
         }

@@ -85,7 +85,8 @@ final class DropTracepoints {
     /// All drops so far.
     func drops() -> [Drop] {
         var bytes = [UInt8](repeating: 0, count: 1 << 16)
-        for _ in 0..<100 {
+        // A read gives a page at most, and the machine's other traffic is in it, too: some 3 MB when the buffers are full.
+        for _ in 0..<4000 {
             let count = read(pipe, &bytes, bytes.count)
             guard count > 0 else { break }
             text += bytes[..<count]

@@ -142,9 +142,9 @@ final class NodeSources {
         return try? socket.routeAnswer(to: target, from: source, input: input)
     }
 
-    func silentNeighbours() -> [Int32: Set<IPAddress>] {
+    func silentNeighbours(onlyAsked: Bool = false) -> [Int32: Set<IPAddress>] {
         guard var socket = try? NetlinkSocket(NETLINK_ROUTE, in: namespace, home: home) else { return [:] }
-        return (try? socket.silentNeighbours()) ?? [:]
+        return (try? socket.silentNeighbours(onlyAsked: onlyAsked)) ?? [:]
     }
 
     /// The logger of iptables-legacy is as before, and the tables are gone: with their socket they would be as soon as no child of

@@ -50,14 +50,16 @@ extension NetlinkSocket {
         }
     }
 
-    /// Addresses of neighbours that were asked for and have not answered: by device (NUD_INCOMPLETE, NUD_FAILED).
-    mutating func silentNeighbours() throws(KernelError) -> [Int32: Set<IPAddress>] {
+    /// Addresses of neighbours that were asked for and have not answered: by device (NUD_INCOMPLETE, NUD_FAILED), or those alone that
+    /// the kernel still asks for.
+    mutating func silentNeighbours(onlyAsked: Bool = false) throws(KernelError) -> [Int32: Set<IPAddress>] {
+        let states = UInt16(onlyAsked ? NUD_INCOMPLETE : NUD_INCOMPLETE | NUD_FAILED)
         var found: [Int32: Set<IPAddress>] = [:]
         let request = try NetlinkRequest("list neighbours", type: RTM_GETNEIGH, flags: NLM_F_DUMP, header: ndmsg())
         for reply in try ask(request) where reply.type == RTM_NEWNEIGH {
             guard let bytes = reply.header(12).map(Array.init) else { continue }
             let state = UInt16(bytes[8]) | UInt16(bytes[9]) << 8
-            guard state & UInt16(NUD_INCOMPLETE | NUD_FAILED) != 0,
+            guard state & states != 0,
                 let address = reply.attributes(after: 12)[type: Int(NDA_DST)].flatMap({
                     IPAddress(bytes: $0.payload)
                 })
