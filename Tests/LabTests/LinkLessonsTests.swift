@@ -2,9 +2,32 @@ import Lab
 import TestSupport
 import Testing
 
-/// Lessons 02 and 03 as learners take them.
-@Suite("Lessons 02 and 03, cable and bridge")
+/// Lessons 01 to 03 as learners take them.
+@Suite("Lessons 01 to 03, stack, cable and bridge")
 struct LinkLessonsTests {
+    @Test("01: a port of one stack is not that of the other; a wrong answer is told", arguments: [0, 65534])
+    func stack(uid: Int) throws {
+        try PrivateHost.run { host in
+            let lab = try LabHost.learner(host, uid: uid)
+            try lab.must("start", "01")
+            try lab.must("answer", "none")
+            try lab.red("✗ 1 ", "you said none, box says otherwise")
+            try lab.must("answer", "lo")
+            try lab.red("✓ 1 ", "✗ 2 ", "seen:     down")
+            try lab.type("box", "ip link set dev lo up")
+            try lab.red("✓ 2 ", "✗ 3 ", "nobody listens in box")
+            let listen = "import socket,time; s=socket.create_server(('', PORT)); time.sleep(60)"
+            for (node, port) in [("box", 80), ("twin", 81)] {
+                let words = listen.replacing("PORT", with: "\(port)")
+                try lab.type(node, "(exec python3 -c \"\(words)\" >/dev/null 2>&1 </dev/null &); sleep 1")
+            }
+            try lab.red("✗ 3 ", "port 80 of twin", "ports that are listened on: 81")
+            let words = listen.replacing("PORT", with: "80")
+            try lab.type("twin", "(exec python3 -c \"\(words)\" >/dev/null 2>&1 </dev/null &); sleep 1")
+            try lab.green(upTo: 3, of: 3)
+        }
+    }
+
     @Test(
         "02: a cable by other names and made from the other side; one that ends nowhere is none", arguments: [0, 65534])
     func cable(uid: Int) throws {

@@ -1,7 +1,7 @@
 /// The lessons that come with the program, in the order in which they are taken.
 public enum Lessons {
     public static let all: [Lesson] = [
-        .cable, .bridge, .routers, .masquerade, .publishAPort, .localhostTrap, .hairpin, .openFirewall,
+        .emptyStack, .cable, .bridge, .routers, .masquerade, .publishAPort, .localhostTrap, .hairpin, .openFirewall,
     ]
 
     public static func named(_ id: String) -> Lesson? {

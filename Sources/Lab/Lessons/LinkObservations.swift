@@ -2,6 +2,27 @@ import NetCore
 
 /// Observations of links, cables and bridges, read by netlink.
 extension Observation {
+    /// The link is up.
+    static func up(_ node: String, _ name: String) -> Observation {
+        Observation("\(name) of \(node)", "up") { look throws(LabError) in
+            guard let link = try look.links(node).first(where: { $0.name == name }) else {
+                return Sight(false, "there is no \(name)")
+            }
+            return Sight(link.isUp, link.isUp ? "up" : "down")
+        }
+    }
+
+    /// A program takes connections on that TCP port, at whatever address.
+    static func listens(_ node: String, port: UInt16) -> Observation {
+        Observation("port \(port) of \(node)", "a program listens there") { look throws(LabError) in
+            let ports = try look.listeningPorts(node)
+            let words =
+                ports.isEmpty
+                ? "nobody listens in \(node)" : "ports that are listened on: \(ports.map(String.init).joined(by: ", "))"
+            return Sight(ports.contains(port), words)
+        }
+    }
+
     /// A veth's ends are in the two nodes: each names the other as its peer.
     static func joined(_ near: String, _ far: String) -> Observation {
         Observation("cables of \(near)", "a veth whose other end is in \(far)") { look throws(LabError) in

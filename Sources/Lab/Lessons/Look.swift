@@ -101,6 +101,14 @@ final class Look {
         }
     }
 
+    /// TCP ports that somebody listens on in a node, of both families.
+    func listeningPorts(_ node: String) throws(LabError) -> [UInt16] {
+        let sockets = try socket(node, NETLINK_SOCK_DIAG) { (socket) throws(KernelError) in
+            try socket.listeningSockets(.tcp, .v4) + socket.listeningSockets(.tcp, .v6)
+        }
+        return Set(sockets.map(\.port)).sorted()
+    }
+
     /// A node's links.
     func links(_ node: String) throws(LabError) -> [Link] {
         try socket(node, NETLINK_ROUTE) { (socket) throws(KernelError) in try socket.links() }
