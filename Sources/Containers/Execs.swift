@@ -165,17 +165,6 @@ extension Containers {
         return ours
     }
 
-    /// Whether a process is there that has not ended: field 3 of /proc/PID/stat, after the name in parentheses.
-    private static func lives(_ pid: Int64) -> Bool {
-        do throws(KernelError) {
-            let text = try Files.read("/proc/\(pid)/stat", limit: 4096)
-            guard let end = text.lastIndex(of: UInt8(ascii: ")")), end + 2 < text.count else { return false }
-            return ![UInt8(ascii: "Z"), UInt8(ascii: "X")].contains(text[end + 2])
-        } catch {
-            return false
-        }
-    }
-
     private func exec(_ id: String) throws(APIError) -> ExecState {
         guard let state = execs.read({ $0[id] }) else { throw APIError(404, "No such exec instance: \(id)") }
         return state
@@ -193,7 +182,7 @@ extension Containers {
         // A client asks as soon as its stream has ended, and the exit code comes right behind it.
         if state.isRunning {
             let isOver = { (all: inout [String: ExecState]) -> Bool? in all[id]?.isRunning == true ? nil : true }
-            if execs.wait(milliseconds: 50, isOver) == nil, !Containers.lives(state.pid) {
+            if execs.wait(milliseconds: 50, isOver) == nil, !ProcessLife.goesOn(state.pid) {
                 _ = execs.wait(milliseconds: 5000, isOver)
             }
         }

@@ -99,18 +99,29 @@
 
         init(_ home: Home) throws {
             let path = "\(home.run)/berth.pid"
-            do throws(KernelError) {
-                lock = try FileLock(path, .exclusive, seconds: 0, permissions: 0o644, isWritten: true)
-            } catch {
-                guard error.errno == .timedOut else { throw error }
-                let pid = String(decoding: try Files.read(path, limit: 64), as: UTF8.self).filter { $0 != "\n" }
-                throw APIError(
-                    409,
-                    "a daemon runs already in \(home.run) (pid \(pid)): stop it, or give this one another --run and --root"
-                )
-            }
+            lock = try PidFile.locked(path, home)
             try check("write \(path)") { ftruncate(lock.descriptor, 0) }
             try Files.write(Array("\(getpid())\n".utf8), to: lock.descriptor, operation: "write \(path)")
+        }
+
+        /// A child that was forked, and is not yet the program that it becomes, has the lock of a daemon that was killed just then: it is
+        /// waited for, ten seconds at most.
+        private static func locked(_ path: String, _ home: Home) throws -> FileLock {
+            var pid = ""
+            for _ in 0..<1000 {
+                do throws(KernelError) {
+                    return try FileLock(path, .exclusive, seconds: 0, permissions: 0o644, isWritten: true)
+                } catch {
+                    guard error.errno == .timedOut else { throw error }
+                }
+                pid = String(decoding: try Files.read(path, limit: 64), as: UTF8.self).filter { $0 != "\n" }
+                if Int64(pid).map(ProcessLife.goesOn) ?? false { break }
+                usleep(10_000)
+            }
+            throw APIError(
+                409,
+                "a daemon runs already in \(home.run) (pid \(pid)): stop it, or give this one another --run and --root"
+            )
         }
     }
 #endif
