@@ -46,7 +46,8 @@ struct LabHost {
         for pid in ((try? Files.names(in: "/proc")) ?? []).compactMap({ pid_t($0) }) {
             guard let bytes = try? Files.read("/proc/\(pid)/stat"),
                 let bracket = bytes.lastIndex(of: UInt8(ascii: ")")),
-                String(decoding: bytes[..<bracket], as: UTF8.self).contains("(berth-")
+                ["(berth-lab", "(berth-world", "(berth-node"].contains(
+                    where: String(decoding: bytes[..<bracket], as: UTF8.self).hasSuffix)
             else { continue }
             let fields = String(decoding: bytes[(bracket + 1)...], as: UTF8.self).split(separator: " ")
             if fields[0] == "Z", pid_t(fields[1]) == getpid() { waitpid(pid, nil, WNOHANG) }
