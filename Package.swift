@@ -45,11 +45,12 @@ let staticLink: [LinkerSetting] = [
 ]
 
 // Programs that few calls need, for libraries that have no static archive; the C++ library is taken from one, which
-// build/static alone has (scripts/static), and the program has its place in memory: a start in half the time.
+// build/static alone has (scripts/static), and the program has its place in memory: a start in half the time. Functions are bound
+// when they are called (-z lazy): of the 300 that it names few are, and its input is its parent's alone.
 let besideLink: [LinkerSetting] = [
     .unsafeFlags(
         [
-            "-use-ld=lld", "-Xlinker", "--no-rosegment", "-Xlinker", "-z", "-Xlinker", "now",
+            "-use-ld=lld", "-Xlinker", "--no-rosegment", "-Xlinker", "-z", "-Xlinker", "lazy",
             "-Xlinker", "--gc-sections", "-Xlinker", "-s", "-Xclang-linker", "-no-pie", "-Xclang-linker",
             "-static-libgcc",
             "-Xclang-linker", "--ld-path=\(Context.packageDirectory)/scripts/lld",

@@ -3,16 +3,19 @@ import Glibc
 import NetCore
 import NetPlan
 
-/// A table of iptables-legacy, read as a whole and written back as a whole (libiptc).
-struct LegacyTable: ~Copyable {
+/// A table of iptables-legacy, read as a whole and written back as a whole (libiptc). Its memory, to which its rules point, is given
+/// back by the end of the process: rule by rule that takes long among thousands, and a plugin waits for the answer.
+struct LegacyTable {
     let table: IptablesTable
     let family: AddressFamily
     private let handle: OpaquePointer
+    private let libiptc: Libiptc
 
     /// Reads it; the kernel makes it if it must. Throws what the kernel said.
     init(_ table: IptablesTable, _ family: AddressFamily) throws(KernelError) {
         let name = table.rawValue
-        let read = { family == .v4 ? iptc_init(name) : ip6tc_init(name) }
+        let libiptc = try Libiptc.of(family)
+        let read = { libiptc.initialize(name) }
         var found = read()
         if found == nil, errno == ENOPROTOOPT {
             // The kernel loads a table's module when it is asked for, but not the one that all tables need: iptables itself
@@ -29,6 +32,7 @@ struct LegacyTable: ~Copyable {
         self.table = table
         self.family = family
         self.handle = handle
+        self.libiptc = libiptc
     }
 
     /// As far as it can be: what is missing then, the kernel says.
@@ -40,23 +44,16 @@ struct LegacyTable: ~Copyable {
         } catch {}
     }
 
-    deinit { if family == .v4 { iptc_free(handle) } else { ip6tc_free(handle) } }
-
-    /// Said in a `defer`, it keeps the table, to whose memory its rules point, up to the end of the scope.
-    borrowing func stay() {}
-
     // MARK: looking
 
-    func has(_ chain: String) -> Bool {
-        (family == .v4 ? iptc_is_chain(chain, handle) : ip6tc_is_chain(chain, handle)) != 0
-    }
+    func has(_ chain: String) -> Bool { libiptc.isChain(chain, handle) != 0 }
 
     var chains: [String] {
         var names: [String] = []
-        var next = family == .v4 ? iptc_first_chain(handle) : ip6tc_first_chain(handle)
+        var next = libiptc.firstChain(handle)
         while let name = next {
             names.append(String(cString: name))
-            next = family == .v4 ? iptc_next_chain(handle) : ip6tc_next_chain(handle)
+            next = libiptc.nextChain(handle)
         }
         return names
     }
@@ -64,20 +61,12 @@ struct LegacyTable: ~Copyable {
     /// A chain's rules, in order.
     func rules(of chain: String) -> [LegacyRule] {
         var rules: [LegacyRule] = []
-        if family == .v4 {
-            var next = iptc_first_rule(chain, handle)
-            while let entry = next {
-                let target = iptc_get_target(entry, handle)
-                rules.append(LegacyRule(UnsafeRawPointer(entry), Int(entry.pointee.next_offset), family, target))
-                next = iptc_next_rule(entry, handle)
-            }
-        } else {
-            var next = ip6tc_first_rule(chain, handle)
-            while let entry = next {
-                let target = ip6tc_get_target(entry, handle)
-                rules.append(LegacyRule(UnsafeRawPointer(entry), Int(entry.pointee.next_offset), family, target))
-                next = ip6tc_next_rule(entry, handle)
-            }
+        var next = libiptc.firstRule(chain, handle)
+        while let entry = next {
+            // ipt_entry and ip6t_entry: behind nfcache and target_offset.
+            let size = entry.loadUnaligned(fromByteOffset: LegacyRule.targetOffset(family) + 2, as: UInt16.self)
+            rules.append(LegacyRule(entry, Int(size), family, libiptc.target(entry, handle)))
+            next = libiptc.nextRule(entry, handle)
         }
         return rules
     }
@@ -89,7 +78,7 @@ struct LegacyTable: ~Copyable {
     func apply(_ edits: IptablesEdits, counts: [IptablesChain: Int]) throws(KernelError) {
         for chain in edits.newChains where chain.table == table && !chain.isBuiltIn {
             try done("make chain \(chain.name)") { () -> Int32 in
-                family == .v4 ? iptc_create_chain(chain.name, handle) : ip6tc_create_chain(chain.name, handle)
+                libiptc.createChain(chain.name, handle)
             }
         }
         for (chain, slots) in edits.chains where chain.table == table {
@@ -98,12 +87,12 @@ struct LegacyTable: ~Copyable {
         let gone = edits.goneChains.filter { $0.table == table }
         for chain in gone {
             try done("empty chain \(chain.name)") { () -> Int32 in
-                family == .v4 ? iptc_flush_entries(chain.name, handle) : ip6tc_flush_entries(chain.name, handle)
+                libiptc.flush(chain.name, handle)
             }
         }
         for chain in gone {
             try done("delete chain \(chain.name)") { () -> Int32 in
-                family == .v4 ? iptc_delete_chain(chain.name, handle) : ip6tc_delete_chain(chain.name, handle)
+                libiptc.deleteChain(chain.name, handle)
             }
         }
     }
@@ -114,9 +103,7 @@ struct LegacyTable: ~Copyable {
         let last = slots.lastIndex { if case .standing = $0 { true } else { false } } ?? -1
         for index in (0..<count).reversed() where !kept.contains(index) {
             try done("delete rule \(index + 1) of chain \(chain)") { () -> Int32 in
-                family == .v4
-                    ? iptc_delete_num_entry(chain, UInt32(index), handle)
-                    : ip6tc_delete_num_entry(chain, UInt32(index), handle)
+                libiptc.delete(chain, UInt32(index), handle)
             }
         }
         for (place, slot) in slots.enumerated() {
@@ -128,25 +115,16 @@ struct LegacyTable: ~Copyable {
                     room.copyBytes(from: bytes)
                     let start = UnsafeRawPointer(room.baseAddress!)
                     // Behind all that was looked at, and all that was not.
-                    guard place < last else { return append(start, to: chain) }
-                    return family == .v4
-                        ? iptc_insert_entry(chain, start.assumingMemoryBound(to: ipt_entry.self), UInt32(place), handle)
-                        : ip6tc_insert_entry(
-                            chain, start.assumingMemoryBound(to: ip6t_entry.self), UInt32(place), handle)
+                    guard place < last else { return libiptc.append(chain, start, handle) }
+                    return libiptc.insert(chain, start, UInt32(place), handle)
                 }
             }
         }
     }
 
-    private func append(_ entry: UnsafeRawPointer, to chain: String) -> Int32 {
-        family == .v4
-            ? iptc_append_entry(chain, entry.assumingMemoryBound(to: ipt_entry.self), handle)
-            : ip6tc_append_entry(chain, entry.assumingMemoryBound(to: ip6t_entry.self), handle)
-    }
-
     /// The table is in the kernel as it is here. Throws EAGAIN when somebody has changed it since it was read.
     func commit() throws(KernelError) {
-        try done("commit") { () -> Int32 in family == .v4 ? iptc_commit(handle) : ip6tc_commit(handle) }
+        try done("commit") { () -> Int32 in libiptc.commit(handle) }
     }
 
     /// libiptc's functions return 1 when they have done it.
@@ -154,7 +132,7 @@ struct LegacyTable: ~Copyable {
         errno = 0
         guard body() == 0 else { return }
         let code = Errno.current
-        let sentence = family == .v4 ? iptc_strerror(code.rawValue) : ip6tc_strerror(code.rawValue)
+        let sentence = libiptc.sentence(code.rawValue)
         throw KernelError(
             "\(what) of table \(table.rawValue) of \(family == .v4 ? "iptables" : "ip6tables")-legacy", code,
             sentence.map { String(cString: $0) })
@@ -173,6 +151,9 @@ struct LegacyRule: IptablesStandingRule, @unchecked Sendable {
         self.family = family
         self.target = target
     }
+
+    /// Where ipt_entry and ip6t_entry say where the target begins: behind the header and nfcache.
+    static func targetOffset(_ family: AddressFamily) -> Int { family == .v4 ? 88 : 140 }
 
     private var targetName: String { target.map { String(cString: $0) } ?? "" }
 
@@ -203,8 +184,7 @@ struct LegacyRule: IptablesStandingRule, @unchecked Sendable {
     private func match(_ name: StaticString) -> Range<Int>? {
         let fixed = family == .v4 ? MemoryLayout<ipt_entry>.size : MemoryLayout<ip6t_entry>.size
         guard bytes.count >= fixed else { return nil }
-        // After the header and nfcache: where the target begins.
-        let end = Int(bytes.loadUnaligned(fromByteOffset: family == .v4 ? 88 : 140, as: UInt16.self))
+        let end = Int(bytes.loadUnaligned(fromByteOffset: LegacyRule.targetOffset(family), as: UInt16.self))
         var at = fixed
         let frame = MemoryLayout<xt_entry_match>.size
         while at + frame <= min(end, bytes.count) {

@@ -68,7 +68,6 @@ enum LegacyTables {
     {
         try again { () throws(KernelError) in
             let handle = try LegacyTable(table, changes.family)
-            defer { handle.stay() }
             let present = changes.required.filter { $0.table != table || handle.has($0.name) }
             try changes.requireChains(where: present.contains)
             let standing = standing(of: changes, in: handle, isNew: request.isNew)
@@ -93,7 +92,6 @@ enum LegacyTables {
                 let findings: [Finding]
                 if IptablesVariant.legacyTables(part.family).contains(table.rawValue) {
                     let handle = try LegacyTable(table, part.family)
-                    defer { handle.stay() }
                     findings = IptablesFindings.list(
                         part.only(table), standing(of: part, in: handle, isNew: false), "iptables-legacy")
                 } else {
@@ -113,7 +111,6 @@ enum LegacyTables {
     {
         try again { () throws(KernelError) in
             let handle = try LegacyTable(table, family)
-            defer { handle.stay() }
             var standing = IptablesStanding<LegacyRule>(family)
             for name in handle.chains { standing.chains[IptablesChain(table, name)] = handle.rules(of: name) }
             let edits = standing.edits(toRemove: removal)
@@ -127,7 +124,6 @@ enum LegacyTables {
         var lines: [String] = []
         for (table, family) in standing(tables) {
             let handle = try LegacyTable(table, family)
-            defer { handle.stay() }
             for chain in handle.chains {
                 lines += handle.rules(of: chain).compactMap { $0.comment.map { "comment \($0)" } }
             }
@@ -150,7 +146,7 @@ enum LegacyTables {
         return IptablesTable.allCases.filter(named.contains)
     }
 
-    private static func standing(of changes: IptablesChanges, in handle: borrowing LegacyTable, isNew: Bool)
+    private static func standing(of changes: IptablesChanges, in handle: LegacyTable, isNew: Bool)
         -> IptablesStanding<LegacyRule>
     {
         var standing = IptablesStanding<LegacyRule>(changes.family)

@@ -10,6 +10,8 @@ import NetPlan
 struct Program {
     static func main() {
         berth_die_with_parent()
+        // While the plugin that has started this still looks what is to be asked. A refusal is told when a table of the family is.
+        _ = try? Libiptc.of(.v4)
         do throws(KernelError) {
             let bytes = try Files.read(STDIN_FILENO, limit: 8 << 20, operation: "read the request")
             let request: IptablesRequest
