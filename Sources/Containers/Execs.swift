@@ -182,7 +182,8 @@ extension Containers {
         // A client asks as soon as its stream has ended, and the exit code comes right behind it.
         if state.isRunning {
             let isOver = { (all: inout [String: ExecState]) -> Bool? in all[id]?.isRunning == true ? nil : true }
-            if execs.wait(milliseconds: 50, isOver) == nil, !ProcessLife.goesOn(state.pid) {
+            if execs.wait(milliseconds: 50, isOver) == nil, !ProcessStatus.goesOn(Int32(truncatingIfNeeded: state.pid))
+            {
                 _ = execs.wait(milliseconds: 5000, isOver)
             }
         }

@@ -115,7 +115,7 @@
                     guard error.errno == .timedOut else { throw error }
                 }
                 pid = String(decoding: try Files.read(path, limit: 64), as: UTF8.self).filter { $0 != "\n" }
-                if Int64(pid).map(ProcessLife.goesOn) ?? false { break }
+                if Int32(pid).map(ProcessStatus.goesOn) ?? false { break }
                 usleep(10_000)
             }
             throw APIError(

@@ -13,15 +13,8 @@ public struct ProcessIdentity: Hashable, Sendable {
 
     /// Nil when there is none, or it has ended and waits to be reaped.
     public init?(pid: Int32) {
-        guard let bytes = try? Files.read("/proc/\(pid)/stat", limit: 4096),
-            // The name stands in brackets and may hold anything.
-            let bracket = bytes.lastIndex(of: UInt8(ascii: ")"))
-        else { return nil }
-        let fields = String(decoding: bytes[(bracket + 1)...], as: UTF8.self).split(separator: " ")
-        guard fields.count > 19, fields[0] != "Z", fields[0] != "X", let start = Int64(String(fields[19])) else {
-            return nil
-        }
-        self.init(pid: pid, start: start)
+        guard let status = ProcessStatus(pid), !status.hasEnded else { return nil }
+        self.init(pid: pid, start: Int64(clamping: status.start))
     }
 
     public var isAlive: Bool { ProcessIdentity(pid: pid) == self }

@@ -123,23 +123,3 @@ struct ContainerRecord {
         return found.start == start && !found.hasEnded
     }
 }
-
-/// What /proc/PID/stat tells.
-struct ProcessStatus {
-    let start: UInt64
-    let hasEnded: Bool
-
-    init?(_ pid: pid_t) {
-        do throws(KernelError) {
-            let text = try Files.read("/proc/\(pid)/stat", limit: 4096)
-            // The name, in parentheses, may hold anything.
-            guard let end = text.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-            let fields = String(decoding: text[(end + 1)...], as: UTF8.self).split(separator: " ")
-            guard fields.count > 19, let start = UInt64(fields[19]) else { return nil }
-            self.start = start
-            hasEnded = fields[0] == "Z" || fields[0] == "X"
-        } catch {
-            return nil
-        }
-    }
-}
