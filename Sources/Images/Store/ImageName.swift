@@ -90,23 +90,8 @@ extension ImageName {
     /// The names that are written nearly as `wanted`, the nearest first, three at most.
     static func nearest(to wanted: String, among names: [String]) -> [String] {
         let limit = max(2, wanted.utf8.count / 4)
-        let measured = names.map { (name: $0, distance: distance(Array(wanted.utf8), Array($0.utf8))) }
+        let measured = names.map { (name: $0, distance: Spelling.distance(wanted, $0)) }
         return measured.filter { $0.distance <= limit }
             .sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(3).map(\.name)
-    }
-
-    /// How many letters are put in, taken out or changed.
-    private static func distance(_ first: [UInt8], _ second: [UInt8]) -> Int {
-        var row = Array(0...second.count)
-        for (i, a) in first.enumerated() {
-            var corner = row[0]
-            row[0] = i + 1
-            for (j, b) in second.enumerated() {
-                let changed = corner + (a == b ? 0 : 1)
-                corner = row[j + 1]
-                row[j + 1] = min(changed, corner + 1, row[j] + 1)
-            }
-        }
-        return row[second.count]
     }
 }

@@ -1,3 +1,5 @@
+import NetCore
+
 /// The keys that plugins read, for who looks for the others. A test holds them against the pages of docs/plugins.
 enum KnownKeys {
     /// Of every plugin (cni.md 1.4).
@@ -56,25 +58,9 @@ enum KnownKeys {
 
     /// The word of `known` that was most likely meant: equal but for upper case, or at most two letters away.
     static func nearest(_ word: String, _ known: [String]) -> String? {
-        let near = known.map { (word: $0, distance: distance(word.lowercased(), $0.lowercased())) }
+        let near = known.map { (word: $0, distance: Spelling.distance(word.lowercased(), $0.lowercased())) }
             .min { $0.distance < $1.distance }
         guard let near, near.distance <= min(2, word.count / 3) else { return nil }
         return near.word
-    }
-
-    /// Letters to put in, leave out or change (Levenshtein).
-    private static func distance(_ left: String, _ right: String) -> Int {
-        let (left, right) = (Array(left.utf8), Array(right.utf8))
-        var row = Array(0...right.count)
-        for (number, letter) in left.enumerated() {
-            var before = row[0]
-            row[0] = number + 1
-            for column in right.indices {
-                let changed = before + (letter == right[column] ? 0 : 1)
-                before = row[column + 1]
-                row[column + 1] = min(changed, row[column] + 1, before + 1)
-            }
-        }
-        return row[right.count]
     }
 }

@@ -1,3 +1,5 @@
+import NetCore
+
 /// The lessons that come with the program, in the order in which they are taken.
 public enum Lessons {
     public static let all: [Lesson] = [
@@ -24,26 +26,11 @@ public enum Lessons {
                 let short = lesson.id.hasPrefix("0") ? [String(lesson.id.dropFirst())] : []
                 return (lesson.id, [lesson.id, lesson.title.lowercased()] + short + words)
             } + StandardWorlds.all.map { ($0.name, [$0.name]) }
-        let said = id.lowercased()
-        let scored = names.map { name, texts in (name, texts.map { distance(said, $0) }.min() ?? .max) }
+        let said = String(id.lowercased().prefix(64))
+        let scored = names.map { name, texts in (name, texts.map { Spelling.distance(said, $0) }.min() ?? .max) }
         let near = scored.min { $0.1 < $1.1 }.flatMap { $0.1 <= max(1, said.utf8.count / 2) ? $0.0 : nil }
         return LabError(
             .name, "there is no lesson or world called \(id)" + (near.map { ": did you mean \($0)?" } ?? ""),
             fix: near.map { "berth lab start \($0)" } ?? "see what there is: berth lab list")
-    }
-
-    /// How many letters must be changed, added or left out.
-    static func distance(_ left: String, _ right: String) -> Int {
-        let (left, right) = (Array(left.utf8.prefix(64)), Array(right.utf8.prefix(64)))
-        var row = Array(0...right.count)
-        for (line, one) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = line + 1
-            for (column, other) in right.enumerated() {
-                let next = min(row[column] + 1, row[column + 1] + 1, diagonal + (one == other ? 0 : 1))
-                (diagonal, row[column + 1]) = (row[column + 1], next)
-            }
-        }
-        return row[right.count]
     }
 }

@@ -75,26 +75,11 @@
 
         /// The known word that a typo was meant for; nil when none is near.
         static func nearest(_ word: String, _ known: [String]) -> String? {
-            let near = known.map { (word: $0, distance: distance(Array(word.utf8), Array($0.utf8))) }
+            let near = known.map { (word: $0, distance: Spelling.distance(word, $0)) }
                 .min { $0.distance < $1.distance }
             // A short name has room for one slip, but two letters that changed places are two.
             guard let near, near.distance <= 2, near.distance < word.utf8.count else { return nil }
             return near.word
-        }
-
-        /// Letters to put in, leave out or change (Levenshtein).
-        private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-            var row = Array(0...right.count)
-            for (number, letter) in left.enumerated() {
-                var before = row[0]
-                row[0] = number + 1
-                for column in right.indices {
-                    let changed = before + (letter == right[column] ? 0 : 1)
-                    before = row[column + 1]
-                    row[column + 1] = min(changed, row[column] + 1, before + 1)
-                }
-            }
-            return row[right.count]
         }
     }
 
