@@ -70,44 +70,11 @@ struct RepairTests {
             try host.makeNamespace("outside")
             try host.cable("wan0", ["192.0.2.1/24"], to: "outside", "eth0", ["192.0.2.2/24"])
             let attached = try host.attach(CheckTests.network(tuned: false), "c1", ports: Ports.tcp8080)
-            let server = try host.inside("c1") {
-                try host.start([
-                    "python3", "-c",
-                    """
-                    import socket
-                    s = socket.create_server(("", 80)); s.settimeout(20); c, _ = s.accept(); c.settimeout(20)
-                    while True:
-                        word = c.recv(100)
-                        if not word: break
-                        c.sendall(word)
-                    """,
-                ])
-            }
-            let client = try host.inside("outside") {
-                try host.start([
-                    "python3", "-c",
-                    """
-                    import os, socket, time
-                    for _ in range(100):
-                        try: c = socket.create_connection(("192.0.2.1", 8080), 1); break
-                        except OSError: time.sleep(0.05)
-                    c.settimeout(10); c.sendall(b"one"); print(c.recv(10), flush=True)
-                    for _ in range(400):
-                        if os.path.exists("/run/scratch/go"): break
-                        time.sleep(0.02)
-                    c.sendall(b"two"); print(c.recv(10), flush=True)
-                    """,
-                ])
-            }
-            for _ in 0..<200 where client.printedSoFar().isEmpty { usleep(50_000) }
-            host.expect(client.printedSoFar(), is: "b'one'\n", "before the flush")
+            let connection = try SilentConnection(host, from: "outside", to: "192.0.2.1", 8080, server: "c1", 80)
             try host.must("nft flush ruleset")
             let repair = try Repair(of: RepairTests.state, changes: true)
             host.expect(repair.isClean, repair.text)
-            try Files.replace("/run/scratch/go", with: [])
-            let outcome = client.wait()
-            host.expect(String(decoding: outcome.output, as: UTF8.self), is: "b'one'\nb'two'\n", "after the repair")
-            server.kill()
+            host.expect(try connection.goesOn(), is: "b'one'\nb'two'\n", "after the repair")
             try host.detach(attached)
         }
     }
