@@ -122,7 +122,8 @@ struct LessonTests {
             #expect(!task.checks.isEmpty && !task.look.isEmpty && !task.idea.isEmpty)
             if let question = task.question {
                 #expect(question.choice(question.answer) == question.answer)
-                #expect(question.choice("a") == question.choices[0])
+                #expect(question.choice("a") == question.choices.first)
+                #expect(question.choice(question.form.example) != nil)
             }
             #expect(task.question != nil || !(task.solution.nft.isEmpty || task.solution.iptables.isEmpty))
         }

@@ -52,7 +52,7 @@ extension Look {
     }
 
     /// A sockaddr_in or sockaddr_in6 (man 7 ip, ipv6).
-    private static func socketAddress(_ address: IPAddress, _ port: UInt16) -> [UInt8] {
+    static func socketAddress(_ address: IPAddress, _ port: UInt16) -> [UInt8] {
         let family = UInt16(address.family.constant)
         var bytes = [UInt8(family & 0xff), UInt8(family >> 8), UInt8(port >> 8), UInt8(port & 0xff)]
         if address.family == .v6 { bytes += [0, 0, 0, 0] }

@@ -81,6 +81,7 @@ extension Lesson {
                 continue
             }
             look.task = number
+            look.placeholder = (task.question?.form ?? .letter).placeholder
             var sights: [(observation: Observation, sight: Sight)] = []
             for observation in task.checks {
                 let sight = try observation.look(look)

@@ -85,17 +85,24 @@ public struct LessonTask: Sendable {
 /// What the learner says before the kernel does.
 public struct Question: Hashable, Sendable {
     public let text: String
-    /// Named a, b, c …; the text of one is the answer.
+    /// Named a, b, c …; the text of one is the answer. None where the answer is to be written out.
     public let choices: [String]
     /// What `solve` answers. A check does not read it: it compares with what the packet shows.
     public let answer: String
+    public let form: AnswerForm
 
     init(_ text: String, _ choices: [String], answer: String) {
-        (self.text, self.choices, self.answer) = (text, choices, answer)
+        (self.text, self.choices, self.answer, form) = (text, choices, answer, .letter)
     }
 
-    /// The choice that a letter or its text means; nil for anything else.
+    /// One without choices.
+    init(_ text: String, writing form: AnswerForm, answer: String) {
+        (self.text, choices, self.answer, self.form) = (text, [], answer, form)
+    }
+
+    /// The answer that a letter, a choice's text or what is written out means; nil for anything else.
     public func choice(_ said: String) -> String? {
+        if form != .letter { return form.read(said) }
         let said = said.lowercased()
         if let place = choices.firstIndex(where: { $0.lowercased() == said }) { return choices[place] }
         guard said.utf8.count == 1, let letter = said.utf8.first, letter >= 0x61, Int(letter) - 0x61 < choices.count
@@ -104,7 +111,7 @@ public struct Question: Hashable, Sendable {
     }
 
     public var lines: [String] {
-        [text]
+        [text] + (form == .letter ? [] : ["  \(form.words)"])
             + zip(choices.indices, choices).map { "  \(String(decoding: [UInt8(0x61 + $0)], as: UTF8.self)) \($1)" }
     }
 }

@@ -15,7 +15,7 @@ extension Lesson {
         for (index, task) in tasks.enumerated() {
             lines += ["", "## Task \(index + 1): \(task.title)", "", task.text]
             if let question = task.question {
-                lines += ["", question.text + " (`berth lab answer LETTER`)", ""]
+                lines += ["", question.text + " (`berth lab answer \(question.form.placeholder)`)", ""]
                 lines += question.lines.dropFirst().map { "- " + $0.drop { $0 == " " } }
             }
             lines += ["", "What the check looks at:", ""]

@@ -21,7 +21,7 @@ extension RunningLesson {
             let task = lesson.tasks[current - 1]
             lines += [""] + wrapped("\(current): \(task.text)")
             if let question = task.question {
-                lines += ["", "Say first (berth lab answer LETTER):"] + question.lines
+                lines += ["", "Say first (berth lab answer \(question.form.placeholder)):"] + question.lines
                 if let said = progress.answers[current] { lines.append("  you said: \(said)") }
             }
             lines += ["", "Look: berth lab check        Stuck? berth lab hint"]

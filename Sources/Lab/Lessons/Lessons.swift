@@ -3,7 +3,8 @@ import NetCore
 /// The lessons that come with the program, in the order in which they are taken.
 public enum Lessons {
     public static let all: [Lesson] = [
-        .emptyStack, .cable, .bridge, .routers, .masquerade, .publishAPort, .localhostTrap, .hairpin, .openFirewall,
+        .emptyStack, .cable, .bridge, .neighbours, .routers, .masquerade, .publishAPort, .localhostTrap, .hairpin,
+        .openFirewall,
     ]
 
     public static func named(_ id: String) -> Lesson? {

@@ -10,6 +10,8 @@ final class Look {
     let answers: [Int: String]
     /// The task whose observations are being made.
     var task = 1
+    /// What stands for the answer in `berth lab answer …`.
+    var placeholder = AnswerForm.letter.placeholder
     private var journeys: [String: Journey] = [:]
 
     init(_ world: World, answers: [Int: String]) { (self.world, self.answers) = (world, answers) }

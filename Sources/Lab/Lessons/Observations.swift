@@ -86,7 +86,7 @@ extension Observation {
         Observation("your answer", "what \(witness) shows: \(fact)") { look throws(LabError) in
             let (truth, seen, journey) = try truth(look)
             guard let said = look.answers[look.task] else {
-                return Sight(false, "no answer yet: berth lab answer LETTER")
+                return Sight(false, "no answer yet: berth lab answer \(look.placeholder)")
             }
             guard let truth else {
                 return Sight(

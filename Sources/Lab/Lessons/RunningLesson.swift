@@ -170,8 +170,10 @@ public struct RunningLesson {
         }
         guard let choice = question.choice(said) else {
             throw LabError(
-                .name, "\(said) is none of the answers", cause: question.lines.joined(by: "; "),
-                fix: "take one: berth lab answer a")
+                .name, question.form == .letter ? "\(said) is none of the answers" : "\(said) is no answer to this",
+                cause: question.lines.joined(by: "; "),
+                fix: "\(question.form == .letter ? "take one" : "write one"): berth lab answer \(question.form.example)"
+            )
         }
         progress.answers[number] = choice
         try save()
