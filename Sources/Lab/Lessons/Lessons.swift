@@ -3,8 +3,17 @@ import NetCore
 /// The lessons that come with the program, in the order in which they are taken.
 public enum Lessons {
     public static let all: [Lesson] = [
-        .emptyStack, .cable, .bridge, .neighbours, .routers, .masquerade, .publishAPort, .localhostTrap, .hairpin,
+        .emptyStack,
+        .cable,
+        .bridge,
+        .neighbours,
+        .routers,
+        .masquerade,
+        .publishAPort,
+        .localhostTrap,
+        .hairpin,
         .openFirewall,
+        .twoRoads,
     ]
 
     public static func named(_ id: String) -> Lesson? {

@@ -78,9 +78,10 @@ struct DropReasons {
         guard facts.counters["TcpExt:IPReversePathFilter"] != nil else { return nil }
         let back = facts.route(source, nil, nil)
         let way = back?.device.map { "by \(facts.events.device($0)), not \(device)" } ?? "not by \(device)"
+        // The kernel takes the larger of the link's own and of `all`: nothing need be loosened for the others.
         return found(
             "the way back to \(source) is \(way), and rp_filter is strict", "13",
-            "sysctl -w net.ipv4.conf.\(device).rp_filter=2 net.ipv4.conf.all.rp_filter=2")
+            "sysctl -w net.ipv4.conf.\(device).rp_filter=2")
     }
 
     private func notRouted(_ visit: PacketWay.Visit) -> Finding? {
