@@ -14,6 +14,7 @@ public enum Lessons {
         .hairpin,
         .openFirewall,
         .twoRoads,
+        .bigPackets,
     ]
 
     public static func named(_ id: String) -> Lesson? {

@@ -49,7 +49,7 @@ enum Service {
         }
     }
 
-    /// Waits a quarter of a second for a request, and answers also who asks for nothing.
+    /// Waits a quarter of a second for a request, and answers also who asks for nothing. `GET /20000` is answered with so many bytes.
     private static func serve(_ client: Int32, _ name: String) {
         guard client >= 0 else {
             usleep(10_000)
@@ -70,8 +70,20 @@ enum Service {
         guard code == 0 else { return }
         var text = String(decoding: host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
         if text.hasPrefix("::ffff:") { text = String(text.dropFirst(7)) }
-        let body = "\(name) sees \(text)\n"
+        var body = "\(name) sees \(text)\n"
+        let wanted = Service.size(request)
+        if wanted > body.utf8.count { body += String(repeating: ".", count: wanted - body.utf8.count) }
         let answer = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
-        _ = send(client, answer, answer.utf8.count, Int32(MSG_NOSIGNAL))
+        // The kernel takes all of it at once: a path that nothing comes through must not keep the others waiting.
+        var room: Int32 = 1 << 17
+        setsockopt(client, SOL_SOCKET, SO_SNDBUF, &room, 4)
+        _ = send(client, answer, answer.utf8.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+    }
+
+    /// "GET /20000" asks for so many bytes, 60,000 at most.
+    private static func size(_ request: [UInt8]) -> Int {
+        guard request.starts(with: "GET /".utf8) else { return 0 }
+        let digits = request.dropFirst(5).prefix { (0x30...0x39).contains($0) }.prefix(5)
+        return min(60_000, digits.reduce(0) { $0 * 10 + Int($1) - 0x30 })
     }
 }

@@ -125,6 +125,7 @@ struct Merge {
             guard headers.transport.count >= 20, headers.transport[17] == sent.protocolNumber else { return false }
             return headers.word(12) == sent.identification && holdsPort(headers)
         }
+        if headers.isICMPError { return sent.source.family == .v6 && isErrorOfProbe(headers, sent) }
         guard headers.protocolNumber == sent.protocolNumber else { return false }
         if sent.isTCP {
             guard let flags = headers.flags, flags & 16 != 0, flags & 6 != 0 else { return false }
@@ -136,6 +137,14 @@ struct Merge {
         }
         return headers.source == receiver.destination && headers.destination == receiver.source
             && headers.sourcePort == receiver.destinationPort && headers.destinationPort == receiver.sourcePort
+    }
+
+    /// An ICMPv6 error: of its inner packet, whose header begins at 8, the next header, and behind it the port or the echo's number,
+    /// which a trace event does not reach.
+    private func isErrorOfProbe(_ error: PacketHeaders, _ sent: PacketHeaders) -> Bool {
+        guard error.transport.count >= 20, error.transport[14] == sent.protocolNumber else { return false }
+        guard let inner = error.word(probe.kind == .icmp ? 52 : 48) else { return true }
+        return inner == number || events.contains { $0.flows.contains { $0.reply.destinationPort == inner } }
     }
 
     /// Captures hold the inner packet's ports; a trace event does not reach them, its identification must do.
