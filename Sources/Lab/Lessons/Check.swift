@@ -10,6 +10,8 @@ public struct CheckResult: Sendable {
         public let mark: LessonProgress.Mark?
         /// Made just now: expectation and sight, in the task's order; up to the first that is not met.
         public let sights: [(observation: Observation, sight: Sight)]
+        /// What goes with a task that was just seen to be done.
+        var shown: [String] = []
         var isRed: Bool { sights.contains { !$0.sight.isMet } }
     }
     public let lesson: Lesson
@@ -23,6 +25,7 @@ public struct CheckResult: Sendable {
         for row in rows {
             let sign = row.isRed ? "✗" : row.mark != nil ? "✓" : " "
             lines.append("\(sign) \(row.number) \(row.title)\(row.mark == .shown ? "  (shown)" : "")")
+            lines += row.shown.map { "    \($0)" }
             for (observation, sight) in row.sights where !sight.isMet {
                 lines.append("    ✗ \(observation.what)")
                 lines.append("      expected: \(observation.expected)")
@@ -90,7 +93,9 @@ extension Lesson {
             }
             isOpen = sights.allSatisfy { $0.sight.isMet }
             if isOpen, progress.marks[number] == nil { progress.marks[number] = mark }
-            rows.append(.init(number: number, title: task.title, mark: progress.marks[number], sights: sights))
+            let shown = isOpen ? try task.shows?(look) ?? [] : []
+            rows.append(
+                .init(number: number, title: task.title, mark: progress.marks[number], sights: sights, shown: shown))
         }
         return CheckResult(lesson: self, backend: progress.backend, rows: rows)
     }

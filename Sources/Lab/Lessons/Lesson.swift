@@ -17,7 +17,34 @@ public struct Lesson: Sendable {
 
     public struct Service: Hashable, Sendable {
         public let node: String
+        /// Where it listens, or from where it speaks.
         public let port: UInt16
+        public var kind = Kind.tcp
+
+        public enum Kind: Hashable, Sendable {
+            case tcp, udp
+            /// A datagram a second, from one socket.
+            case says(to: String, port: UInt16)
+        }
+
+        /// What `lab-serve` takes after node and port.
+        var words: [String] {
+            switch kind {
+            case .tcp: []
+            case .udp: ["udp"]
+            case .says(let target, let port): ["says", target, "\(port)"]
+            }
+        }
+
+        /// A sentence.
+        var text: String {
+            switch kind {
+            case .tcp: "In \(node) a server listens on port \(port); it tells whom it sees."
+            case .udp: "In \(node) a server takes UDP at port \(port); it tells whom it sees."
+            case .says(let target, let other):
+                "In \(node) a program sends a datagram to \(target):\(other) every second, from port \(port)."
+            }
+        }
     }
 }
 
@@ -72,11 +99,14 @@ public struct LessonTask: Sendable {
     public let idea: String
     public let solution: Both
     public let checks: [Observation]
+    /// What is shown beside it once it is done, of the kernel as it is then; lines.
+    let shows: (@Sendable (Look) throws(LabError) -> [String])?
 
     init(
         _ title: String, _ text: String, question: Question? = nil, look: String, idea: String,
-        solution: Both = Both(), checks: [Observation]
+        solution: Both = Both(), checks: [Observation], shows: (@Sendable (Look) throws(LabError) -> [String])? = nil
     ) {
+        self.shows = shows
         (self.title, self.text, self.question, self.look, self.idea) = (title, text, question, look, idea)
         (self.solution, self.checks) = (solution, checks)
     }

@@ -8,9 +8,7 @@ extension Lesson {
             "## Where it begins", "",
             "World: \(world.title).",
         ]
-        for service in services {
-            lines.append("In \(service.node) a server listens on port \(service.port); it tells whom it sees.")
-        }
+        lines += services.map(\.text)
         lines += block(start)
         for (index, task) in tasks.enumerated() {
             lines += ["", "## Task \(index + 1): \(task.title)", "", task.text]

@@ -13,6 +13,7 @@ public enum Lessons {
         .localhostTrap,
         .hairpin,
         .openFirewall,
+        .staleUDP,
         .twoRoads,
         .bigPackets,
     ]

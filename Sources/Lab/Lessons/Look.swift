@@ -12,6 +12,8 @@ final class Look {
     var task = 1
     /// What stands for the answer in `berth lab answer …`.
     var placeholder = AnswerForm.letter.placeholder
+    /// What lesson 12's speaker does, watched once.
+    var streamSight: StreamSight?
     private var journeys: [String: Journey] = [:]
 
     init(_ world: World, answers: [Int: String]) { (self.world, self.answers) = (world, answers) }
@@ -20,24 +22,17 @@ final class Look {
     func probe(_ source: String, _ target: String) throws(LabError) -> Journey {
         if let known = journeys["\(source) \(target)"] { return known }
         try settle()
-        // The tracer asks iptables-legacy for the texts of rules: by the world's own lock, as learners do.
-        setenv("XTABLES_LOCKFILE", "/proc/\(world.state.root.pid)/root/run/xtables.lock", 1)
-        // These programs' own warnings are not for the learner.
-        let (errors, null) = (fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), berth_open_cloexec("/dev/null", O_WRONLY, 0))
-        if errors >= 0, null >= 0 { dup2(null, STDERR_FILENO) }
-        defer {
-            unsetenv("XTABLES_LOCKFILE")
-            if errors >= 0, null >= 0 { dup2(errors, STDERR_FILENO) }
-            for number in [errors, null] where number >= 0 { close(number) }
-        }
         do throws(TraceError) {
-            var probe = try Probe(source: source, to: target)
-            probe.milliseconds = 1200
-            var journey = try Tracer.send(probe, nodes: world.references)
-            // Where an address was asked for in vain a moment ago, the kernel asks anew after a second (net.ipv4.neigh.*.retrans_time_ms),
-            // and the packet waits for that.
-            if !journey.isAnswered, journey.forward?.end.kind == .lost || journey.reply?.end.kind == .lost {
-                journey = try Tracer.send(probe, nodes: world.references)
+            let journey = try quietly { () throws(TraceError) in
+                var probe = try Probe(source: source, to: target)
+                probe.milliseconds = 1200
+                let journey = try Tracer.send(probe, nodes: world.references)
+                // Where an address was asked for in vain a moment ago, the kernel asks anew after a second
+                // (net.ipv4.neigh.*.retrans_time_ms), and the packet waits for that.
+                guard !journey.isAnswered, journey.forward?.end.kind == .lost || journey.reply?.end.kind == .lost else {
+                    return journey
+                }
+                return try Tracer.send(probe, nodes: world.references)
             }
             journeys["\(source) \(target)"] = journey
             return journey
@@ -46,6 +41,20 @@ final class Look {
                 .kernel, "cannot follow a packet from \(source) to \(target)", cause: "\(error)",
                 fix: "build the world anew: berth lab reset")
         }
+    }
+
+    /// While programs are asked for the texts of rules: iptables-legacy by the world's own lock, as learners do; and what any of them
+    /// warns of is not for the learner.
+    func quietly<Value>(_ body: () throws(TraceError) -> Value) throws(TraceError) -> Value {
+        setenv("XTABLES_LOCKFILE", "/proc/\(world.state.root.pid)/root/run/xtables.lock", 1)
+        let (errors, null) = (fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), berth_open_cloexec("/dev/null", O_WRONLY, 0))
+        if errors >= 0, null >= 0 { dup2(null, STDERR_FILENO) }
+        defer {
+            unsetenv("XTABLES_LOCKFILE")
+            if errors >= 0, null >= 0 { dup2(errors, STDERR_FILENO) }
+            for number in [errors, null] where number >= 0 { close(number) }
+        }
+        return try body()
     }
 
     func socket<Value>(

@@ -59,8 +59,8 @@ public struct RunningLesson {
         do throws(LabError) {
             for service in lesson.services {
                 try must(
-                    ["/proc/self/exe", "lab-serve", service.node, "\(service.port)"], service.node,
-                    "a server on port \(service.port)")
+                    ["/proc/self/exe", "lab-serve", service.node, "\(service.port)"] + service.words, service.node,
+                    "a program at port \(service.port)")
             }
             for command in lesson.start[progress.backend] { try type(command) }
         } catch {

@@ -6,9 +6,17 @@ import NetCore
 /// A lesson's server: answers whoever connects with its name and the address that it sees. A hidden word of `berth`, run in a node;
 /// it ends with the world.
 enum Service {
-    /// `NODE PORT`. Returns when it listens, in a process of its own.
+    /// `NODE PORT`, or what `DatagramService` knows. Returns when it listens, in a process of its own.
     static func run(_ words: [String]) -> Int32 {
-        guard words.count == 2, let port = UInt16(words[1]) else { return 2 }
+        guard words.count >= 2, let port = UInt16(words[1]) else { return 2 }
+        switch words.count > 2 ? words[2] : "" {
+        case "" where words.count == 2: break
+        case "udp" where words.count == 3: return DatagramService.answer(words[0], port)
+        case "says" where words.count == 5:
+            guard let target = IPAddress(words[3]), let targetPort = UInt16(words[4]) else { return 2 }
+            return DatagramService.say(words[0], port, target, targetPort)
+        default: return 2
+        }
         var on: Int32 = 1
         var off: Int32 = 0
         var listening = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
@@ -31,16 +39,30 @@ enum Service {
             _ = write(STDERR_FILENO, line, line.utf8.count)
             return 1
         }
-        guard fork() == 0 else { return 0 }
+        guard leave(listening, "berth-serve \(words[0]) \(port)") else { return 0 }
+        while true { serve(accept(3, nil, nil), words[0]) }
+    }
+
+    /// True in a process of its own, in the background, whose descriptor 3 is the socket; false in this one.
+    static func leave(_ socket: Int32, _ title: String) -> Bool {
+        guard fork() == 0 else { return false }
         setsid()
         berth_die_with(0)
-        Title.set("berth-serve \(words[0]) \(port)")
+        Title.set(title)
         let null = berth_open_cloexec("/dev/null", O_RDWR, 0)
         for number: Int32 in 0...2 { dup2(null, number) }
-        if listening != 3 { dup2(listening, 3) }
+        if socket != 3 { dup2(socket, 3) }
         _ = berth_close_range(4, .max)
         signal(SIGPIPE, SIG_IGN)
-        while true { serve(accept(3, nil, nil), words[0]) }
+        return true
+    }
+
+    /// A peer's address in words, IPv4 also where it came by an IPv6 socket; nil when it is none.
+    static func name(_ address: UnsafePointer<sockaddr>, _ size: socklen_t) -> String? {
+        var host = [CChar](repeating: 0, count: 64)
+        guard getnameinfo(address, size, &host, 64, nil, 0, NI_NUMERICHOST) == 0 else { return nil }
+        let text = String(decoding: host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return text.hasPrefix("::ffff:") ? String(text.dropFirst(7)) : text
     }
 
     private static func bind<Address>(_ socket: Int32, _ address: inout Address) -> Int32 {
@@ -50,7 +72,7 @@ enum Service {
     }
 
     /// Waits a quarter of a second for a request, and answers also who asks for nothing. `GET /20000` is answered with so many bytes.
-    private static func serve(_ client: Int32, _ name: String) {
+    private static func serve(_ client: Int32, _ node: String) {
         guard client >= 0 else {
             usleep(10_000)
             return
@@ -61,16 +83,12 @@ enum Service {
         if poll(&polled, 1, 250) > 0, recv(client, &request, request.count, Int32(MSG_DONTWAIT)) <= 0 { return }
         var peer = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        var host = [CChar](repeating: 0, count: 64)
-        let code = withUnsafeMutableBytes(of: &peer) {
+        let name = withUnsafeMutableBytes(of: &peer) {
             let address = $0.baseAddress!.assumingMemoryBound(to: sockaddr.self)
-            return getpeername(client, address, &size) == 0
-                ? getnameinfo(address, size, &host, 64, nil, 0, NI_NUMERICHOST) : -1
+            return getpeername(client, address, &size) == 0 ? Service.name(address, size) : nil
         }
-        guard code == 0 else { return }
-        var text = String(decoding: host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-        if text.hasPrefix("::ffff:") { text = String(text.dropFirst(7)) }
-        var body = "\(name) sees \(text)\n"
+        guard let text = name else { return }
+        var body = "\(node) sees \(text)\n"
         let wanted = Service.size(request)
         if wanted > body.utf8.count { body += String(repeating: ".", count: wanted - body.utf8.count) }
         let answer = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"

@@ -1,3 +1,5 @@
+import Trace
+
 extension Lesson {
     private static let ports = ["web", "app", "db"]
 
@@ -67,7 +69,10 @@ extension Lesson {
                         $0.ports(of: "host", besides: "br0")
                     },
                     .learned("host", "app", at: "vapp"),
-                ]),
+                ],
+                shows: { look throws(LabError) in
+                    Journey.columns([("app to 10.88.0.2:80", try look.probe("app", "10.88.0.2:80"))])
+                }),
             LessonTask(
                 "give the address to two",
                 "Make the mistake that everybody makes once: give another node on the bridge, app or db, the address 10.88.0.2 too. Ping "
