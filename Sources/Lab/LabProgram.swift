@@ -3,12 +3,15 @@ import NetCore
 
 /// The lab without its command line, for the holder and for tests: hidden words of `berth`.
 public enum LabProgram {
-    /// `lab-hold …` is what `World.start` executes, `lab-serve …` what lessons do; `lab-plain start WORLD | exec NODE COMMAND… |
+    /// `lab-hold …` is what `World.start` executes, `lab-serve …` what lessons do, `proxy …` is `ProxyProgram`; `lab-plain start WORLD | exec NODE COMMAND… |
     /// status | stop | …`. Nil when the words are none of these; else the exit code. The process must have one thread.
     public static func run(_ words: [String]) -> Int32? {
         switch words.first {
         case "lab-hold": return Holder.run(Array(words.dropFirst()))
         case "lab-serve": return Service.run(Array(words.dropFirst()))
+        // Its help is the command line's own.
+        case "proxy" where words.allSatisfy({ $0 != "--help" && $0 != "-h" }):
+            return ProxyProgram.run(Array(words.dropFirst()))
         case "lab-plain": break
         default: return nil
         }

@@ -41,7 +41,7 @@ enum StandardError {
                 """,
             subcommands: [
                 CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self,
-                TraceCommand.self, ConntrackCommand.self, CaptureCommand.self,
+                TraceCommand.self, ConntrackCommand.self, CaptureCommand.self, ProxyCommand.self,
                 RepairCommand.self, WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self,
                 StatusCommand.self, MetricsCommand.self, NetnsCommand.self, LabCommand.self, DaemonCommand.self,
             ],

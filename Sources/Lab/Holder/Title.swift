@@ -3,8 +3,8 @@ import Glibc
 
 /// What `ps` shows of a process that was forked and not executed: its own name, and no longer the command that it came from.
 enum Title {
-    /// Both `comm` and the command line bear the name.
-    static func set(_ name: String) {
+    /// Both `comm` and the command line bear the name; or the command line that one.
+    static func set(_ name: String, line: String? = nil) {
         berth_set_name(name)
         // The kernel has the arguments one behind the other, each with its NUL; what is beyond the first is emptied.
         let arguments = CommandLine.unsafeArgv
@@ -13,6 +13,6 @@ enum Title {
         let room = last + strlen(last) - first
         guard room > 0 else { return }
         memset(first, 0, room)
-        strncpy(first, name, room)
+        strncpy(first, line ?? name, room)
     }
 }

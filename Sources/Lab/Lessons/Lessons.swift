@@ -12,6 +12,7 @@ public enum Lessons {
         .publishAPort,
         .localhostTrap,
         .hairpin,
+        .proxyOrKernel,
         .openFirewall,
         .staleUDP,
         .twoRoads,
