@@ -12,9 +12,16 @@ import Testing
         journey.counters.map { "\($0.node) \($0.name)" }
     }
     /// Of the machine's root: the kernel's own word.
-    private static func expectKernel(_ journey: Journey, _ reason: String, _ line: SourceLocation = #_sourceLocation) {
-        guard journey.evidence.contains("kernel drop reasons") else { return }
-        #expect(journey.forward?.end.kernel?.hasPrefix(reason) == true, "\(journey.forward!.end)", sourceLocation: line)
+    private static func expectKernel(
+        _ journey: Journey, _ reason: String, of leg: Journey.Leg.Direction = .forward,
+        _ line: SourceLocation = #_sourceLocation
+    ) {
+        let end = leg == .forward ? journey.forward?.end : journey.reply?.end
+        guard journey.evidence.contains("kernel drop reasons") else {
+            #expect(end?.kernel == nil, sourceLocation: line)
+            return
+        }
+        #expect(end?.kernel?.hasPrefix(reason + " ") == true, "\(end!)", sourceLocation: line)
     }
 
     /// Who may read tracefs reads it: a machine's root.
@@ -113,7 +120,7 @@ import Testing
                     ? "web got a packet from its own address 10.88.0.2 by eth0, and takes none such: masquerade it"
                     : "br0 never sends a packet back out of the port that it came in by: hairpin is off on vweb"))
         #expect(journey.forward?.end.node == (state == "on" ? "web" : "host"))
-        if state == "on" { Self.expectKernel(journey, "IP_LOCAL_SOURCE") }
+        Self.expectKernel(journey, state == "on" ? "IP_LOCAL_SOURCE" : "NOT_SPECIFIED")
     }
 
     @Test func answerTakesAShortCut() throws {
@@ -135,6 +142,7 @@ import Testing
             )
                 == true)
         #expect(Self.counters(journey).contains("web Tcp:AttemptFails"))
+        Self.expectKernel(journey, "NO_SOCKET", of: .reply)
     }
 
     @Test func noWayBack() throws {
@@ -144,6 +152,8 @@ import Testing
         #expect(journey.exitCode == 11 && journey.forward?.end.node == "web", "\(PathView(journey).text)")
         #expect(journey.forward?.end.reason == "web has no way back: it has no route to 203.0.113.10")
         #expect(Self.counters(journey).contains("web Ip:OutNoRoutes"))
+        // The kernel counts it, and gives no reason of its own.
+        #expect(Self.counters(journey).contains("web TcpExt:ListenDrops") && journey.forward?.end.kernel == nil)
     }
 
     @Test func nobodyListens() throws {
@@ -154,6 +164,7 @@ import Testing
             journey.forward?.end.reason
                 == "reached web, nobody listens at 10.88.0.2:81 (listeners: :80): its kernel answered RST")
         #expect(Self.counters(journey).contains("web Tcp:OutRsts"))
+        Self.expectKernel(journey, "NO_SOCKET")
     }
 
     @Test func nobodyOwnsTheAddress() throws {
@@ -165,6 +176,7 @@ import Testing
         let late = try TraceWorld.journey(to: "198.51.100.2:8080", rules: rules, milliseconds: 5000)
         #expect(late.exitCode == 10 || late.exitCode == 12)
         #expect(late.forward?.end.node == "host", "\(PathView(late).text)")
+        Self.expectKernel(late, "NEIGH_FAILED")
     }
 
     @Test func tooLarge() throws {
@@ -178,5 +190,6 @@ import Testing
         #expect(journey.exitCode == 12 && journey.forward?.end.node == "inet", "\(PathView(journey).text)")
         #expect(journey.forward?.end.reason?.hasPrefix("packet 1428 > 1300 on inet ho0: ") == true)
         #expect(Self.counters(journey).contains("inet Ip:FragFails"))
+        Self.expectKernel(journey, "PKT_TOO_BIG")
     }
 }

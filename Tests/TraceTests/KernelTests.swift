@@ -52,6 +52,26 @@ import Testing
         #expect(journey.conntrack.isEmpty && journey.reply == nil)
     }
 
+    /// A bridge that does not know where a MAC address is sends to all its ports: who is not meant is not on the way.
+    @Test func floodedToOthers() throws {
+        let journey = try TraceWorld.run { host in
+            try host.makeNamespace("app")
+            try host.inside("host") { try host.cable("vapp", [], to: "app", "eth0", ["10.88.0.3/24"]) }
+            try host.must("ip -n host link set vapp master br0")
+            try host.inside("host") { try host.must("ping -c1 -W1 10.88.0.2") }
+            for line in ["fdb flush dev br0 dynamic", "link set dev vweb learning off"] {
+                _ = try? host.must("bridge -n host \(line)")
+            }
+            let link = try host.must("ip -n web -br link show eth0").split(separator: " ").map(String.init)
+            _ = try? host.must("bridge -n host fdb del \(link[2]) dev vweb master")
+            let nodes = TraceWorld.nodes + [NodeReference(name: "app", namespace: "/run/netns/app")]
+            return try Tracer.send(try Probe(source: "client", to: "198.51.100.2:8080"), nodes: nodes)
+        }
+        let steps = journey.forward?.steps ?? []
+        #expect(steps.contains { $0.at == "dev:vapp" }, "it is flooded: \(PathView(journey).text)")
+        #expect(!steps.contains { $0.node == "app" } && journey.exitCode == 0, "\(PathView(journey).text)")
+    }
+
     @Test func sourceRewritten() throws {
         let journey = try TraceWorld.journey(from: "web", to: "203.0.113.10/icmp")
         let change = journey.forward?.steps.first { $0.kind == .rewrite }?.changed

@@ -139,6 +139,31 @@ public struct PacketFilter: Hashable, Sendable {
         PacketFilter.holds(test, frame, frame.headers)
     }
 
+    /// Does a packet with these headers match? None of ARP does.
+    func matches(_ headers: PacketHeaders) -> Bool {
+        var frame = Frame(kind: 0, device: 0, time: 0, bytes: [], length: 0, linkType: .raw)
+        // The family's words look at the first byte.
+        frame.bytes = [headers.source.family == .v6 ? 0x60 : 0x45]
+        return PacketFilter.holds(test, frame, headers)
+    }
+
+    /// Protocols that a matching packet must be of, one of them; nil when the words do not say.
+    var protocols: Set<UInt8>? { PacketFilter.protocols(test) }
+
+    private static func protocols(_ test: Test) -> Set<UInt8>? {
+        switch test {
+        case .protocols(let numbers): return numbers
+        case .port: return [6, 17, 132]
+        case .arp: return []
+        case .all(let parts):
+            return parts.compactMap(protocols).reduce(nil as Set<UInt8>?) { $0?.intersection($1) ?? $1 }
+        case .any(let parts):
+            let all = parts.map(protocols)
+            return all.contains { $0 == nil } ? nil : all.reduce(into: []) { $0.formUnion($1 ?? []) }
+        case .not, .family, .address: return nil
+        }
+    }
+
     private static func holds(_ test: Test, _ frame: Frame, _ headers: PacketHeaders?) -> Bool {
         switch test {
         case .all(let parts): return parts.allSatisfy { holds($0, frame, headers) }

@@ -32,6 +32,8 @@ public struct Journey: Hashable, Sendable {
     public var notes: [String]
     /// Why it did not end well; nil when it did.
     public var advice: Advice?
+    /// Who asked for whose MAC address meanwhile, and the answers; none unless that was wished.
+    public var neighbours: [NeighbourTalk] = []
 
     public init(
         probe: Asked, complete: Bool = true, lostEvents: Int = 0, legs: [Leg], conntrack: [TrackedFlow] = [],
@@ -81,6 +83,24 @@ public struct Journey: Hashable, Sendable {
             self.reply = reply
             self.status = status
             self.meaning = meaning
+        }
+    }
+
+    /// A request or an answer of ARP, or of IPv6's neighbour discovery, as one device saw it.
+    public struct NeighbourTalk: Hashable, Sendable {
+        public var node: String
+        public var device: String
+        public var isOutgoing: Bool
+        /// "who has 10.88.0.2? tell 10.88.0.1", "10.88.0.2 is at 02:00:00:00:03:01".
+        public var words: String
+        /// Microseconds since the probe's first capture; before it less than 0; nil when there was none.
+        public var time: Int64?
+        public init(node: String, device: String, isOutgoing: Bool, words: String, time: Int64? = nil) {
+            self.node = node
+            self.device = device
+            self.isOutgoing = isOutgoing
+            self.words = words
+            self.time = time
         }
     }
 

@@ -23,6 +23,13 @@ extension Journey {
             for line in try found.optionalList("fix") { advice.fixes.append(try line.asText()) }
             self.advice = advice
         }
+        for talk in try root.optionalList("arp") {
+            let (at, kind) = (try talk.text("at"), try talk.choice("kind", Step.Kind.self))
+            neighbours.append(
+                NeighbourTalk(
+                    node: try talk.text("ns"), device: at.hasPrefix("dev:") ? String(at.dropFirst(4)) : at,
+                    isOutgoing: kind == .tx, words: try talk.text("text"), time: try talk.optionalInt("t", Int64.self)))
+        }
         for change in try root.optionalList("counters") {
             counters.append(
                 CounterChange(

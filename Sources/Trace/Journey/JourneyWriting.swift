@@ -12,6 +12,7 @@ extension Journey {
         if !counters.isEmpty { object["counters"] = .array(counters.map(\.json)) }
         if !notes.isEmpty { object["notes"] = .array(notes.map { .string($0) }) }
         if let advice { object["advice"] = advice.json }
+        if !neighbours.isEmpty { object["arp"] = .array(neighbours.map(\.json)) }
         return .object(object)
     }
 }
@@ -106,6 +107,17 @@ extension Journey.TrackedFlow {
             "ns": .string(node), "id": .string(id), "orig": .string(original), "reply": .string(reply),
             "status": .integer(Int64(status)), "meaning": .string(meaning),
         ]
+    }
+}
+
+extension Journey.NeighbourTalk {
+    var json: JSON {
+        var object: JSONObject = [
+            "ns": .string(node), "at": .string("dev:\(device)"), "kind": .string(isOutgoing ? "tx" : "rx"),
+            "text": .string(words),
+        ]
+        object.put("t", time)
+        return .object(object)
     }
 }
 

@@ -43,8 +43,25 @@ struct DropReasons {
     /// Nil when nothing tells.
     var finding: Finding? {
         guard let visit = way.visits[name] else { return nil }
-        return loopback(visit) ?? hairpin(visit) ?? refusedSource(visit) ?? notRouted(visit) ?? cut(visit)
+        return malformed(visit) ?? loopback(visit) ?? hairpin(visit) ?? refusedSource(visit) ?? notRouted(visit) ?? cut(
+            visit)
             ?? neighbour(visit) ?? noRoute(visit)
+    }
+
+    /// What no node takes, whoever it is for.
+    private func malformed(_ visit: PacketWay.Visit) -> Finding? {
+        guard !visit.received.isEmpty, !visit.hooks.contains(where: { !$0.isBridge }) else { return nil }
+        if facts.counters["IpExt:InCsumErrors"] != nil {
+            return found("\(name) refuses a packet whose IP header's checksum is wrong")
+        }
+        return nil
+    }
+
+    /// The source's address is one that nobody has.
+    private func martian(_ source: IPAddress) -> Bool {
+        source.family == .v4
+            ? source.bytes[0] == 0 || (224..<240).contains(source.bytes[0]) || source == IPAddress("255.255.255.255")
+            : source.bytes[0] == 0xff
     }
 
     /// A packet of 127.0.0.1 that NAT sent elsewhere, where it began, or where it came to.
@@ -70,6 +87,9 @@ struct DropReasons {
         guard let packet = visit.received.last, !visit.reached("forward"), !visit.reached("input") else { return nil }
         let source = packet.headers.source
         let device = facts.events.device(packet.device)
+        if martian(source) {
+            return found("\(name) takes no packet from \(source), which is nobody's address (a martian)", "13")
+        }
         if facts.route(source, nil, nil)?.kind == .local {
             return elsewhere(
                 "\(name) got a packet from its own address \(source) by \(device), and takes none such: masquerade it",

@@ -58,7 +58,9 @@ extension NodeSources {
             found.append(
                 HookEvent(
                     identity: PacketIdentity(glued.headers), headers: glued.headers, isSnapshot: event.headers != nil,
-                    isOurs: event.table == ours, isBridge: event.family == UInt8(NFPROTO_BRIDGE),
+                    // Another tracer's tables are nobody's rules, too.
+                    isOurs: event.table == ours || event.table.hasPrefix("berth_trace_"),
+                    isBridge: event.family == UInt8(NFPROTO_BRIDGE),
                     hook: place?.hook ?? .max, priority: place?.priority, type: place?.type, step: step,
                     verdict: event.verdict, input: glued.input, output: glued.output))
         }

@@ -37,10 +37,17 @@ struct Judge {
             if answer == nil, isForward { end.reason = silence(headers, facts) }
             return end
         }
+        let isGone = way.steps.last?.kind == .tx
+        // Whoever answered got it, though nobody here saw that.
+        if isGone, answer != nil { return Journey.End(.delivered, node: node, at: at) }
         if let reason = finding(way)?.sentence {
             return Journey.End(.dropped, node: node, at: at, reason: reason)
         }
-        return Journey.End(.lost, node: node, at: at, reason: "seen last at \(at ?? "?") of \(node); nothing says why")
+        let words =
+            isGone
+            ? "it left \(node) by \(way.steps.last?.device ?? "?"), and nothing that is listened to says what became of it"
+            : "seen last at \(at ?? "?") of \(node); nothing says why"
+        return Journey.End(.lost, node: node, at: at, reason: words)
     }
 
     private func dropped(_ event: HookEvent, node: String, _ way: PacketWay, _ answer: PacketWay?) -> Journey.End {

@@ -8,14 +8,28 @@ struct Merge {
     let number: UInt16
     let facts: [NodeFacts]
     var drops: [DropTracepoints.Drop] = []
+    /// The packet itself, where it was not a probe's: what the wires told of first.
+    var observed: PacketHeaders?
 
     private var events: [NodeEvents] { facts.map(\.events) }
 
     /// The headers of the first packet that the probe sent; nil when its node's kernel let none go.
     func firstSent() -> PacketHeaders? {
+        if let observed { return observed }
         guard let source = events.first(where: { $0.name == probe.source }) else { return nil }
         return source.hooks.first { isProbe($0.headers) }?.headers
             ?? source.packets.first { isProbe($0.headers) }?.headers
+    }
+
+    /// Of the probe, its answers, or the talk that followed.
+    func isAbout(_ headers: PacketHeaders) -> Bool {
+        let ports = Set(
+            [number] + events.flatMap(\.flows).filter { $0.original.sourcePort == number }.map(\.reply.destinationPort))
+        if headers.isICMPError { return holdsPort(headers) }
+        return headers.protocolNumber == probe.protocolNumber
+            && [headers.sourcePort, headers.destinationPort, headers.icmpID].contains {
+                $0.map(ports.contains) ?? false
+            }
     }
 
     private func isProbe(_ headers: PacketHeaders) -> Bool {
@@ -36,17 +50,27 @@ struct Merge {
             probe: .init(from: probe.source, to: probe.destination), complete: lost == 0, lostEvents: lost, legs: [],
             evidence: evidence, counters: counters, notes: notes)
         if lost > 0 { journey.notes.append("trace incomplete: \(lost) events lost") }
-        guard let sent = firstSent(), let way = PacketWay(PacketIdentity(sent), source: probe.source, nodes: events)
+        guard let sent = firstSent(),
+            let way = PacketWay(
+                PacketIdentity(sent), source: observed == nil ? probe.source : nil, nodes: events)
         else { return journey }
         let answer = answer(to: sent, way)
         let judge = Judge(facts: facts)
         var end = judge.end(way, answer: answer)
-        if end.kind == .dropped || end.kind == .lost { end.kernel = kernelReason(way) }
+        // Also of what was answered with no, and of what reached its node and nobody took.
+        if end.kind != .delivered || answer == nil { end.kernel = kernelReason(way) }
         journey.legs.append(.init(direction: .forward, steps: way.steps, end: end))
         if let answer {
             var end = Judge(facts: facts, isForward: false).end(answer, answer: nil)
+            // A watched packet's sender may be none of the nodes: its answer leaves by where the packet came in.
+            if observed != nil, end.kind == .lost, let last = answer.steps.last, last.kind == .tx,
+                let first = way.steps.first, first.kind == .rx, (first.node, first.at) == (last.node, last.at)
+            {
+                end = .init(.delivered, node: end.node, at: last.at)
+            }
             if end.kind == .delivered { end.socket = nil }
             if let reason = shortCut(answer, end) { end = .init(.dropped, node: end.node, at: end.at, reason: reason) }
+            if end.kind != .delivered { end.kernel = kernelReason(answer) }
             journey.legs.append(.init(direction: .reply, steps: answer.steps, end: end))
         }
         journey.conntrack = flows(sent, way)

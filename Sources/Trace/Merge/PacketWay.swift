@@ -41,7 +41,7 @@ struct PacketWay {
         var firstSeen: [String: Int64] = [:]
         for node in nodes {
             var visit = Visit()
-            for packet in node.packets where PacketIdentity(packet.headers) == identity {
+            for packet in node.packets where PacketIdentity(packet.headers) == identity && !node.isOthers(packet) {
                 // A device sees a packet once in a direction; more is the same sent again.
                 let isKnown = (visit.received + visit.sent).contains {
                     $0.device == packet.device && $0.isOutgoing == packet.isOutgoing
@@ -241,6 +241,15 @@ struct NodeEvents {
     var hooks: [HookEvent]
     var flows: [ConntrackEvent]
     var links: [Int32: Link]
+
+    /// A frame for somebody else, which a bridge sent to all its ports as it did not know to which: PACKET_OTHERHOST at a device that
+    /// hands on to no other one.
+    func isOthers(_ packet: CapturedPacket) -> Bool {
+        guard packet.kind == 3, let link = links[packet.device], link.master == nil, link.kind != "bridge" else {
+            return false
+        }
+        return !links.values.contains { ["macvlan", "macvtap", "ipvlan", "vlan"].contains($0.kind ?? "") }
+    }
 
     func device(_ index: Int32) -> String { links[index]?.name ?? "#\(index)" }
 }

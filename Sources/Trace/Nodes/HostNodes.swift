@@ -62,6 +62,9 @@ public enum HostNodes {
         return found
     }
 
+    /// Every namespace of the machine that the caller can see, once each; `first` have their names already.
+    public static func everything(_ first: [NodeReference] = []) -> [NodeReference] { all(first) }
+
     /// The namespaces that cables lead to from the source, nearest first, at most `limit`: where there are more, those on the way
     /// to the address and to where rules send its port. `first` have their names already.
     public static func around(_ source: NodeReference, to address: IPAddress, port: UInt16, first: [NodeReference] = [])

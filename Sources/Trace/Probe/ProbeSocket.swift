@@ -12,6 +12,8 @@ struct ProbeSocket: ~Copyable {
     let sequence: UInt32?
     /// Eight bytes that no other probe has: what UDP and ICMP carry first.
     let marker: [UInt8]
+    /// Written past the kernel's own protocols, where that was wished.
+    private let raw: CraftedPacket?
     var descriptor: Int32 { socket.number }
 
     /// What became of the probe, as its program sees it.
@@ -23,6 +25,7 @@ struct ProbeSocket: ~Copyable {
     /// Bound to a free port; nothing is sent. The thread is inside the source namespace.
     init(_ probe: Probe) throws(KernelError) {
         self.probe = probe
+        raw = nil
         marker = Array("berth".utf8) + (0..<3).map { _ in UInt8.random(in: 0x61...0x7a) }
         let family = Int32(probe.address.family.constant)
         let type: Int32
@@ -42,17 +45,28 @@ struct ProbeSocket: ~Copyable {
     }
 
     /// The socket belongs to the source's namespace; `home` is the thread's own.
-    init(in namespace: borrowing NetworkNamespace, home: Int32, _ probe: Probe) throws(KernelError) {
-        let (descriptor, number, sequence, marker) = try namespace.inside(home: home) { () throws(KernelError) in
-            let made = try ProbeSocket(probe)
-            let (number, sequence, marker) = (made.number, made.sequence, made.marker)
-            return (made.release(), number, sequence, marker)
+    init(in namespace: borrowing NetworkNamespace, home: Int32, _ probe: Probe, raw: RawPacket? = nil)
+        throws(KernelError)
+    {
+        let made: (descriptor: Int32, number: UInt16, sequence: UInt32?, marker: [UInt8], raw: CraftedPacket?)
+        made = try namespace.inside(home: home) { () throws(KernelError) in
+            guard let raw else {
+                let made = try ProbeSocket(probe)
+                let (number, sequence, marker) = (made.number, made.sequence, made.marker)
+                return (made.release(), number, sequence, marker, nil)
+            }
+            let number = UInt16.random(in: 0x8000...0xfffe)
+            let sequence = probe.kind == .tcp ? UInt32.random(in: 1...UInt32.max) : nil
+            let marker = Array("berth".utf8) + (0..<3).map { _ in UInt8.random(in: 0x61...0x7a) }
+            let crafted = try CraftedPacket(raw, probe, number: number, sequence: sequence, marker: marker)
+            return (try crafted.open().release(), number, sequence, marker, crafted)
         }
         self.probe = probe
-        self.number = number
-        self.sequence = sequence
-        self.marker = marker
-        socket = OwnedDescriptor(taking: descriptor)
+        self.raw = made.raw
+        number = made.number
+        sequence = made.sequence
+        marker = made.marker
+        socket = OwnedDescriptor(taking: made.descriptor)
     }
 
     private consuming func release() -> Int32 { socket.release() }
@@ -94,6 +108,7 @@ struct ProbeSocket: ~Copyable {
 
     /// The first packet is on its way, or the kernel said at once why not.
     func send() -> Answer {
+        if let raw { return raw.send(descriptor) }
         let target = SocketAddress(probe.address, probe.kind == .icmp ? 0 : probe.port)
         if target.pass({ connect(descriptor, $0, $1) }) != 0, errno != EINPROGRESS { return .failed(Errno.current) }
         guard probe.kind != .tcp else { return .nothing }
@@ -120,6 +135,7 @@ struct ProbeSocket: ~Copyable {
 
     /// What has come meanwhile; never waits.
     func answer() -> Answer {
+        if let raw { return raw.answer(descriptor, number: number, sequence: sequence) }
         if probe.kind == .tcp {
             var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             guard poll(&state, 1, 0) > 0 else { return .nothing }
@@ -147,6 +163,7 @@ struct ProbeSocket: ~Copyable {
 
     /// The connection ends with a reset, not with a conversation of its own.
     func abort() {
+        guard raw == nil else { return }
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }

@@ -7,6 +7,13 @@ public enum Tracer {
     /// The probe is sent by its node, and everything that the nodes' kernels tell of it is put together. The caller has
     /// rights over the namespaces. Nothing of the tracer stays behind, however the process ends.
     public static func send(_ probe: Probe, nodes: [NodeReference]) throws(TraceError) -> Journey {
+        try trace(probe, nodes: nodes).journey
+    }
+
+    /// As `send`, with more to choose and, where it was wished, the frames.
+    public static func trace(_ probe: Probe, nodes: [NodeReference], _ options: TraceOptions = TraceOptions())
+        throws(TraceError) -> TracedProbe
+    {
         guard nodes.contains(where: { $0.name == probe.source }) else {
             throw TraceError.noSuchNode(probe.source, known: nodes.map(\.name))
         }
@@ -17,12 +24,16 @@ public enum Tracer {
         for node in nodes {
             sources.append(
                 try kernel(node.name) { () throws(KernelError) in
-                    try NodeSources(node, home: home.number, table: table)
+                    try NodeSources(node, home: home.number, table: table, backend: options.backend)
                 })
         }
         var run = Run(
-            probe: probe, sources: sources, home: home.number, ours: table.name, tracepoints: try? DropTracepoints())
-        return try run.journey()
+            probe: probe, sources: sources, home: home.number, ours: table.name, tracepoints: try? DropTracepoints(),
+            options: options)
+        if options.keepsFrames || options.showsARP {
+            for node in nodes { run.captures.append(ProbeFrames(try FrameCapture(node))) }
+        }
+        return try run.traced()
     }
 
     static func kernel<Value: ~Copyable>(_ node: String? = nil, _ body: () throws(KernelError) -> Value)
@@ -44,9 +55,15 @@ private struct Run {
     let ours: String
     /// Nil to all but the machine's root.
     let tracepoints: DropTracepoints?
+    let options: TraceOptions
+    var captures: [ProbeFrames] = []
     private var added: Set<UInt16> = []
 
-    init(probe: Probe, sources: [NodeSources], home: Int32, ours: String, tracepoints: DropTracepoints?) {
+    init(
+        probe: Probe, sources: [NodeSources], home: Int32, ours: String, tracepoints: DropTracepoints?,
+        options: TraceOptions
+    ) {
+        self.options = options
         self.tracepoints = tracepoints
         self.probe = probe
         self.sources = sources
@@ -54,20 +71,24 @@ private struct Run {
         self.ours = ours
     }
 
-    mutating func journey() throws(TraceError) -> Journey {
+    mutating func traced() throws(TraceError) -> TracedProbe {
         guard let source = sources.first(where: { $0.node.name == probe.source }) else {
             throw TraceError.noSuchNode(probe.source, known: sources.map(\.node.name))
         }
         let number = try send(from: source)
-        return try merged(number)
+        let (merge, journey) = try merged(number)
+        for capture in captures { try capture.drain() }
+        return TracedProbe(
+            journey, captures, options, isOfProbe: { merge.isAbout($0) })
     }
 
     /// Gives the port or the echo's number, when the answer has come or was waited for long enough.
     private mutating func send(from source: NodeSources) throws(TraceError) -> UInt16 {
         let home = home
         let probe = probe
+        let options = options
         let socket = try Tracer.kernel(source.node.name) { () throws(KernelError) in
-            try ProbeSocket(in: source.namespace, home: home, probe)
+            try ProbeSocket(in: source.namespace, home: home, probe, raw: options.raw)
         }
         let matches = socket.matches
         for node in sources {
@@ -76,7 +97,9 @@ private struct Run {
         added.insert(socket.number)
         // Who was asked for in vain a moment ago is asked for again a second later (net.ipv4.neigh.*.retrans_time_ms), and the packet
         // waits for that.
-        let patience: Int64 = sources.contains { !$0.silentNeighbours(onlyAsked: true).isEmpty } ? 1100 : 250
+        let patience: Int64 = isAsking ? 1100 : 250
+        // Who waits for longer than the kernel asks for a neighbour hears what it says then.
+        let isPatient = probe.milliseconds >= 3500
         var answer = socket.send()
         // Milliseconds since something new was told; other traffic, which wakes too, does not count.
         var quiet: Int64 = 0
@@ -85,7 +108,7 @@ private struct Run {
         var left = Int32(max(1, min(probe.milliseconds, 600_000)))
         // Ended by an answer, or by a drop that is known; then for as long as there is still something to read.
         while left > 0 {
-            if quiet >= patience, isSettled(socket) { break }
+            if quiet >= patience, isSettled(socket), !(isPatient && isAsking) { break }
             let isOver = answer != .nothing || !probe.waitsForReply || isDropped(socket.number)
             let step: Int32 = isOver ? 15 : min(left, 50)
             let started = milliseconds()
@@ -103,6 +126,8 @@ private struct Run {
         if probe.kind == .tcp { socket.abort() }
         return socket.number
     }
+
+    private var isAsking: Bool { sources.contains { !$0.silentNeighbours(onlyAsked: true).isEmpty } }
 
     /// Nothing more can come of itself: the packet is inside the nodes, and there no socket of a program has it.
     private func isSettled(_ socket: borrowing ProbeSocket) -> Bool {
@@ -159,10 +184,13 @@ private struct Run {
     private func read(_ socket: Int32, _ wait: Int32, wantsAnswer: Bool) throws(TraceError) {
         var waiting = sources.flatMap(\.descriptors).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         if wantsAnswer {
-            waiting.append(pollfd(fd: socket, events: Int16(probe.kind == .tcp ? POLLOUT : POLLIN), revents: 0))
+            waiting.append(
+                pollfd(
+                    fd: socket, events: Int16(probe.kind == .tcp && options.raw == nil ? POLLOUT : POLLIN), revents: 0))
         }
         poll(&waiting, nfds_t(waiting.count), wait)
         for node in sources { try Tracer.kernel(node.node.name) { () throws(KernelError) in try node.drain() } }
+        for capture in captures { try capture.drain() }
     }
 
     /// Has a table dropped the probe's own packet?
@@ -197,7 +225,7 @@ private struct Run {
         added.formUnion(new)
     }
 
-    private func merged(_ number: UInt16) throws(TraceError) -> Journey {
+    private func merged(_ number: UInt16) throws(TraceError) -> (Merge, Journey) {
         var facts: [NodeFacts] = []
         var counters: [Journey.CounterChange] = []
         var lost = 0
@@ -216,7 +244,13 @@ private struct Run {
             try Tracer.kernel(name) { () throws(KernelError) in try node.end() }
         }
         if tracepoints != nil { evidence.append("kernel drop reasons") }
-        return Merge(probe: probe, number: number, facts: facts, drops: tracepoints?.drops() ?? []).journey(
-            lost: lost, evidence: evidence, counters: counters, notes: sources.flatMap(\.notes))
+        let merge = Merge(probe: probe, number: number, facts: facts, drops: tracepoints?.drops() ?? [])
+        var notes = sources.flatMap(\.notes)
+        if options.backend == .legacy, !sources.contains(where: \.usesLegacy) {
+            notes.append("no node has tables of iptables-legacy: no rule can be told")
+        }
+        return (
+            merge, merge.journey(lost: lost, evidence: evidence, counters: counters, notes: notes)
+        )
     }
 }

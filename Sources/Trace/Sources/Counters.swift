@@ -38,6 +38,6 @@ struct Counters: Hashable, Sendable {
     static let telling = [
         "Ip:InHdrErrors", "Ip:InAddrErrors", "Ip:OutNoRoutes", "Ip:FragFails", "Ip:InDiscards", "Ip:OutDiscards",
         "Icmp:OutDestUnreachs", "Icmp:InDestUnreachs", "Icmp:OutTimeExcds", "Tcp:AttemptFails", "Tcp:OutRsts",
-        "Udp:NoPorts", "TcpExt:IPReversePathFilter", "TcpExt:ListenDrops",
+        "Udp:NoPorts", "TcpExt:IPReversePathFilter", "TcpExt:ListenDrops", "IpExt:InCsumErrors",
     ]
 }

@@ -26,10 +26,23 @@ final class NodeSources {
     private(set) var nftEvents: [NftTraceEvent] = []
     private(set) var legacyEvents: [LegacyTraceEvent] = []
     private(set) var flows: [ConntrackEvent] = []
+    /// How much of each there was before what came last.
+    private var marks = Marks()
+    /// Ids of the last traversals that were forgotten: what comes of them later is not of the packet before.
+    private var forgotten: Set<UInt32> = []
+    private let backend: TraceBackend
+
+    private struct Marks {
+        var packets = 0
+        var nftEvents = 0
+        var legacyEvents = 0
+        var flows = 0
+    }
 
     /// Listens from now on; no packet is traced yet. Throws what the kernel refused; nothing stays behind.
-    init(_ node: NodeReference, home: Int32, table: TraceTable) throws(KernelError) {
+    init(_ node: NodeReference, home: Int32, table: TraceTable, backend: TraceBackend = .auto) throws(KernelError) {
         self.node = node
+        self.backend = backend
         self.home = home
         self.table = table
         namespace = try NetworkNamespace(open: node.namespace)
@@ -54,7 +67,7 @@ final class NodeSources {
             }
         }
         chains = try owner.baseChains()
-        try listenToLegacy()
+        if backend != .nft { try listenToLegacy() }
     }
 
     private static func capturing(_ namespace: borrowing NetworkNamespace, _ home: Int32) throws(KernelError)
@@ -90,7 +103,10 @@ final class NodeSources {
     /// Takes in what waits.
     func drain() throws(KernelError) {
         let newPackets = try capture.packets()
-        let newEvents = try traces.events("read trace events").compactMap(NftTraceEvent.init)
+        let ours = table.name
+        let newEvents = try traces.events("read trace events").compactMap(NftTraceEvent.init).filter {
+            backend != .legacy || $0.table == ours
+        }
         let newFlows = try tracked.events("read conntrack events").compactMap(ConntrackEvent.init)
         var newLegacy: [LegacyTraceEvent] = []
         if let legacy {
@@ -102,14 +118,65 @@ final class NodeSources {
         legacyEvents += newLegacy
     }
 
+    /// What came since `remember`, of each source.
+    var newPackets: ArraySlice<CapturedPacket> { packets[marks.packets...] }
+    var newNftEvents: ArraySlice<NftTraceEvent> { nftEvents[marks.nftEvents...] }
+    var newLegacyEvents: ArraySlice<LegacyTraceEvent> { legacyEvents[marks.legacyEvents...] }
+    var newFlows: ArraySlice<ConntrackEvent> { flows[marks.flows...] }
+
+    /// All that is there counts as old; of what was old already only that stays which is wanted, by its headers.
+    func remember(_ isWanted: (PacketHeaders) -> Bool, _ isWantedFlow: (ConntrackEvent) -> Bool) {
+        packets = packets[..<marks.packets].filter { isWanted($0.headers) } + packets[marks.packets...]
+        legacyEvents =
+            legacyEvents[..<marks.legacyEvents].filter { isWanted($0.headers) } + legacyEvents[marks.legacyEvents...]
+        flows = flows[..<marks.flows].filter(isWantedFlow) + flows[marks.flows...]
+        var kept: [NftTraceEvent] = []
+        for (place, event) in nftEvents.enumerated() {
+            if let headers = event.headers {
+                if place >= marks.nftEvents || isWanted(headers) {
+                    forgotten.remove(event.id)
+                } else {
+                    forgotten.insert(event.id)
+                }
+            }
+            if !forgotten.contains(event.id) { kept.append(event) }
+        }
+        nftEvents = kept
+        marks = Marks(
+            packets: packets.count, nftEvents: nftEvents.count, legacyEvents: legacyEvents.count, flows: flows.count)
+    }
+
+    /// Chains that came since are known, too.
+    func learnChains() throws(KernelError) {
+        guard try owner.generation() != generation else { return }
+        for (name, chain) in try owner.baseChains() { chains[name] = chain }
+    }
+
+    /// Rules and devices may have changed since: they are read again when they have.
+    func refresh() throws(KernelError) {
+        let now = try owner.generation()
+        if now != generation {
+            chains = try owner.baseChains()
+            generation = now
+        }
+        notes.removeAll { $0.holds("the rules changed meanwhile") }
+        guard packets.contains(where: { links[$0.device] == nil }) else { return }
+        var routes = try NetlinkSocket(NETLINK_ROUTE, in: namespace, home: home)
+        for link in try routes.links() { links[link.index] = link }
+    }
+
+    func counters() throws(KernelError) -> Counters {
+        try namespace.inside(home: home) { () throws(KernelError) in try Counters.read() }
+    }
+
     /// Messages that the kernel had no room for.
     var losses: Int { descriptors.reduce(0) { $0 + SocketLosses.count($1) } }
 
     var usesLegacy: Bool { logger != nil }
 
-    func counterChanges() throws(KernelError) -> [Journey.CounterChange] {
-        let after = try namespace.inside(home: home) { () throws(KernelError) in try Counters.read() }
-        return after.changes(since: before, node: node.name)
+    /// Since then, or since all began.
+    func counterChanges(since earlier: Counters? = nil) throws(KernelError) -> [Journey.CounterChange] {
+        try counters().changes(since: earlier ?? before, node: node.name)
     }
 
     /// A parameter of this namespace; nil when there is none of that name.
@@ -158,6 +225,15 @@ final class NodeSources {
     }
 
     deinit { try? end() }
+}
+
+/// Whose rules are told.
+public enum TraceBackend: String, Hashable, Sendable, CaseIterable {
+    /// Those of nftables, and of iptables-legacy where it has tables.
+    case auto
+    /// Those of nftables, and of iptables-nft, which are the same: the logger of iptables-legacy stays as it is.
+    case nft
+    case legacy
 }
 
 /// A socket that may be missing.

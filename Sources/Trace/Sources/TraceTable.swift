@@ -15,6 +15,12 @@ struct TraceTable {
         case sequence(UInt32)
         /// The first eight bytes that a datagram or an echo carries.
         case marker([UInt8], protocolNumber: UInt8)
+        /// TCP with any of these flags.
+        case flags(UInt8)
+        /// Whatever is of a protocol.
+        case all(protocolNumber: UInt8)
+        /// ICMP and ICMPv6 that tell of another packet.
+        case errors
     }
 
     static let hooks = ["prerouting", "input", "forward", "output", "postrouting"]
@@ -70,7 +76,10 @@ struct TraceTable {
     struct Place: Hashable, Sendable {
         let protocolNumber: UInt8
         let offset: UInt32
+        /// None: every packet of the protocol.
         let value: [UInt8]
+        /// Any of these bits of the one byte there, instead of `value`.
+        var bits: UInt8?
     }
 
     static func places(_ match: Match) -> [Place] {
@@ -90,6 +99,11 @@ struct TraceTable {
                 Place(protocolNumber: 58, offset: 52, value: bytes(number)),
             ]
         case .marker(let marker, let number): [Place(protocolNumber: number, offset: 8, value: marker)]
+        case .flags(let flags): [Place(protocolNumber: 6, offset: 13, value: [0], bits: flags)]
+        case .all(let number): [Place(protocolNumber: number, offset: 0, value: [])]
+        case .errors:
+            [3, 5, 11, 12].map { Place(protocolNumber: 1, offset: 0, value: [$0]) }
+                + [1, 2, 3, 4].map { Place(protocolNumber: 58, offset: 0, value: [$0]) }
         }
     }
 
@@ -124,14 +138,7 @@ struct TraceTable {
                     $0.put(Int(NFTA_META_DREG.rawValue), bigEndian: register)
                 }
                 TraceTable.compare(&$0, register, [place.protocolNumber])
-                TraceTable.expression(&$0, "payload") {
-                    $0.put(Int(NFTA_PAYLOAD_DREG.rawValue), bigEndian: register)
-                    $0.put(
-                        Int(NFTA_PAYLOAD_BASE.rawValue), bigEndian: UInt32(NFT_PAYLOAD_TRANSPORT_HEADER.rawValue))
-                    $0.put(Int(NFTA_PAYLOAD_OFFSET.rawValue), bigEndian: place.offset)
-                    $0.put(Int(NFTA_PAYLOAD_LEN.rawValue), bigEndian: UInt32(place.value.count))
-                }
-                TraceTable.compare(&$0, register, place.value)
+                if !place.value.isEmpty { TraceTable.look(&$0, register, place) }
                 TraceTable.expression(&$0, "immediate") {
                     $0.put(Int(NFTA_IMMEDIATE_DREG.rawValue), bigEndian: register)
                     $0.nest(Int(NFTA_IMMEDIATE_DATA.rawValue)) {
@@ -146,6 +153,24 @@ struct TraceTable {
         }
     }
 
+    private static func look(_ writer: inout AttributeWriter, _ register: UInt32, _ place: Place) {
+        expression(&writer, "payload") {
+            $0.put(Int(NFTA_PAYLOAD_DREG.rawValue), bigEndian: register)
+            $0.put(Int(NFTA_PAYLOAD_BASE.rawValue), bigEndian: UInt32(NFT_PAYLOAD_TRANSPORT_HEADER.rawValue))
+            $0.put(Int(NFTA_PAYLOAD_OFFSET.rawValue), bigEndian: place.offset)
+            $0.put(Int(NFTA_PAYLOAD_LEN.rawValue), bigEndian: UInt32(place.value.count))
+        }
+        guard let bits = place.bits else { return compare(&writer, register, place.value) }
+        expression(&writer, "bitwise") {
+            $0.put(Int(NFTA_BITWISE_SREG.rawValue), bigEndian: register)
+            $0.put(Int(NFTA_BITWISE_DREG.rawValue), bigEndian: register)
+            $0.put(Int(NFTA_BITWISE_LEN.rawValue), bigEndian: UInt32(1))
+            $0.nest(Int(NFTA_BITWISE_MASK.rawValue)) { $0.put(Int(NFTA_DATA_VALUE.rawValue), bytes: [bits]) }
+            $0.nest(Int(NFTA_BITWISE_XOR.rawValue)) { $0.put(Int(NFTA_DATA_VALUE.rawValue), bytes: [0]) }
+        }
+        compare(&writer, register, place.value, NFT_CMP_NEQ)
+    }
+
     private static func expression(
         _ writer: inout AttributeWriter, _ name: String, _ data: (inout AttributeWriter) -> Void
     ) {
@@ -155,10 +180,12 @@ struct TraceTable {
         }
     }
 
-    private static func compare(_ writer: inout AttributeWriter, _ register: UInt32, _ value: [UInt8]) {
+    private static func compare(
+        _ writer: inout AttributeWriter, _ register: UInt32, _ value: [UInt8], _ operation: nft_cmp_ops = NFT_CMP_EQ
+    ) {
         expression(&writer, "cmp") {
             $0.put(Int(NFTA_CMP_SREG.rawValue), bigEndian: register)
-            $0.put(Int(NFTA_CMP_OP.rawValue), bigEndian: UInt32(NFT_CMP_EQ.rawValue))
+            $0.put(Int(NFTA_CMP_OP.rawValue), bigEndian: UInt32(operation.rawValue))
             $0.nest(Int(NFTA_CMP_DATA.rawValue)) { $0.put(Int(NFTA_DATA_VALUE.rawValue), bytes: value) }
         }
     }

@@ -18,6 +18,10 @@ public struct PathView {
         var lines: [String] = []
         if let forward = journey.forward { lines += path(forward) }
         if let reply = journey.reply { lines += answer(reply) }
+        lines += journey.neighbours.map { talk in
+            let way = talk.isOutgoing ? "\(talk.device) ─▶" : "─▶ \(talk.device)"
+            return padded(padded("arp", 8) + padded(talk.node, 8) + padded(way, 12), 28) + talk.words
+        }
         lines += journey.conntrack.map { "conntrack in \($0.node): \($0.meaning) (\($0.id))" }
         lines += ending()
         if let advice = journey.advice {
@@ -26,7 +30,7 @@ public struct PathView {
             lines += advice.fixes.map { "Fix: \($0)" }
             if let lesson = advice.lesson { lines.append("Learn: berth lab start \(lesson)") }
         }
-        if let kernel = journey.forward?.end.kernel { lines.append("kernel: \(kernel)") }
+        if let kernel = journey.forward?.end.kernel ?? journey.reply?.end.kernel { lines.append("kernel: \(kernel)") }
         lines += journey.notes.map { "note: \($0)" }
         lines.append("evidence: \(journey.evidence.joined(by: " + "))")
         return lines.map { asciiOnly($0) + "\n" }.joined(by: "")
@@ -121,6 +125,9 @@ public struct PathView {
 
     private func ending() -> [String] {
         guard let end = journey.forward?.end else { return ["✗ the probe did not leave \(journey.probe.from)"] }
+        if end.kind == .delivered, journey.forward?.steps.last?.kind == .tx, journey.reply?.end.kind == .delivered {
+            return ["✓ left \(end.node) by \(journey.forward?.steps.last?.device ?? "?") and was answered"]
+        }
         switch (end.kind, journey.reply?.end.kind) {
         case (.delivered, .delivered?):
             return ["✓ delivered to \(end.node)\(end.socket.map { " (\($0))" } ?? "") and answered"]

@@ -18,6 +18,9 @@ public struct TableView {
             let end = [leg.end.kind.rawValue, leg.end.reason, leg.end.socket].compactMap { $0 }.joined(by: ": ")
             rows.append([leg.direction.rawValue, "", leg.end.node, leg.end.at ?? "", end, ""])
         }
+        for talk in journey.neighbours {
+            rows.append(["arp", "", talk.node, "dev:\(talk.device)", talk.isOutgoing ? "out" : "in", talk.words])
+        }
         // The last two columns may be as long as they like.
         let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
@@ -33,7 +36,8 @@ public struct TableView {
         }.joined(by: "")
     }
 
-    private func what(_ step: Journey.Step) -> String {
+    /// What a step is, in words.
+    func what(_ step: Journey.Step) -> String {
         switch step.kind {
         case .rx: return "in"
         case .tx: return "out"

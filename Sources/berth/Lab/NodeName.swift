@@ -15,11 +15,13 @@
         case process(Int32)
         case lab(String)
         case container(String)
+        /// A container of Docker's daemon.
+        case docker(String)
         /// Without a word before it: whatever has that name.
         case name(String)
 
         static let forms =
-            "a node of the lab's (lab:NAME), a container's name or id (container:NAME), netns:PATH, pid:NUMBER, or host"
+            "a node of the lab's (lab:NAME), a container's name or id (container:NAME; docker:NAME of Docker's), netns:PATH, pid:NUMBER, or host"
 
         /// Throws E-NAME with what was expected.
         init(parsing text: String) throws(InspectError) {
@@ -40,8 +42,9 @@
                 self = .process(pid)
             case "lab": self = .lab(rest)
             case "container": self = .container(rest)
+            case "docker": self = .docker(rest)
             default:
-                let known = ["netns", "pid", "lab", "container"]
+                let known = ["netns", "pid", "lab", "container", "docker"]
                 let near = NodeName.nearest(parts[0], known).map { ": did you mean \($0):\(rest)?" } ?? ""
                 throw NodeName.refusal("\(parts[0]): is no kind of node\(near)")
             }
@@ -105,6 +108,7 @@
             case .container(let name):
                 if let found = try container(name) ?? attachment(name) { return found }
                 throw try missing(name, among: "containers and attachments")
+            case .docker(let name): return try DockerNode.find(name)
             case .name(let name):
                 if let found = try labNode(name) ?? insideNode(name) ?? container(name) ?? attachment(name) {
                     return found

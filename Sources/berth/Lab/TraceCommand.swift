@@ -2,6 +2,7 @@
     import ArgumentParser
     import Client
     import Glibc
+    import Inspect
     import JSON
     import Lab
     import NetCore
@@ -12,16 +13,39 @@
             commandName: "trace",
             abstract: "One real packet, followed through namespaces, rules and NAT, and its answer.",
             discussion: """
+                berth trace from client to 198.51.100.2:8080     sends one, and tells its way
+                berth trace watch 'tcp port 8080'                the first packet of each new flow that others begin
+                berth trace replay lost.trace.json               draws a saved one
+                """,
+            subcommands: [TraceSend.self, TraceWatch.self, TraceReplay.self], defaultSubcommand: TraceSend.self)
+    }
+
+    enum TraceView: String, ExpressibleByArgument, CaseIterable {
+        case path, table, diff, json
+
+        /// Lines, each with its end.
+        func text(_ journey: Journey, isVerbose: Bool, ascii: Bool) -> String {
+            switch self {
+            case .path: PathView(journey, isVerbose: isVerbose, ascii: ascii).text
+            case .table: TableView(journey).text
+            case .diff: DiffView(journey, ascii: ascii).text
+            case .json: journey.json.prettyText + "\n"
+            }
+        }
+    }
+
+    struct TraceSend: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "send",
+            abstract: "Sends one real packet, and tells its way and its answer's; the word send may be left out.",
+            discussion: """
                 berth trace from client to 198.51.100.2:8080
 
-                NODE is a node of the world of berth lab, a container of berth, a name of /run/netns, netns:PATH, pid:NUMBER, \
-                or host. The namespaces that cables lead to from there are listened to, twelve at most, unless --node names them.
+                NODE is \(NodeName.forms). The namespaces that cables lead to from there are listened to, twelve at most, unless --node names them.
 
                 Exit codes: 0 delivered and answered, 10 dropped at a known place, 11 delivered but not answered, \
                 12 refused by RST or ICMP, 13 lost at an unknown place, 125 the trace itself failed.
                 """)
-
-        enum View: String, ExpressibleByArgument, CaseIterable { case path, table, json }
 
         @Argument(help: "from NODE to ADDRESS:PORT[/udp] or ADDRESS/icmp; \"to\" may be left out.")
         var words: [String]
@@ -32,8 +56,11 @@
                 valueName: "name=path"))
         var node: [String] = []
 
-        @Option(help: "path or table: lines for people; json: the journey (docs/lab/trace.md).")
-        var view: View = .path
+        @Option(
+            help:
+                "path or table: lines for people; diff: what changed on the way; json: the journey (docs/lab/trace.md)."
+        )
+        var view: TraceView = .path
 
         @Option(help: "What the packet carries (UDP and ICMP).")
         var payload = ""
@@ -47,6 +74,35 @@
         @Flag(inversion: .prefixedNo, help: "Wait for the answer.")
         var reply = true
 
+        @Option(help: "Whose rules are told: auto, nft or legacy.")
+        var backend: TraceBackend = .auto
+
+        @Flag(help: "Show who asked for whose MAC address meanwhile, at each device.")
+        var arp = false
+
+        @Option(
+            name: [.customShort("w"), .customLong("pcapng")],
+            help: ArgumentHelp("Write the packets there, too, with the rules' words as comments.", valueName: "file"))
+        var file: String?
+
+        @Flag(
+            help:
+                "Write the packet by hand to the device, past the source's own rules; with --source, --ttl, --bad-checksum, --device."
+        )
+        var raw = false
+
+        @Option(help: ArgumentHelp("Of --raw: the source address that it bears.", valueName: "address"))
+        var source: String?
+
+        @Option(help: "Of --raw: its time to live.")
+        var ttl: UInt8?
+
+        @Flag(help: "Of --raw: the sum of its IPv4 header is wrong.")
+        var badChecksum = false
+
+        @Option(help: ArgumentHelp("Of --raw: the device that it leaves by.", valueName: "name"))
+        var device: String?
+
         @Flag(help: "Show the policies of chains, too, where no rule was met.")
         var verbose = false
 
@@ -54,7 +110,7 @@
         var ascii = false
 
         private struct Wish {
-            let source: String
+            var source: String
             let destination: String
         }
 
@@ -80,29 +136,34 @@
             _ = try wish()
             _ = try nodes()
             guard (1...1000).contains(count) else { throw ValidationError("--count \(count): expected 1 to 1000") }
+            guard raw || source == nil && ttl == nil && !badChecksum && device == nil else {
+                throw ValidationError("--source, --ttl, --bad-checksum and --device are of --raw: expected that, too")
+            }
+            if let source, IPAddress(source) == nil {
+                throw ValidationError("--source \(source): expected an address, as 127.0.0.1")
+            }
+            if file != nil, count != 1 { throw ValidationError("--pcapng and --count: expected one of them") }
             guard (1...600_000).contains(timeout) else {
                 throw ValidationError("--timeout \(timeout): expected 1 to 600000 milliseconds")
             }
         }
 
         func run() throws {
-            let wish = try wish()
+            // Before the process is anywhere else.
+            let output = try opened()
+            var wish = try wish()
             var worst: Int32 = 0
             var known: [NodeReference]?
             for _ in 0..<count {
-                let journey = try journey(wish, &known)
-                switch view {
-                case .path: print(PathView(journey, isVerbose: verbose, ascii: ascii).text, terminator: "")
-                case .table: print(TableView(journey).text, terminator: "")
-                case .json: print(journey.json.prettyText)
-                }
+                let journey = try journey(&wish, &known, output)
+                print(view.text(journey, isVerbose: verbose, ascii: ascii), terminator: "")
                 worst = max(worst, journey.exitCode)
             }
             throw ExitCode(worst)
         }
 
-        /// `known` are the nodes, once they have been found.
-        private func journey(_ wish: Wish, _ known: inout [NodeReference]?) throws -> Journey {
+        /// `known` are the nodes, once they have been found, and the source's name among them.
+        private func journey(_ wish: inout Wish, _ known: inout [NodeReference]?, _ output: Int32?) throws -> Journey {
             do {
                 var probe = try Probe(source: wish.source, to: wish.destination)
                 probe.payload = payload
@@ -110,33 +171,63 @@
                 probe.milliseconds = timeout
                 let nodes = try known ?? found(&probe)
                 known = nodes
-                // A path was given, and the node has a name.
-                if node.isEmpty, probe.source.hasPrefix("netns:") { probe.source = nodes[0].name }
-                return try Tracer.send(probe, nodes: nodes)
+                wish.source = probe.source
+                let traced = try Tracer.trace(probe, nodes: nodes, options)
+                if let output { try Output.write(traced.pcapng(application: "berth trace"), to: output) }
+                return traced.journey
             } catch let error as TraceError {
                 StandardError.write("berth: \(error)\n")
             } catch let error as LabError {
                 StandardError.write(error.description)
+            } catch let error as InspectError {
+                StandardError.write(error.description)
             }
             Glibc.exit(125)
+        }
+
+        private var options: TraceOptions {
+            var options = TraceOptions()
+            (options.backend, options.showsARP, options.keepsFrames) = (backend, arp, file != nil)
+            guard raw else { return options }
+            var packet = RawPacket()
+            packet.source = source.flatMap { IPAddress($0) }
+            packet.ttl = ttl ?? 64
+            packet.hasBadChecksum = badChecksum
+            packet.device = device
+            options.raw = packet
+            return options
+        }
+
+        /// Nil when no file is wished.
+        private func opened() throws -> Int32? {
+            guard let file else { return nil }
+            let number = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+            guard number >= 0 else {
+                let error = InspectError(
+                    .file, "cannot write \(file)", cause: Errno.current.description,
+                    fix: "name a file that you may write")
+                StandardError.write(error.description)
+                throw ExitCode(125)
+            }
+            return number
         }
 
         /// Those of --node; else the lab's, when the source is one of them; else what cables lead to.
         private func found(_ probe: inout Probe) throws -> [NodeReference] {
             let given = try nodes()
             guard given.isEmpty else { return given }
-            if let world = try World.running(), world.nodes.contains(where: { $0.name == probe.source }) {
-                try world.enter()
-                return world.references
-            }
-            let containers = TraceCommand.containers()
-            let source = try HostNodes.named(probe.source, others: containers)
+            // The caller's own, where /run/netns has a host.
+            let isOwn = probe.source == "here" && !Files.exists("/run/netns/here")
+            // Before the process is anywhere else.
+            let (world, containers) = (try World.running(), TraceSend.containers())
+            let source = try isOwn ? HostNodes.named("here") : NodeName.resolve(probe.source)
             probe.source = source.name
+            if let world, world.references.contains(source) { return world.references }
             return try HostNodes.around(source, to: probe.address, port: probe.port, first: containers)
         }
 
         /// Running containers of berth, by name; none where no daemon answers here.
-        private static func containers() -> [NodeReference] {
+        static func containers() -> [NodeReference] {
             // Processes of another machine are none of ours.
             let isElsewhere = getenv("BERTH_HOST").map { String(cString: $0).hasPrefix("tcp://") } ?? false
             guard !isElsewhere, let daemon = try? Daemon.chosen(),

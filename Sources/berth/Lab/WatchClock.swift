@@ -27,28 +27,33 @@
         private var left: Int?
         private var isDrained = false
 
-        init(_ bounds: WatchBounds) {
-            end = bounds.seconds.map { WatchClock.monotonic + Int64($0 * 1000) }
-            left = bounds.count
+        init(_ bounds: WatchBounds) { self.init(seconds: bounds.seconds, count: bounds.count) }
+
+        init(seconds: Double?, count: Int?) {
+            end = seconds.map { WatchClock.monotonic + Int64($0 * 1000) }
+            left = count
             for number in [SIGINT, SIGTERM] { signal(number) { _ in WatchClock.isStopped = true } }
         }
 
-        /// True when there may be something to read, at least once after the end so that what waits is told.
-        mutating func wait(_ descriptors: [Int32]) -> Bool {
+        /// True when there may be something to read, or after `milliseconds`; at least once after the end so that what waits is told.
+        mutating func wait(_ descriptors: [Int32], milliseconds: Int64? = nil) -> Bool {
             while left != 0, !isDrained {
                 let rest = end.map { $0 - WatchClock.monotonic }
                 // A signal that comes just before poll(2) is seen a little later.
-                let most = min(200, max(0, rest ?? 200))
+                let most = min(200, max(0, rest ?? 200), milliseconds ?? 200)
                 var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
                 let ready = WatchClock.isStopped ? 0 : poll(&polled, nfds_t(polled.count), Int32(most))
                 if WatchClock.isStopped || (rest ?? 1) <= 0 {
                     isDrained = true
                     return true
                 }
-                if ready > 0 { return true }
+                if ready > 0 || milliseconds != nil { return true }
             }
             return false
         }
+
+        /// Nothing more is to come: the bounds are reached, or somebody said stop.
+        var isOver: Bool { isDrained || left == 0 }
 
         /// Counts one; false when there were enough already.
         mutating func count() -> Bool {
