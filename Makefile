@@ -76,6 +76,7 @@ test-cli: all
 	@scripts/deps cli
 	scripts/as-root Tests/engines/berth
 	scripts/as-root Tests/engines/looking
+	scripts/as-root Tests/engines/tracing
 
 test-engines: core
 	@scripts/deps engines

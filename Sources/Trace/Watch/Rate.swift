@@ -11,19 +11,21 @@ extension Watcher {
         let captures = try nodes.map { node throws(TraceError) in try FrameCapture(node) }
         let began = now
         var count = 0
-        var lost = 0
+        var all = 0
         while now - began < milliseconds {
             var waiting = captures.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
             poll(&waiting, nfds_t(waiting.count), Int32(max(1, Int64(milliseconds) - (now - began))))
             for capture in captures {
                 for frame in try capture.frames() {
+                    all += 1
                     guard let headers = frame.headers, wanted.contains(headers.protocolNumber) else { continue }
                     if headers.isTCP, isFirstOnly, (headers.flags ?? 0) & 0x06 == 0 { continue }
                     count += 1
                 }
             }
         }
-        for capture in captures { lost += capture.losses }
-        return (count + lost) * 1000 / max(1, Int(now - began))
+        // Of what there was no room for as many as of what was read.
+        let lost = captures.reduce(0) { $0 + $1.losses }
+        return (count + lost * count / max(1, all)) * 1000 / max(1, Int(now - began))
     }
 }
