@@ -46,7 +46,7 @@ extension Look {
             }
         }
         let place = "/proc/\(try world.node(node).process.pid)/ns/net"
-        return try during("let node \(node) speak as \(address)") { () throws(KernelError) in
+        let isOwn = try during("let node \(node) speak as \(address)") { () throws(KernelError) in
             let home = try NetworkNamespace.current()
             let namespace = try NetworkNamespace(open: place)
             return try namespace.inside(home: home.number) { () throws(KernelError) in
@@ -67,10 +67,16 @@ extension Look {
                         number, "berth", 5, Int32(MSG_DONTWAIT),
                         $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
                 }
-                usleep(20_000)
                 return true
             }
         }
+        guard isOwn else { return false }
+        // Once it has an answer, whoever was to hear the question has heard it.
+        for _ in 0..<30 {
+            usleep(10_000)
+            if try neighbour(node, target)?.isReachable ?? false { break }
+        }
+        return true
     }
 
     /// Who of the nodes has the address, and as which MAC `witness` knows it after each has spoken to it.
@@ -95,7 +101,7 @@ extension Look {
             throw LabError(.kernel, "cannot capture", cause: "\(error)", fix: "build the world anew: berth lab reset")
         }
         try body()
-        usleep(50_000)
+        usleep(100_000)
         var found: [String: [Frame]] = [:]
         for (name, capture) in captures {
             found[name] = ((try? capture.frames()) ?? []).filter { !$0.isOutgoing }

@@ -60,10 +60,13 @@ extension Observation {
                 return (nil, "no connection to \(address):\(port) comes about", nil)
             }
             defer { close(open) }
-            // What a program between the two makes of it comes a moment later.
-            usleep(60_000)
             let mine = try look.connections(source).filter { "\($0.remote)" == address && $0.remotePort == port }
-            let theirs = try look.connections(server).filter { $0.localPort == serverPort }
+            // What a program between the two makes of it comes a moment later. The server waits a quarter of a second for a request.
+            var theirs: [TCPConnection] = []
+            for _ in 0..<10 where theirs.isEmpty {
+                usleep(20_000)
+                theirs = try look.connections(server).filter { $0.localPort == serverPort }
+            }
             guard !mine.isEmpty, !theirs.isEmpty else { return (nil, "no connection comes to \(server)", nil) }
             let isOne = mine.contains { near in
                 theirs.contains { $0.remote == near.local && $0.remotePort == near.localPort }

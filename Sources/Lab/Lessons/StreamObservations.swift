@@ -54,19 +54,21 @@ extension Look {
                 usleep(20_000)
                 sight.came = try front.frames().contains(where: isSpeaker)
             }
-            // What host does with it is done at once; its bridge's nodes have it a moment later.
-            usleep(30_000)
-            for capture in behind where sight.receiver == nil {
-                guard let headers = try capture.frames().first(where: isSpeaker)?.headers else { continue }
-                let bytes = headers.transport.prefix(4)
-                let number = bytes.count == 4 ? UInt16(bytes[2]) << 8 | UInt16(bytes[3]) : 0
-                let destination = "\(headers.destination):\(number)"
-                // A frame goes to a MAC; whether the node takes the packet is another thing.
-                guard try ConntrackNode(capture.node).addresses.contains(headers.destination) else {
-                    sight.stray = destination
-                    continue
+            // What host does with it is done at once; its bridge's nodes have it a moment later, on a busy machine some more.
+            for _ in 0..<10 where sight.receiver == nil && sight.stray == nil {
+                usleep(20_000)
+                for capture in behind where sight.receiver == nil {
+                    guard let headers = try capture.frames().first(where: isSpeaker)?.headers else { continue }
+                    let bytes = headers.transport.prefix(4)
+                    let number = bytes.count == 4 ? UInt16(bytes[2]) << 8 | UInt16(bytes[3]) : 0
+                    let destination = "\(headers.destination):\(number)"
+                    // A frame goes to a MAC; whether the node takes the packet is another thing.
+                    guard try ConntrackNode(capture.node).addresses.contains(headers.destination) else {
+                        sight.stray = destination
+                        continue
+                    }
+                    sight.receiver = (capture.node.name, destination, "\(headers.source)")
                 }
-                sight.receiver = (capture.node.name, destination, "\(headers.source)")
             }
             sight.rules = try gate(place)
             if let before, let after = counted(sight.rules) { sight.counted = after - before }

@@ -8,12 +8,12 @@
             commandName: "proxy",
             abstract: "Publishes a TCP port by a program: whoever connects is carried on to another address.",
             discussion: """
-                berth proxy 8080 10.88.0.2:80                 until it is ended
-                berth proxy --detach '[::1]:8080' 10.88.0.2:80   in the background
-                berth proxy --reserve 8080                    keeps the port of a rule from programs
+                berth proxy 8080 10.88.0.2:80              until it is ended
+                berth proxy --detach '[::1]:8080' web:80   in the background
+                berth proxy --reserve 8080                 keeps a rule's port from programs
 
-                The target sees this machine as the sender, not the client: that is what a proxy is (berth lab start 10). At most
-                256 connections at a time; more wait.
+                The target sees this machine as the sender, not the client: that is what a proxy is. At most 256 connections at a \
+                time; more wait.
                 """)
         @Flag(name: .shortAndLong, help: "Return when the port is held, and go on in the background.")
         var detach = false
