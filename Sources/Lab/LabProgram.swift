@@ -31,6 +31,7 @@ public enum LabProgram {
             print(try World.start(words[1]).holder.pid)
             return 0
         case "exec" where words.count > 2: return try World.standing().run(Array(words.dropFirst(2)), in: words[1])
+        case "shell" where words.count == 2: return try LabShell.run(try World.standing(), in: words[1])
         case "status":
             let world = try World.standing()
             try world.enter()

@@ -15,6 +15,8 @@ import Lab
         if arguments.first == "cni" { RuntimeProgram.exec(Array(arguments.dropFirst())) }
         // `on NODE COMMAND…` in a lab's shell.
         if let code = OnProgram.run(CommandLine.arguments) { exit(code) }
+        // `berth lab …` there: the world's holder does it.
+        if let code = HeldProgram.run(arguments) { exit(code) }
         // The holder of a lab's world: before anything could start a second thread.
         if let code = LabProgram.run(arguments) { exit(code) }
         #if Daemon

@@ -32,6 +32,7 @@ enum Holder {
     private struct Held {
         let file: String
         let root: Int32
+        let calls: HeldService
         let keep: Bool
     }
 
@@ -71,6 +72,7 @@ enum Holder {
             }
             nodes.append(WorldState.Node(name: node.name, process: process))
         }
+        let calls = HeldService(lines.calls(), directory)
         guard let first = ProcessIdentity(pid: pid) else {
             throw LabError(.kernel, "the world ended as it began", fix: "start it again: berth lab start \(name)")
         }
@@ -80,7 +82,7 @@ enum Holder {
         try during("write \(file)") { () throws(KernelError) in
             try Files.replace(file, with: state.json.bytes, temporary: "\(file).new")
         }
-        return Held(file: file, root: root, keep: keep)
+        return Held(file: file, root: root, calls: calls, keep: keep)
     }
 
     /// Until somebody says stop, the world's first process is gone, or nobody has used it for long.
@@ -92,8 +94,9 @@ enum Holder {
             var polled = [
                 pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: held.root, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: held.calls.descriptor, events: Int16(POLLIN), revents: 0),
             ]
-            let ready = poll(&polled, 2, 30_000)
+            let ready = poll(&polled, 3, 30_000)
             if polled[1].revents != 0 {
                 unlink(held.file)
                 return
@@ -103,6 +106,8 @@ enum Holder {
                 if signal == SIGTERM || signal == SIGINT { return }
                 signal = berth_read_signal(signals)
             }
+            Reaping.all()
+            if polled[2].revents != 0 { held.calls.accept() }
             if ready == 0, !held.keep, isIdle(held.file) { return }
         }
     }

@@ -45,6 +45,9 @@ struct Lines {
                 .kernel, "the world's first process ended as it built", fix: "see why: dmesg; then start it again")
     }
 
+    /// Where the world's shells call the holder; after the nodes. Negative when the world is gone.
+    func calls() -> Int32 { berth_receive_descriptor(nodes.holder) }
+
     /// The next node's, as this process's /proc counts (man 2 pidfd_open); nil when it is gone.
     func process() -> ProcessIdentity? {
         let handle = berth_receive_descriptor(nodes.holder)

@@ -93,7 +93,12 @@ struct WorldRoot {
             nodes.append((node.name, handle))
         }
         return try during("listen to the world's shells") { () throws(KernelError) in
-            try OnService(nodes, world: description.name)
+            let service = try OnService(nodes, world: description.name)
+            // The holder's, who is outside.
+            let held = OwnedDescriptor(taking: try OnService.listening(at: HeldProgram.socket))
+            let number = held.number
+            try check("send a socket") { berth_send_descriptor(lines.nodes.world, number, "holder") }
+            return service
         }
     }
 

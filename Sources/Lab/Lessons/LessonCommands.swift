@@ -39,6 +39,12 @@ public enum LessonCommands {
 
     /// The lesson stands, and is told. One that stands already is gone on with. `id` may be `next`.
     public static func start(_ id: String, backend: Backend?, keep: Bool) throws(LabError) -> World {
+        try start(id, backend: backend, keep: keep, nil)
+    }
+
+    private static func start(_ id: String, backend: Backend?, keep: Bool, _ lock: ProgressLock?) throws(LabError)
+        -> World
+    {
         let lesson: Lesson
         if id == "next" { lesson = try known().0.next } else { lesson = try Lessons.find(id) }
         if let world = try World.running(), Lessons.named(world.description.name)?.id == lesson.id {
@@ -52,7 +58,7 @@ public enum LessonCommands {
             try running.save()
             return world
         }
-        let running = try RunningLesson.start(lesson, backend: backend, keep: keep)
+        let running = try RunningLesson.start(lesson, backend: backend, keep: keep, lock)
         note(running.file)
         put(running.text)
         return running.world
@@ -60,10 +66,13 @@ public enum LessonCommands {
 
     /// The lesson that stands is ended, and the first one that is not done stands.
     public static func next(backend: Backend?) throws(LabError) -> World {
+        // Held until the next one stands: a shell that goes along waits for it.
+        var lock: ProgressLock?
         if let world = try World.running() {
             // A world that is no lesson's may go; one whose progress cannot be told may not.
             if Lessons.named(world.description.name) != nil {
                 let running = try standing()
+                lock = running.lock
                 guard running.progress.isDone(running.lesson) else {
                     throw LabError(
                         .exists, "lesson \(running.lesson.id) is not done yet",
@@ -72,7 +81,7 @@ public enum LessonCommands {
             }
             try world.stop()
         }
-        return try start("next", backend: backend, keep: false)
+        return try start("next", backend: backend, keep: false, lock)
     }
 
     /// The tasks of the lesson that runs; nothing when the world is no lesson's.

@@ -7,7 +7,7 @@ public struct RunningLesson {
     public private(set) var world: World
     public var file: ProgressFile
     public var all: Progress
-    private let lock: ProgressLock
+    let lock: ProgressLock
     public var progress: LessonProgress {
         get { all[lesson.id] }
         set { all[lesson.id] = newValue }
@@ -36,9 +36,13 @@ public struct RunningLesson {
 
     /// The lesson's world stands where the lesson begins; what was done before counts, but one that was done whole begins anew.
     /// Throws what `World.start` throws, and what a command of the start said; then no world is left.
-    public static func start(_ lesson: Lesson, backend wanted: Backend?, keep: Bool) throws(LabError) -> RunningLesson {
+    /// `held` is the caller's, where it has it already.
+    static func start(_ lesson: Lesson, backend wanted: Backend?, keep: Bool, _ held: ProgressLock? = nil)
+        throws(LabError) -> RunningLesson
+    {
         var file = try ProgressFile.standard()
-        let lock = try ProgressLock(file)
+        let lock: ProgressLock
+        if let held { lock = held } else { lock = try ProgressLock(file) }
         var all = try file.read()
         let backend = wanted ?? Backend.standard(all.lessons[lesson.id]?.backend)
         try backend.mustBeHere()
@@ -73,8 +77,12 @@ public struct RunningLesson {
         try must(["sh", "-c", command.line], command.node, command.line)
     }
 
+    private func apart(_ words: [String], _ node: String) -> Int32 {
+        Apart.run { () throws(LabError) in try world.run(words, in: node) }
+    }
+
     private func must(_ words: [String], _ node: String, _ name: String) throws(LabError) {
-        let code = try world.run(words, in: node)
+        let code = apart(words, node)
         guard code == 0 else {
             throw LabError(
                 .kernel, "cannot bring the world to where it should be",
@@ -88,7 +96,7 @@ public struct RunningLesson {
     private func replay(before number: Int) throws(LabError) {
         for task in lesson.tasks.prefix(max(0, number - 1)) {
             for command in task.solution[progress.backend] {
-                guard try world.run(["sh", "-c", "exec >/dev/null 2>&1; \(command.line)"], in: command.node) == 0 else {
+                guard apart(["sh", "-c", "exec >/dev/null 2>&1; \(command.line)"], command.node) == 0 else {
                     throw LabError(
                         .kernel, "a step of lesson \(lesson.id) fails", cause: "in \(command.node): \(command.line)",
                         fix: "start it anew: berth lab stop, then berth lab start \(lesson.id)")

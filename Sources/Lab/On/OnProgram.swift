@@ -23,7 +23,7 @@ public enum OnProgram {
         }
     }
 
-    private static func ask(_ words: [String]) throws(LabError) -> Int32 {
+    static func ask(_ words: [String]) throws(LabError) -> Int32 {
         guard let node = words.first, !node.hasPrefix("-") else {
             let nodes = (try? Files.names(in: "/run/netns"))?.sorted().joined(by: ", ") ?? ""
             let text =
@@ -35,39 +35,17 @@ public enum OnProgram {
         let hasTerminal = isatty(0) == 1 && isatty(1) == 1
         let terminal = hasTerminal ? try during("make a terminal") { () throws(KernelError) in try OnTerminal() } : nil
         let line = OnLine(connection)
-        let request: JSON = [
-            "node": .string(node), "command": .array(words.dropFirst().map { .string($0) }),
-            "directory": .string(String(cString: getcwd(nil, 0) ?? strdup("/"))),
-            "environment": .array(environment().map { .string($0) }), "terminal": .bool(hasTerminal),
-        ]
         try during("ask the world for node \(node)") { () throws(KernelError) in
-            let file = OwnedDescriptor(taking: try check("make a file in memory") { berth_memory_file("berth-on") })
-            let number = file.number
-            try Files.write(request.bytes, to: number, operation: "write the request")
-            try line.send(number, "request")
-            for stream: Int32 in 0...2 {
-                let isReplaced = stream < 2 || isatty(2) == 1
-                try line.send(isReplaced ? terminal?.peer ?? stream : stream, "stream")
-            }
+            try line.ask(node, Array(words.dropFirst()), terminal)
         }
         terminal?.begin()
         defer { terminal?.end() }
         return line.follow(terminal)
     }
 
-    private static func environment() -> [String] {
-        var found: [String] = []
-        guard var next = berth_environment() else { return found }
-        while let one = next.pointee {
-            found.append(String(cString: one))
-            next += 1
-        }
-        return found
-    }
-
     private static func connected() throws(LabError) -> Int32 {
         let number = Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard number >= 0, OnService.address({ connect(number, $0, $1) }) == 0 else {
+        guard number >= 0, OnService.address(socket, { connect(number, $0, $1) }) == 0 else {
             throw LabError(
                 .missing, "there is no world here", cause: "on works in the lab's shells (\(socket): \(Errno.current))",
                 fix: "go into one: berth lab shell host; from outside: berth lab exec NODE -- COMMAND")
@@ -82,7 +60,34 @@ struct OnLine {
 
     init(_ connection: Int32) { self.connection = connection }
 
-    func send(_ descriptor: Int32, _ name: String) throws(KernelError) {
+    /// A command, with this process's directory, environment and streams, of which a terminal's take its own place.
+    func ask(_ node: String, _ command: [String], _ terminal: OnTerminal?) throws(KernelError) {
+        let request: JSON = [
+            "node": .string(node), "command": .array(command.map { .string($0) }),
+            "directory": .string(String(cString: getcwd(nil, 0) ?? strdup("/"))),
+            "environment": .array(OnLine.environment().map { .string($0) }), "terminal": .bool(terminal != nil),
+        ]
+        let file = OwnedDescriptor(taking: try check("make a file in memory") { berth_memory_file("berth-on") })
+        let number = file.number
+        try Files.write(request.bytes, to: number, operation: "write the request")
+        try send(number, "request")
+        for stream: Int32 in 0...2 {
+            let isReplaced = stream < 2 || isatty(2) == 1
+            try send(isReplaced ? terminal?.peer ?? stream : stream, "stream")
+        }
+    }
+
+    private static func environment() -> [String] {
+        var found: [String] = []
+        guard var next = berth_environment() else { return found }
+        while let one = next.pointee {
+            found.append(String(cString: one))
+            next += 1
+        }
+        return found
+    }
+
+    private func send(_ descriptor: Int32, _ name: String) throws(KernelError) {
         try check("hand over the \(name)") { berth_send_descriptor(connection, descriptor, name) }
     }
 

@@ -18,22 +18,27 @@ struct OnService {
         self.nodes = nodes
         self.world = world
         try Files.makeDirectories(OnProgram.folder)
+        listener = try OnService.listening(at: OnProgram.socket)
+    }
+
+    /// A socket that only the user of the world can connect to.
+    static func listening(at path: String) throws(KernelError) -> Int32 {
         let number = try check("make a socket") {
             Glibc.socket(
                 AF_UNIX,
                 Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
         }
-        try check("bind \(OnProgram.socket)") { OnService.address { bind(number, $0, $1) } }
-        chmod(OnProgram.socket, 0o600)
-        try check("listen at \(OnProgram.socket)") { listen(number, 64) }
-        listener = number
+        try check("bind \(path)") { OnService.address(path) { bind(number, $0, $1) } }
+        chmod(path, 0o600)
+        try check("listen at \(path)") { listen(number, 64) }
+        return number
     }
 
-    static func address(_ call: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+    static func address(_ path: String, _ call: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { room in
-            for (place, byte) in OnProgram.socket.utf8.enumerated() { room[place] = byte }
+            for (place, byte) in path.utf8.enumerated() { room[place] = byte }
         }
         return withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { call($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
@@ -51,7 +56,7 @@ struct OnService {
         }
     }
 
-    private struct Request {
+    struct Request {
         let node: String
         let command: [String]
         let directory: String
@@ -101,7 +106,7 @@ struct OnService {
     }
 
     /// The four descriptors that `on` hands over; nil when they do not come within five seconds.
-    private static func request(_ connection: Int32) -> Request? {
+    static func request(_ connection: Int32) -> Request? {
         var received: [Int32] = []
         for _ in 0..<4 {
             var polled = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
@@ -125,8 +130,9 @@ struct OnService {
             hasTerminal: json["terminal"]?.bool ?? false, streams: Array(received[1...]))
     }
 
-    /// Signals go to the command and all that is in its group, its exit code comes back. Whoever asked and is gone takes it along.
-    private static func follow(_ child: pid_t, _ connection: Int32) -> Never {
+    /// Signals go to the command and all that is in its group, its exit code comes back. Whoever asked and is gone takes it along,
+    /// unless it `outlives` that.
+    static func follow(_ child: pid_t, _ connection: Int32, outlives: Bool = false) -> Never {
         let handle = berth_pidfd_open(child)
         while true {
             var polled = [
@@ -142,6 +148,7 @@ struct OnService {
             guard polled[1].revents != 0 else { continue }
             var number: UInt8 = 0
             let count = recv(connection, &number, 1, 0)
+            if count != 1, outlives { _exit(0) }
             let signal = count == 1 ? Int32(number) : SIGKILL
             // Before it has a group of its own it has no children either.
             if kill(-child, signal) != 0 { kill(child, signal) }
@@ -149,7 +156,7 @@ struct OnService {
         }
     }
 
-    private static func answer(_ connection: Int32, _ code: UInt8) -> Never {
+    static func answer(_ connection: Int32, _ code: UInt8) -> Never {
         var code = code
         send(connection, &code, 1, Int32(MSG_NOSIGNAL))
         _exit(0)

@@ -11,6 +11,10 @@ public struct LabDirectory: Hashable, Sendable {
 
     /// `$XDG_RUNTIME_DIR/berth/lab`, for root else `/run/berth/lab`, for others else `/tmp/berth-lab-UID`.
     public static var standard: LabDirectory {
+        // A command that the holder does for one in the world: there its user may look like root.
+        if let value = getenv(HeldProgram.directoryVariable), value.pointee == UInt8(ascii: "/") {
+            return LabDirectory(String(cString: value))
+        }
         if let value = getenv("XDG_RUNTIME_DIR"), value.pointee == UInt8(ascii: "/") {
             return LabDirectory("\(String(cString: value))/berth/lab")
         }

@@ -62,6 +62,7 @@ extension World {
             tcsetpgrp(0, getpgrp())
         }
         berth_default_signals()
+        unsetenv(HeldProgram.directoryVariable)
         // `on`, and berth itself.
         let path =
             getenv("PATH").map { String(cString: $0) } ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

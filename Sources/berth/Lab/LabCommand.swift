@@ -45,9 +45,9 @@
 
         /// With a terminal, a shell in the node where most is done; else nothing.
         static func shell(_ world: World, wanted: Bool) throws {
-            guard wanted, isatty(0) == 1, isatty(1) == 1 else { return }
-            let names = world.nodes.map(\.name)
-            throw ExitCode(try world.shell(in: names.contains("host") ? "host" : names[0]))
+            // Typed in the world, it is told to the shell that waits outside.
+            guard wanted, isatty(0) == 1, isatty(1) == 1, !HeldProgram.isHeld else { return }
+            throw ExitCode(try LabShell.run(world, in: nil))
         }
 
         struct Status: ParsableCommand {
@@ -87,7 +87,7 @@
             @Argument(help: "A node's name.")
             var node: String
 
-            func run() throws { throw ExitCode(try World.standing().shell(in: node)) }
+            func run() throws { throw ExitCode(try LabShell.run(try World.standing(), in: node)) }
         }
 
         struct Stop: ParsableCommand {
