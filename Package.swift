@@ -126,7 +126,8 @@ let package = Package(
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .target(name: "Client", dependencies: ["JSON", "NetCore"], swiftSettings: core),
         .target(
-            name: "Lab", dependencies: ["NetCore", "JSON", "CKernel", "CContainer", "MiniRuntime", "Trace"],
+            name: "Lab",
+            dependencies: ["NetCore", "JSON", "CKernel", "CContainer", "MiniRuntime", "Trace", "Topology"],
             swiftSettings: core),
         .target(
             name: "Inspect",

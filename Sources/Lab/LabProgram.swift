@@ -32,12 +32,6 @@ public enum LabProgram {
             return 0
         case "exec" where words.count > 2: return try World.standing().run(Array(words.dropFirst(2)), in: words[1])
         case "shell" where words.count == 2: return try LabShell.run(try World.standing(), in: words[1])
-        case "status":
-            let world = try World.standing()
-            try world.enter()
-            print(World.table(try world.look()))
-            try LessonCommands.tasks()
-            return 0
         case "stop":
             try World.standing().stop()
             return 0

@@ -38,13 +38,20 @@ public enum LessonCommands {
     }
 
     /// The lesson stands, and is told. One that stands already is gone on with. `id` may be `next`.
-    public static func start(_ id: String, backend: Backend?, keep: Bool) throws(LabError) -> World {
-        try start(id, backend: backend, keep: keep, nil)
-    }
-
-    private static func start(_ id: String, backend: Backend?, keep: Bool, _ lock: ProgressLock?) throws(LabError)
+    /// With a screen the world is drawn, too.
+    public static func start(_ id: String, backend: Backend?, keep: Bool, screen: LessonScreen? = nil) throws(LabError)
         -> World
     {
+        try start(id, backend: backend, keep: keep, screen, nil)
+    }
+
+    private static func show(_ running: RunningLesson, _ screen: LessonScreen?) {
+        if let screen { screen.put(running) } else { put(running.text) }
+    }
+
+    private static func start(
+        _ id: String, backend: Backend?, keep: Bool, _ screen: LessonScreen?, _ lock: ProgressLock?
+    ) throws(LabError) -> World {
         let lesson: Lesson
         if id == "next" { lesson = try known().0.next } else { lesson = try Lessons.find(id) }
         if let world = try World.running(), Lessons.named(world.description.name)?.id == lesson.id {
@@ -54,18 +61,18 @@ public enum LessonCommands {
                     .exists, "lesson \(lesson.id) stands already, with \(running.progress.backend.rawValue)",
                     fix: "end it first: berth lab stop")
             }
-            put(running.text)
+            show(running, screen)
             try running.save()
             return world
         }
         let running = try RunningLesson.start(lesson, backend: backend, keep: keep, lock)
         note(running.file)
-        put(running.text)
+        show(running, screen)
         return running.world
     }
 
     /// The lesson that stands is ended, and the first one that is not done stands.
-    public static func next(backend: Backend?) throws(LabError) -> World {
+    public static func next(backend: Backend?, screen: LessonScreen? = nil) throws(LabError) -> World {
         // Held until the next one stands: a shell that goes along waits for it.
         var lock: ProgressLock?
         if let world = try World.running() {
@@ -81,15 +88,23 @@ public enum LessonCommands {
             }
             try world.stop()
         }
-        return try start("next", backend: backend, keep: false, lock)
+        return try start("next", backend: backend, keep: false, screen, lock)
     }
 
-    /// The tasks of the lesson that runs; nothing when the world is no lesson's.
-    public static func tasks() throws(LabError) {
-        guard let world = try World.running(), Lessons.named(world.description.name) != nil else { return }
-        let running = try standing()
-        put("\n" + running.text)
-        try running.save()
+    /// The lesson that runs, with its world's picture and its tasks; a world that is no lesson's with the state of each link.
+    public static func status(_ screen: LessonScreen) throws(LabError) -> Int32 {
+        let world = try World.standing()
+        if Lessons.named(world.description.name) != nil {
+            let running = try standing()
+            screen.put(running)
+            try running.save()
+            return 0
+        }
+        try world.enter()
+        put(
+            "world \(world.description.name), held by process \(world.holder.pid)\n\(try world.picture(screen))\n"
+                + World.table(try world.look()) + "\n")
+        return 0
     }
 
     /// 0 when all is done, 1 when something is open, 2 when no lesson runs, 3 when the lab itself could not look.
@@ -153,12 +168,14 @@ public enum LessonCommands {
             words.firstIndex(of: name).flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
         }
         let backend = value("--backend").flatMap { Backend(rawValue: $0) }
+        let screen = LessonScreen.standard(ascii: words.contains("--ascii"))
         switch words.first {
         case nil: return try dashboard()
         case "list": return try list(json: words.contains("--json"))
         case "start" where words.count > 1 && StandardWorlds.named(words[1]) == nil:
             _ = try start(words[1], backend: backend, keep: false)
             return 0
+        case "status": return try status(screen)
         case "next":
             _ = try next(backend: backend)
             return 0

@@ -3,15 +3,21 @@ import JSON
 /// What is printed of lessons and of one's progress.
 extension RunningLesson {
     /// The lesson's head, its goal, and its tasks as they were found last.
-    public var text: String {
+    public var text: String { text(LessonScreen(columns: 80)) }
+
+    /// As wide as the screen, and with the world's picture where it is given.
+    func text(_ screen: LessonScreen, picture: String? = nil) -> String {
+        let width = screen.width
+        func wrapped(_ text: String) -> [String] { Lab.wrapped(text, width) }
         let current = progress.current(of: lesson)
         let head = "\(lesson.id) · \(lesson.title)"
         let place =
             current.map { "task \($0) of \(lesson.tasks.count)    hints \(progress.hints[$0] ?? 0)/3" } ?? "done"
-        var lines =
-            [
-                head + String(repeating: " ", count: max(2, 80 - head.count - place.count)) + place
-            ] + wrapped("Goal: \(lesson.goal)") + [""]
+        var lines = [head + String(repeating: " ", count: max(2, width - head.count - place.count)) + place]
+        // The picture's own characters are chosen already.
+        let drawn = (picture ?? "").split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+        let above = lines.count
+        lines += wrapped("Goal: \(lesson.goal)") + [""]
         for (index, task) in lesson.tasks.enumerated() {
             let mark = progress.marks[index + 1]
             let sign = mark != nil ? "✓" : index + 1 == current ? "▸" : " "
@@ -28,15 +34,17 @@ extension RunningLesson {
         } else {
             lines += [""] + wrapped(lesson.kernel) + ["", "Next: berth lab next"]
         }
+        lines = lines.map { screen.plain($0) }
+        lines.insert(contentsOf: drawn, at: above)
         return lines.map { $0 + "\n" }.joined(by: "")
     }
 }
 
-/// The text in lines of at most 80 columns.
-func wrapped(_ text: String) -> [String] {
+/// The text in lines of at most so many columns.
+func wrapped(_ text: String, _ columns: Int = 80) -> [String] {
     var lines: [String] = []
     for word in text.split(separator: " ") {
-        if let last = lines.last, last.count + word.count < 80 {
+        if let last = lines.last, last.count + word.count < columns {
             lines[lines.count - 1] += " \(word)"
         } else {
             lines.append(String(word))
@@ -46,24 +54,30 @@ func wrapped(_ text: String) -> [String] {
 }
 
 extension Progress {
-    public var doneCount: Int { Lessons.all.count { self[$0.id].isDone($0) } }
-
     /// The lesson that was begun last and is not done, else the first one that is not; when all are done, the first.
-    public var next: Lesson {
-        let open = Lessons.all.filter { !self[$0.id].isDone($0) }
+    public var next: Lesson { next(of: Lessons.all) }
+
+    func next(of all: [Lesson]) -> Lesson {
+        let open = all.filter { !self[$0.id].isDone($0) }
         let begun = open.filter { !self[$0.id].marks.isEmpty }.max { self[$0.id].last < self[$1.id].last }
-        return begun ?? open.first ?? Lessons.all[0]
+        return begun ?? open.first ?? all[0]
     }
 
     /// The first screen: where one is, and what to type.
-    public func dashboard(running: String?) -> String {
+    public func dashboard(running: String?, lessons all: [Lesson] = Lessons.all) -> String {
         let minutes = lessons.values.reduce(0) { $0 + $1.seconds } / 60
         let head = "berth lab · NAT and port forwarding"
-        let count = "\(doneCount) of \(Lessons.all.count) done · \(minutes) min spent"
+        let done = all.count { self[$0.id].isDone($0) }
+        let count = "\(done) of \(all.count) done · \(minutes) min spent"
+        let next = all.first { $0.id == running } ?? next(of: all)
         var lines = [head + String(repeating: " ", count: max(2, 80 - head.count - count.count)) + count, ""]
-        let cells = Lessons.all.map { lesson in
-            let sign = self[lesson.id].isDone(lesson) ? "✓" : lesson.id == running ? "▸" : " "
-            return "\(sign) \(lesson.id) \(lesson.title)"
+        let cells = all.map { lesson in
+            let sign = lesson.id == next.id ? "▸" : self[lesson.id].isDone(lesson) ? "✓" : " "
+            // Two columns fit into 80: of a long title the first half.
+            let title =
+                lesson.title.count > 31
+                ? lesson.title.split(separator: ":").first.map(String.init) ?? lesson.title : lesson.title
+            return "\(sign) \(lesson.id) \(title)"
         }
         for start in stride(from: 0, to: cells.count, by: 2) {
             let left = cells[start]
@@ -71,9 +85,14 @@ extension Progress {
             lines.append(
                 "  " + left + (right.isEmpty ? "" : String(repeating: " ", count: max(2, 38 - left.count)) + right))
         }
-        let go = running.map { "go on with \($0): berth lab status" } ?? "berth lab start next"
+        let place = self[next.id].current(of: next).map { ", task \($0) of \(next.tasks.count)" } ?? ", done"
+        let what =
+            running == next.id
+            ? place : self[next.id].marks.isEmpty ? ", \(next.tasks.count) tasks, ~\(next.minutes) min" : place
+        let go = running == nil ? "berth lab start next" : place == ", done" ? "berth lab next" : "berth lab status"
         lines += [
-            "", "  Next:  \(go)        Stuck? berth lab hint",
+            "", "  \(running == nil ? "Next" : "Here"):  \(next.id) \(next.title)\(what)",
+            "  Type:  \(go)        Stuck? berth lab hint",
             "  Safe: runs in its own namespaces. Your network is not touched. Needs root: no.",
         ]
         return lines.map { $0 + "\n" }.joined(by: "")

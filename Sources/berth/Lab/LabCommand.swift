@@ -30,6 +30,8 @@
             var view: View?
             @Flag(help: "Keep it until berth lab stop.")
             var keep = false
+            @Flag(help: "Draw with ASCII alone.")
+            var ascii = false
 
             func run() throws {
                 guard view != .web else {
@@ -38,10 +40,15 @@
                 let isBare = StandardWorlds.named(world) != nil
                 let world =
                     try isBare
-                    ? World.start(world, keep: keep) : LessonCommands.start(world, backend: backend, keep: keep)
+                    ? World.start(world, keep: keep)
+                    : LessonCommands.start(
+                        world, backend: backend, keep: keep, screen: LabCommand.screen(ascii: ascii))
                 try LabCommand.shell(world, wanted: view != View.none)
             }
         }
+
+        /// The world is drawn where a terminal shows it.
+        static func screen(ascii: Bool = false) -> LessonScreen? { isatty(1) == 1 ? .standard(ascii: ascii) : nil }
 
         /// With a terminal, a shell in the node where most is done; else nothing.
         static func shell(_ world: World, wanted: Bool) throws {
@@ -53,16 +60,12 @@
         struct Status: ParsableCommand {
             static let configuration = CommandConfiguration(
                 commandName: "status",
-                abstract: "The nodes that stand, their processes, links and addresses; and the lesson's tasks.")
+                abstract:
+                    "The lesson's world as a picture, and its tasks; of a bare world, each node's links and addresses.")
+            @Flag(help: "Draw with ASCII alone.")
+            var ascii = false
 
-            func run() throws {
-                let world = try World.standing()
-                try world.enter()
-                let views = try world.look()
-                print("world \(world.description.name), held by process \(world.holder.pid)\n")
-                print(World.table(views))
-                try LessonCommands.tasks()
-            }
+            func run() throws { throw ExitCode(try LessonCommands.status(.standard(ascii: ascii))) }
         }
 
         struct Exec: ParsableCommand {

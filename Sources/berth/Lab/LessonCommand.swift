@@ -91,7 +91,10 @@
             @Option(help: "nft or iptables.")
             var backend: Backend?
 
-            func run() throws { try LabCommand.shell(try LessonCommands.next(backend: backend), wanted: true) }
+            func run() throws {
+                try LabCommand.shell(
+                    try LessonCommands.next(backend: backend, screen: LabCommand.screen()), wanted: true)
+            }
         }
 
         struct Page: ParsableCommand {
