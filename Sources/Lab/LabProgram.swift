@@ -12,6 +12,7 @@ public enum LabProgram {
         // Its help is the command line's own.
         case "proxy" where words.allSatisfy({ $0 != "--help" && $0 != "-h" }):
             return ProxyProgram.run(Array(words.dropFirst()))
+        case let word? where Traffic.words.contains(word): return Traffic.run(words)
         case "lab-plain": break
         default: return nil
         }

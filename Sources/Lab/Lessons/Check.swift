@@ -17,10 +17,14 @@ public struct CheckResult: Sendable {
     public let lesson: Lesson
     public let backend: Backend
     public let rows: [Row]
+    public let progress: LessonProgress
+    /// The world that was looked at: no other has that name.
+    public let run: String
     public var isPassed: Bool { rows.allSatisfy { $0.mark != nil && !$0.isRed } }
 
     /// For people. With `explained` the way of the packet follows that did not do what was expected.
     public func text(explained: Bool = false) -> String {
+        if let trouble = lesson.trouble { return text(of: trouble, explained: explained) }
         var lines: [String] = []
         for row in rows {
             let sign = row.isRed ? "✗" : row.mark != nil ? "✓" : " "
@@ -43,9 +47,15 @@ public struct CheckResult: Sendable {
         return lines.map { $0 + "\n" }.joined(by: "")
     }
 
-    public var json: JSON {
+    public var json: JSON { Evidence.added(to: plainJSON) }
+
+    private var plainJSON: JSONObject {
         [
-            "version": 1, "lesson": .string(lesson.id), "backend": .string(backend.rawValue), "passed": .bool(isPassed),
+            "version": 1, "lesson": .string(lesson.id), "title": .string(lesson.title),
+            "seed": lesson.trouble.map { .integer(Int64($0.seed)) } ?? .null,
+            "hints": .integer(Int64(progress.hints.values.reduce(0, +))),
+            "attempts": .integer(Int64(progress.attempts)), "seconds": .integer(Int64(progress.seconds)),
+            "run": .string(run), "backend": .string(backend.rawValue), "passed": .bool(isPassed),
             "tasks": .array(
                 rows.map { row in
                     [
@@ -97,6 +107,7 @@ extension Lesson {
             rows.append(
                 .init(number: number, title: task.title, mark: progress.marks[number], sights: sights, shown: shown))
         }
-        return CheckResult(lesson: self, backend: progress.backend, rows: rows)
+        return CheckResult(
+            lesson: self, backend: progress.backend, rows: rows, progress: progress, run: world.runName)
     }
 }

@@ -14,6 +14,8 @@ public struct Lesson: Sendable {
     public let tasks: [LessonTask]
     /// What the kernel did, told at the end.
     public let kernel: String
+    /// Of a broken world.
+    public var trouble: Trouble?
 
     public struct Service: Hashable, Sendable {
         public let node: String

@@ -3,23 +3,23 @@ import JSON
 
 /// The commands of `berth lab` that have to do with lessons: each prints, and gives its exit code.
 public enum LessonCommands {
-    private static func put(_ text: String) {
+    static func put(_ text: String) {
         print(text, terminator: "")
         fflush(nil)
     }
 
-    private static func warn(_ text: String) { _ = write(STDERR_FILENO, text, text.utf8.count) }
-    private static func note(_ file: ProgressFile) { for note in file.notes { warn("berth: \(note)\n") } }
+    static func warn(_ text: String) { _ = write(STDERR_FILENO, text, text.utf8.count) }
+    static func note(_ file: ProgressFile) { for note in file.notes { warn("berth: \(note)\n") } }
 
     /// Your progress, and the id of the lesson that runs.
-    private static func known() throws(LabError) -> (Progress, String?) {
+    static func known() throws(LabError) -> (Progress, String?) {
         var file = try ProgressFile.standard()
         let progress = try file.read()
         note(file)
-        return (progress, try World.running().flatMap { Lessons.named($0.description.name)?.id })
+        return (progress, try World.running().flatMap { Lessons.of($0.description)?.id })
     }
 
-    private static func standing() throws(LabError) -> RunningLesson {
+    static func standing() throws(LabError) -> RunningLesson {
         let running = try RunningLesson.standing()
         note(running.file)
         return running
@@ -53,6 +53,7 @@ public enum LessonCommands {
         _ id: String, backend: Backend?, keep: Bool, _ screen: LessonScreen?, _ lock: ProgressLock?
     ) throws(LabError) -> World {
         let lesson: Lesson
+        if BrokenWorlds.named(id) != nil { return try breakWorld(id, seed: nil, backend: backend, keep: keep) }
         if id == "next" { lesson = try known().0.next } else { lesson = try Lessons.find(id) }
         if let world = try World.running(), Lessons.named(world.description.name)?.id == lesson.id {
             let running = try standing()
@@ -75,26 +76,32 @@ public enum LessonCommands {
     public static func next(backend: Backend?, screen: LessonScreen? = nil) throws(LabError) -> World {
         // Held until the next one stands: a shell that goes along waits for it.
         var lock: ProgressLock?
+        var following = "next"
         if let world = try World.running() {
             // A world that is no lesson's may go; one whose progress cannot be told may not.
-            if Lessons.named(world.description.name) != nil {
+            if Lessons.of(world.description) != nil {
                 let running = try standing()
                 lock = running.lock
+                let isBroken = running.lesson.trouble != nil
+                if isBroken { following = BrokenWorlds.next(after: running.lesson.id, running.all)?.id ?? "next" }
                 guard running.progress.isDone(running.lesson) else {
                     throw LabError(
-                        .exists, "lesson \(running.lesson.id) is not done yet",
+                        .exists,
+                        isBroken
+                            ? "world \(running.lesson.id) is broken still"
+                            : "lesson \(running.lesson.id) is not done yet",
                         fix: "go on with it (berth lab status), or end it: berth lab stop")
                 }
             }
             try world.stop()
         }
-        return try start("next", backend: backend, keep: false, screen, lock)
+        return try start(following, backend: backend, keep: false, screen, lock)
     }
 
     /// The lesson that runs, with its world's picture and its tasks; a world that is no lesson's with the state of each link.
     public static func status(_ screen: LessonScreen) throws(LabError) -> Int32 {
         let world = try World.standing()
-        if Lessons.named(world.description.name) != nil {
+        if Lessons.of(world.description) != nil {
             let running = try standing()
             screen.put(running)
             try running.save()
@@ -158,7 +165,7 @@ public enum LessonCommands {
     }
 
     public static func page(_ id: String) throws(LabError) -> Int32 {
-        put(try Lessons.find(id).page)
+        put(id == "broken" ? BrokenWorlds.page : try Lessons.find(id).page)
         return 0
     }
 
@@ -176,6 +183,9 @@ public enum LessonCommands {
             _ = try start(words[1], backend: backend, keep: false)
             return 0
         case "status": return try status(screen)
+        case "break" where words.count > 1:
+            _ = try breakWorld(words[1], seed: value("--seed").flatMap { Int($0) }, backend: backend, keep: false)
+            return 0
         case "next":
             _ = try next(backend: backend)
             return 0

@@ -9,6 +9,8 @@ extension RunningLesson {
     func text(_ screen: LessonScreen, picture: String? = nil) -> String {
         let width = screen.width
         func wrapped(_ text: String) -> [String] { Lab.wrapped(text, width) }
+        // No picture: it might tell the cause.
+        if let trouble = lesson.trouble { return text(of: trouble) }
         let current = progress.current(of: lesson)
         let head = "\(lesson.id) · \(lesson.title)"
         let place =
@@ -91,7 +93,7 @@ extension Progress {
             ? place : self[next.id].marks.isEmpty ? ", \(next.tasks.count) tasks, ~\(next.minutes) min" : place
         let go = running == nil ? "berth lab start next" : place == ", done" ? "berth lab next" : "berth lab status"
         lines += [
-            "", "  \(running == nil ? "Next" : "Here"):  \(next.id) \(next.title)\(what)",
+            "", "  \(brokenLine)", "", "  \(running == nil ? "Next" : "Here"):  \(next.id) \(next.title)\(what)",
             "  Type:  \(go)        Stuck? berth lab hint",
             "  Safe: runs in its own namespaces. Your network is not touched. Needs root: no.",
         ]
@@ -100,6 +102,10 @@ extension Progress {
 
     /// A line a lesson.
     public func list(running: String?) -> String {
+        lessonList(running: running) + "\n\(brokenLine), berth lab break ID\n" + brokenList(running: running)
+    }
+
+    private func lessonList(running: String?) -> String {
         Lessons.all.map { lesson in
             let mine = self[lesson.id]
             let state =
@@ -127,6 +133,7 @@ extension Progress {
                         "running": .bool(lesson.id == running),
                     ]
                 }),
+            "fixed": .integer(Int64(fixedCount)), "broken": brokenJSON(running: running),
         ]
     }
 }

@@ -42,6 +42,9 @@ public struct LessonProgress: Hashable, Sendable {
     public var seconds = 0
     /// When a command of the lesson was last used, in seconds of the epoch.
     public var last = 0
+    /// Of a broken world: what its cause was chosen by last, and how often its owner has mended it.
+    public var seed: Int?
+    public var fixes = 0
 
     public init() {}
 
@@ -64,6 +67,7 @@ public struct LessonProgress: Hashable, Sendable {
             "backend": .string(backend.rawValue), "tasks": table(marks) { .string($0.rawValue) },
             "answers": table(answers) { .string($0) }, "hints": table(hints) { .integer(Int64($0)) },
             "attempts": .integer(Int64(attempts)), "seconds": .integer(Int64(seconds)), "last": .integer(Int64(last)),
+            "seed": seed.map { .integer(Int64($0)) } ?? .null, "fixes": .integer(Int64(fixes)),
         ]
     }
 
@@ -85,5 +89,7 @@ public struct LessonProgress: Hashable, Sendable {
         else { return nil }
         (self.backend, self.marks, self.answers, self.hints) = (backend, marks, answers, hints)
         (self.attempts, self.seconds, self.last) = (attempts, seconds, last)
+        // Not there in files of before there were broken worlds.
+        (seed, fixes) = (count(json["seed"]), count(json["fixes"]) ?? 0)
     }
 }

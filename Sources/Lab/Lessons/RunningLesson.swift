@@ -18,7 +18,7 @@ public struct RunningLesson {
         guard let world = try World.running(in: directory) else {
             throw LabError(.missing, "no lesson is running", fix: "start one: berth lab start next")
         }
-        guard let lesson = Lessons.named(world.description.name) else {
+        guard let lesson = Lessons.of(world.description) else {
             throw LabError(
                 .missing, "world \(world.description.name) is no lesson",
                 fix: "end it and start one: berth lab stop, then berth lab start next")
@@ -47,6 +47,7 @@ public struct RunningLesson {
         let backend = wanted ?? Backend.standard(all.lessons[lesson.id]?.backend)
         try backend.mustBeHere()
         let world = try World.start(lesson.world, keep: keep)
+        if let trouble = lesson.trouble { all[lesson.id].begin(trouble) }
         if all[lesson.id].isDone(lesson) { (all[lesson.id].marks, all[lesson.id].answers) = ([:], [:]) }
         all[lesson.id].backend = backend
         all[lesson.id].last = 0
@@ -111,7 +112,9 @@ public struct RunningLesson {
     public mutating func check() throws(LabError) -> CheckResult {
         try world.enter()
         progress.attempts += 1
+        let wasOpen = progress.current(of: lesson) != nil
         let result = try lesson.check(world, &progress)
+        if lesson.trouble != nil, wasOpen, result.isPassed { progress.fixes += 1 }
         try save()
         return result
     }
@@ -151,7 +154,8 @@ public struct RunningLesson {
         try world.enter()
         while number <= last {
             let task = lesson.tasks[number - 1]
-            say("\(number) \(task.title)")
+            let cause = wrapped("The cause: \(lesson.kernel)").joined(by: "\n")
+            say(lesson.trouble == nil ? "\(number) \(task.title)" : cause)
             for command in task.solution[progress.backend] {
                 if !command.reason.isEmpty { say("  # \(command.reason)") }
                 say("  \(command.node) ▸ \(command.line)")
@@ -204,7 +208,8 @@ public struct RunningLesson {
         }
         progress.hints[number] = max(read, level)
         try save()
-        let text = "hint \(level) of 3, task \(number): \(lesson.hint(level, task: number, progress.backend))"
+        let place = lesson.trouble == nil ? ", task \(number)" : ""
+        let text = "hint \(level) of 3\(place): \(lesson.hint(level, task: number, progress.backend))"
         return level == 3 ? text : wrapped(text).joined(by: "\n")
     }
 }

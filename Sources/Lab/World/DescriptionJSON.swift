@@ -7,6 +7,7 @@ extension WorldDescription {
         [
             "name": .string(name), "title": .string(title), "nodes": .array(nodes.map(\.json)),
             "cables": .array(cables.map { .array($0.ends.map(\.json)) }),
+            "seed": seed.map { .integer(Int64($0)) } ?? .null,
         ]
     }
 
@@ -22,6 +23,7 @@ extension WorldDescription {
                 })
         else { return nil }
         self.init(name, title: title, nodes: nodes, cables: cables)
+        seed = json["seed"]?.integer.map { Int($0) }
     }
 }
 

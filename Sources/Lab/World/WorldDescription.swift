@@ -8,6 +8,8 @@ public struct WorldDescription: Hashable, Sendable {
     public var title: String
     public var nodes: [NodeDescription]
     public var cables: [CableDescription]
+    /// What chose among the world's variants, where it has any.
+    public var seed: Int?
 
     public init(_ name: String, title: String, nodes: [NodeDescription], cables: [CableDescription] = []) {
         self.name = name

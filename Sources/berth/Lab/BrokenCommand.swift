@@ -1,0 +1,27 @@
+#if Daemon
+    import ArgumentParser
+    import Lab
+
+    extension LabCommand {
+        struct Break: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "break",
+                abstract: "Builds a world in which something does not work; only the symptom is told.")
+            @Argument(help: "A broken world (berth lab list).")
+            var world: String
+            @Option(help: "Chooses the cause: the same number, the same cause. Without it one is drawn.")
+            var seed: Int?
+            @Option(help: "The language of its rules: nft or iptables. Checks accept both.")
+            var backend: Backend?
+            @Option(help: "none: return when the world stands.")
+            var view: View?
+            @Flag(help: "Keep it until berth lab stop.")
+            var keep = false
+
+            func run() throws {
+                let world = try LessonCommands.breakWorld(world, seed: seed, backend: backend, keep: keep)
+                try LabCommand.shell(world, wanted: view != View.none)
+            }
+        }
+    }
+#endif
