@@ -84,4 +84,44 @@ struct BrokenWorldsTests {
             try lab.must("stop")
         }
     }
+
+    @Test("grade: who was changed, copied, foreign or unreadable is told, and the others are in the table")
+    func grade() throws {
+        try PrivateHost.run { host in
+            let lab = try LabHost.learner(host, uid: 0)
+            try lab.must("break", "b01", "--seed", "4411", "--backend", "nft")
+            let text = try lab.must("check", "--json", exits: 1)
+            try lab.must("solve")
+            let shown = try lab.must("check", "--json")
+            try lab.must("reset")
+            let second = try lab.must("check", "--json", exits: 1)
+            try lab.must("stop")
+            func file(_ name: String, _ text: String) throws -> String {
+                let path = "\(host.scratch)/state/\(name).json"
+                try Files.replace(path, with: Array(text.utf8))
+                return path
+            }
+            let ada = try file("ada", shown)
+            let bob = try file("bob", second)
+            let good = try lab.must("grade", ada, bob)
+            let lines = good.split(separator: "\n").map { $0.split(separator: " ", omittingEmptySubsequences: true) }
+            host.expect(lines.count, is: 3, good)
+            host.expect(lines[1].first == "ada" && good.holds("0/1 (1 shown)"), good)
+            host.expect(good.holds("bob   b01 Site down from outside, fine on host  0/1"), good)
+            host.expect(lines[1].suffix(2).map(String.init), is: ["4411", "✓"], good)
+            let eve = try file("eve", second.replacing("\"attempts\": ", with: "\"attempts\": 1"))
+            host.expect(try lab.must("grade", eve, exits: 1).holds("✗ changed after the check"), "changed")
+            let copy = try file("copy", text)
+            host.expect(try lab.must("grade", ada, copy, exits: 1).holds("✗ same world as "), "copied")
+            let bad = try lab.must(
+                "grade", ada, file("broken", "{"), file("foreign", "{\"version\": 1}"), "\(host.scratch)/none.json",
+                file("old", #"{"version":1,"lesson":"07","passed":true,"tasks":[]}"#), exits: 1)
+            for sentence in [
+                "broken.json: is no JSON", "foreign.json: is not what berth lab check --json writes",
+                "none.json: cannot be read", "old.json: was written by an older berth", "ada   b01",
+            ] {
+                host.expect(bad.holds(sentence), "\"\(sentence)\" is not in:\n\(bad)")
+            }
+        }
+    }
 }

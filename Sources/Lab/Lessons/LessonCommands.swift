@@ -186,6 +186,8 @@ public enum LessonCommands {
         case "break" where words.count > 1:
             _ = try breakWorld(words[1], seed: value("--seed").flatMap { Int($0) }, backend: backend, keep: false)
             return 0
+        case "grade":
+            return try grade(words.dropFirst().filter { $0 != "--json" }, json: words.contains("--json"))
         case "next":
             _ = try next(backend: backend)
             return 0

@@ -23,5 +23,20 @@
                 try LabCommand.shell(world, wanted: view != View.none)
             }
         }
+
+        struct Grade: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                commandName: "grade",
+                abstract: "A class's checks in one table, from the files that berth lab check --json wrote.",
+                discussion:
+                    "Exit codes: 0 every file is a check as it was written, each of a world of its own; 1 one of them is not."
+            )
+            @Argument(help: "The files.")
+            var files: [String]
+            @Flag(help: "As JSON.")
+            var json = false
+
+            func run() throws { throw ExitCode(try LessonCommands.grade(files, json: json)) }
+        }
     }
 #endif
