@@ -28,16 +28,7 @@ extension Look {
     func request(
         _ node: String, _ address: IPAddress, _ port: UInt16, uploading count: Int = 0, milliseconds: Int = 1300
     ) throws(LabError) -> Asked {
-        let place = "/proc/\(try world.node(node).process.pid)/ns/net"
-        let number = try during("ask \(address) from node \(node)") { () throws(KernelError) in
-            try Look.inside(place) { () throws(KernelError) in
-                try check("open a socket") {
-                    Glibc.socket(
-                        Int32(address.family.constant),
-                        Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-                }
-            }
-        }
+        let number = try open(node, address.family, SOCK_STREAM)
         defer { close(number) }
         let target = Look.socketAddress(address, port)
         let code = target.withUnsafeBytes {
@@ -73,12 +64,5 @@ extension Look {
         case ENETUNREACH, EHOSTUNREACH: .unreachable
         default: .nothing
         }
-    }
-
-    /// Something made in another network namespace.
-    static func inside<Value>(_ place: String, _ body: () throws(KernelError) -> Value) throws(KernelError) -> Value {
-        let home = try NetworkNamespace.current()
-        let namespace = try NetworkNamespace(open: place)
-        return try namespace.inside(home: home.number, body)
     }
 }

@@ -112,21 +112,9 @@ extension Look {
         }
     }
 
-    private func datagramSocket(_ node: String) throws(LabError) -> Int32 {
-        let place = "/proc/\(try world.node(node).process.pid)/ns/net"
-        return try during("send from node \(node)") { () throws(KernelError) in
-            try Look.inside(place) { () throws(KernelError) in
-                try check("open a socket") {
-                    Glibc.socket(
-                        AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-                }
-            }
-        }
-    }
-
     /// One datagram.
     fileprivate func send(_ node: String, from own: UInt16, _ address: IPAddress, _ port: UInt16) throws(LabError) {
-        let number = try datagramSocket(node)
+        let number = try open(node, .v4, SOCK_DGRAM)
         defer { close(number) }
         let source = Look.socketAddress(IPAddress("0.0.0.0")!, own)
         let target = Look.socketAddress(address, port)
@@ -140,7 +128,7 @@ extension Look {
 
     /// A datagram of 1500 bytes that may not be cut, whatever the kernel remembers of the way.
     fileprivate func tooBig(_ node: String, _ address: IPAddress) throws(LabError) -> TooBig {
-        let number = try datagramSocket(node)
+        let number = try open(node, .v4, SOCK_DGRAM)
         defer { close(number) }
         // IP_PMTUDISC_PROBE; IP_RECVERR (linux/in.h).
         var (probe, on): (Int32, Int32) = (3, 1)

@@ -32,8 +32,9 @@ public struct LessonScreen: Hashable, Sendable {
         return text.map { letter in pairs.first { $0.0 == letter }?.1 ?? String(letter) }.joined(by: "")
     }
 
-    /// Printed; without its picture where the world cannot be looked at.
+    /// Printed; without its picture where the world cannot be looked at, and where that might tell what is broken.
     func put(_ running: RunningLesson) {
+        guard running.lesson.trouble == nil else { return print(running.text(self), terminator: "") }
         let code = Apart.run { () throws(LabError) in
             try running.world.enter()
             print(running.text(self, picture: try running.world.picture(self)), terminator: "")

@@ -92,13 +92,8 @@ final class Look {
 
     /// A parameter below /proc/sys; nil where the node's kernel does not have it.
     func parameter(_ node: String, _ path: String) throws(LabError) -> String? {
-        let place = "/proc/\(try world.node(node).process.pid)/ns/net"
-        return try during("read \(path) of node \(node)") { () throws(KernelError) in
-            let home = try NetworkNamespace.current()
-            let namespace = try NetworkNamespace(open: place)
-            return try namespace.inside(home: home.number) { () throws(KernelError) in
-                try ignoring(.noSuchFile) { () throws(KernelError) in try Sysctl.read(path) }
-            }
+        try inside(node, "read \(path) of node \(node)") { () throws(KernelError) in
+            try ignoring(.noSuchFile) { () throws(KernelError) in try Sysctl.read(path) }
         }
     }
 

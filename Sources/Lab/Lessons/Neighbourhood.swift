@@ -45,30 +45,25 @@ extension Look {
                 _ = try ignoring(.noSuchFile) { () throws(KernelError) in try socket.perform([request]) }
             }
         }
-        let place = "/proc/\(try world.node(node).process.pid)/ns/net"
-        let isOwn = try during("let node \(node) speak as \(address)") { () throws(KernelError) in
-            let home = try NetworkNamespace.current()
-            let namespace = try NetworkNamespace(open: place)
-            return try namespace.inside(home: home.number) { () throws(KernelError) in
-                let number = try check("open a socket") {
-                    Glibc.socket(
-                        Int32(address.family.constant), Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-                }
-                defer { close(number) }
-                let own = Look.socketAddress(address, 0)
-                let code = own.withUnsafeBytes {
-                    bind(number, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
-                }
-                guard code == 0 else { return false }
-                // To the port that throws away (RFC 863); what comes of it does not matter.
-                let other = Look.socketAddress(target, 9)
-                _ = other.withUnsafeBytes {
-                    sendto(
-                        number, "berth", 5, Int32(MSG_DONTWAIT),
-                        $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
-                }
-                return true
+        let isOwn = try inside(node, "let node \(node) speak as \(address)") { () throws(KernelError) in
+            let number = try check("open a socket") {
+                Glibc.socket(
+                    Int32(address.family.constant), Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             }
+            defer { close(number) }
+            let own = Look.socketAddress(address, 0)
+            let code = own.withUnsafeBytes {
+                bind(number, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
+            }
+            guard code == 0 else { return false }
+            // To the port that throws away (RFC 863); what comes of it does not matter.
+            let other = Look.socketAddress(target, 9)
+            _ = other.withUnsafeBytes {
+                sendto(
+                    number, "berth", 5, Int32(MSG_DONTWAIT),
+                    $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
+            }
+            return true
         }
         guard isOwn else { return false }
         // Once it has an answer, whoever was to hear the question has heard it.

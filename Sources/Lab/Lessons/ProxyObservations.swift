@@ -79,7 +79,7 @@ extension Observation {
 extension Look {
     /// Could a server of the node listen at that TCP port? One is opened for a moment, as servers do it.
     func canListen(_ node: String, _ port: UInt16) throws(LabError) -> Bool {
-        try inside(node, "try port \(port)") { () throws(KernelError) in
+        try inside(node, "try port \(port) of node \(node)") { () throws(KernelError) in
             let number = try check("open a socket") {
                 Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             }
@@ -96,13 +96,7 @@ extension Look {
 
     /// A connection from the node, open; nil when none comes about within 0.7 s. The caller closes it.
     func opened(_ node: String, _ address: IPAddress, _ port: UInt16) throws(LabError) -> Int32? {
-        let number = try inside(node, "open a socket") { () throws(KernelError) in
-            try check("open a socket") {
-                Glibc.socket(
-                    Int32(address.family.constant),
-                    Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-            }
-        }
+        let number = try open(node, address.family, SOCK_STREAM)
         let target = Look.socketAddress(address, port)
         let code = target.withUnsafeBytes {
             connect(number, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
@@ -123,18 +117,6 @@ extension Look {
     func connections(_ node: String) throws(LabError) -> [TCPConnection] {
         try socket(node, NETLINK_SOCK_DIAG) { (socket) throws(KernelError) in
             try socket.establishedConnections(.v4) + socket.establishedConnections(.v6)
-        }
-    }
-
-    /// The body in the node's network; what the kernel refuses is told with the task.
-    private func inside<Value>(_ node: String, _ task: String, _ body: () throws(KernelError) -> Value)
-        throws(LabError) -> Value
-    {
-        let place = "/proc/\(try world.node(node).process.pid)/ns/net"
-        return try during("\(task) in node \(node)") { () throws(KernelError) in
-            let home = try NetworkNamespace.current()
-            let namespace = try NetworkNamespace(open: place)
-            return try namespace.inside(home: home.number, body)
         }
     }
 }
