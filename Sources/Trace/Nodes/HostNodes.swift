@@ -71,6 +71,9 @@ public enum HostNodes {
         throws(TraceError) -> [NodeReference]
     {
         let home = try Tracer.kernel { () throws(KernelError) in try NetworkNamespace.current() }
+        do throws(KernelError) { _ = try Place(source, home: home.number) } catch {
+            throw Tracer.refusal(error, source)
+        }
         var map: [Place] = []
         for node in all([source] + first) {
             if let place = try? Place(node, home: home.number) { map.append(place) }

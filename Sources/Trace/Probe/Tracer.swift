@@ -22,10 +22,7 @@ public enum Tracer {
         let table = TraceTable(pid: getpid())
         var sources: [NodeSources] = []
         for node in nodes {
-            sources.append(
-                try kernel(node.name) { () throws(KernelError) in
-                    try NodeSources(node, home: home.number, table: table, backend: options.backend)
-                })
+            sources.append(try opened(node, home.number, table, options.backend))
         }
         var run = Run(
             probe: probe, sources: sources, home: home.number, ours: table.name, tracepoints: try? DropTracepoints(),
@@ -34,6 +31,27 @@ public enum Tracer {
             for node in nodes { run.captures.append(ProbeFrames(try FrameCapture(node))) }
         }
         return try run.traced()
+    }
+
+    /// Throws what the kernel refused; of a container that has a user namespace of its own, that, too.
+    static func opened(_ node: NodeReference, _ home: Int32, _ table: TraceTable, _ backend: TraceBackend)
+        throws(TraceError) -> NodeSources
+    {
+        do throws(KernelError) {
+            return try NodeSources(node, home: home, table: table, backend: backend)
+        } catch { throw refusal(error, node) }
+    }
+
+    /// In words; of a container that has a user namespace of its own, that, too.
+    static func refusal(_ error: KernelError, _ node: NodeReference) -> TraceError {
+        let isRight = error.errno == .notPermitted || error.errno == .accessDenied
+        guard isRight, let pid = node.pid, let theirs = try? Files.read("/proc/\(pid)/uid_map"),
+            let own = try? Files.read("/proc/self/uid_map"), theirs != own
+        else { return TraceError.kernel(error, node: node.name) }
+        let words = "\(node.name) has a user namespace of its own, into which only the machine's root may look"
+        return TraceError.kernel(
+            KernelError(error.operation, error.errno, error.explanation.map { "\($0); \(words)" } ?? words),
+            node: node.name)
     }
 
     static func kernel<Value: ~Copyable>(_ node: String? = nil, _ body: () throws(KernelError) -> Value)
@@ -249,8 +267,18 @@ private struct Run {
         if options.backend == .legacy, !sources.contains(where: \.usesLegacy) {
             notes.append("no node has tables of iptables-legacy: no rule can be told")
         }
-        return (
-            merge, merge.journey(lost: lost, evidence: evidence, counters: counters, notes: notes)
-        )
+        var journey = merge.journey(lost: lost, evidence: evidence, counters: counters, notes: notes)
+        journey.addBlindSpots(of: sources)
+        return (merge, journey)
+    }
+}
+
+extension Journey {
+    /// What the nodes on the way have that a trace does not see; of all nodes where it did not end well, as the packet may be there.
+    mutating func addBlindSpots(of sources: [NodeSources]) {
+        let visited = Set(legs.flatMap { $0.steps.map(\.node) + [$0.end.node] })
+        for node in sources where exitCode != 0 || visited.contains(node.node.name) {
+            notes += node.blindSpots().notes(node.node.name)
+        }
     }
 }

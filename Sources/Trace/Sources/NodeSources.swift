@@ -6,7 +6,7 @@ import NetCore
 final class NodeSources {
     let node: NodeReference
     let namespace: NetworkNamespace
-    private let home: Int32
+    let home: Int32
     private let table: TraceTable
     /// Owner of the tables: they go with it.
     private var owner: NetlinkSocket

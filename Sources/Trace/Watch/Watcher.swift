@@ -42,10 +42,7 @@ public final class Watcher {
         ours = table.name
         var sources: [NodeSources] = []
         for node in nodes {
-            sources.append(
-                try Tracer.kernel(node.name) { () throws(KernelError) in
-                    try NodeSources(node, home: number, table: table, backend: backend)
-                })
+            sources.append(try Tracer.opened(node, number, table, backend))
         }
         self.sources = sources
         glued = sources.map { _ in [:] }
@@ -242,7 +239,9 @@ public final class Watcher {
             kind: first.isTCP ? .tcp : first.isUDP ? .udp : .icmp)
         let merge = Merge(
             probe: probe, number: first.sourcePort ?? first.icmpID ?? 0, facts: facts, observed: first)
-        return merge.journey(
+        var journey = merge.journey(
             lost: max(0, losses - flow.losses), evidence: evidence, counters: changes, notes: sources.flatMap(\.notes))
+        journey.addBlindSpots(of: sources)
+        return journey
     }
 }
