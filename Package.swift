@@ -69,7 +69,7 @@ let package = Package(
         .executable(name: "berth-iptables", targets: ["IptablesBackend"]),
         .executable(name: "berth-firewalld", targets: ["FirewalldBackend"]),
         // For Fuzz/, which is a package of its own.
-        .library(name: "BerthModules", targets: ["JSON", "CNI", "NetCore", "Images", "Containers"]),
+        .library(name: "BerthModules", targets: ["JSON", "CNI", "NetCore", "Images", "Containers", "Trace"]),
     ],
     traits: [
         .default(enabledTraits: ["Daemon"]),

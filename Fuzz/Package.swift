@@ -3,7 +3,10 @@ import PackageDescription
 
 // libFuzzer targets over berth's decoders, built and run by scripts/fuzz. A target is a folder Sources/Fuzz<Name> with one
 // function LLVMFuzzerTestOneInput, a folder Corpus/<Name> with seeds, and its name here.
-let decoders = ["JSON", "Configuration", "Result", "Arguments", "Netlink", "Tar", "Image", "Create"]
+let decoders = [
+    "JSON", "Configuration", "Result", "Arguments", "Netlink", "Tar", "Image", "Create", "TraceEvent", "LoggedPacket",
+    "ConntrackEvent", "Pcapng", "Journey",
+]
 
 let package = Package(
     name: "Fuzz",

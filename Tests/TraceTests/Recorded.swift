@@ -39,7 +39,7 @@ enum Recorded {
         0001080006040001fec959b8a9b6c6336401000000000000c6336402
         """)
 
-    private static func bytes(_ text: String) -> [UInt8] {
+    static func bytes(_ text: String) -> [UInt8] {
         let digits = text.filter(\.isHexDigit).map { $0 }
         return stride(from: 0, to: digits.count, by: 2).map { UInt8(String(digits[$0..<($0 + 2)]), radix: 16)! }
     }

@@ -118,7 +118,7 @@ public struct PathView {
 
     /// "0.41 ms" of microseconds.
     private func duration(_ microseconds: Int64) -> String {
-        let hundredths = (microseconds + 5) / 10
+        let hundredths = max(0, min(microseconds, .max - 5) + 5) / 10
         let part = hundredths % 100
         return "\(hundredths / 100).\(part < 10 ? "0" : "")\(part) ms"
     }
