@@ -107,7 +107,7 @@ struct DropReasons {
     private func notRouted(_ visit: PacketWay.Visit) -> Finding? {
         guard let packet = visit.received.last, !visit.reached("forward"), !visit.reached("input") else { return nil }
         let forwarding = facts.sysctl(isV4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding")
-        if forwarding == "0", !isV4 || facts.counters["Ip:InAddrErrors"] != nil {
+        if forwarding == "0", facts.counters[isV4 ? "Ip:InAddrErrors" : "Ip6:InAddrErrors"] != nil {
             let parameter = isV4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding"
             return found("\(name) is not a router: \(parameter)=0", "05", "sysctl -w \(parameter)=1")
         }
@@ -116,7 +116,9 @@ struct DropReasons {
         switch route?.kind {
         case .none?:
             return found("\(name) has no route to \(target)", "05", "ip route add \(target) via NEXT-HOP")
-        case .refused?: return found("a route of \(name) refuses packets to \(target)", "05")
+        // A source that is not to be gets the same answer as a black hole does.
+        case .refused? where facts.route(target, nil, nil)?.kind == .refused:
+            return found("a route of \(name) refuses packets to \(target)", "05")
         default: return nil
         }
     }
@@ -160,7 +162,8 @@ struct DropReasons {
     }
 
     private func noRoute(_ visit: PacketWay.Visit) -> Finding? {
-        guard facts.counters["Ip:OutNoRoutes"] != nil, !visit.reached("input"), let target = way.last?.destination
+        guard facts.counters[isV4 ? "Ip:OutNoRoutes" : "Ip6:OutNoRoutes"] != nil, !visit.reached("input"),
+            let target = way.last?.destination
         else {
             return nil
         }

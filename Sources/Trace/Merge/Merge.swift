@@ -10,6 +10,8 @@ struct Merge {
     var drops: [DropTracepoints.Drop] = []
     /// The packet itself, where it was not a probe's: what the wires told of first.
     var observed: PacketHeaders?
+    /// What the source's kernel said when it was asked to send.
+    var refusal: Errno?
 
     private var events: [NodeEvents] { facts.map(\.events) }
 
@@ -53,7 +55,10 @@ struct Merge {
         guard let sent = firstSent(),
             let way = PacketWay(
                 PacketIdentity(sent), source: observed == nil ? probe.source : nil, nodes: events)
-        else { return journey }
+        else {
+            unsent(&journey)
+            return journey
+        }
         let answer = answer(to: sent, way)
         let judge = Judge(facts: facts)
         var end = judge.end(way, answer: answer)
@@ -69,13 +74,33 @@ struct Merge {
                 end = .init(.delivered, node: end.node, at: last.at)
             }
             if end.kind == .delivered { end.socket = nil }
-            if let reason = shortCut(answer, end) { end = .init(.dropped, node: end.node, at: end.at, reason: reason) }
+            if let reason = unwanted(answer, end, way) {
+                end = .init(.dropped, node: end.node, at: end.at, reason: reason)
+            }
             if end.kind != .delivered { end.kernel = kernelReason(answer) }
             journey.legs.append(.init(direction: .reply, steps: answer.steps, end: end))
         }
         journey.conntrack = flows(sent, way)
         journey.advice = advice(way, end, answer, journey.reply, judge)
         return journey
+    }
+
+    /// The source's own kernel let nothing go: a way without a step.
+    private func unsent(_ journey: inout Journey) {
+        guard let source = facts.first(where: { $0.name == probe.source }) else { return }
+        var advice: Journey.Advice
+        switch (source.route(probe.address, nil, nil)?.kind, refusal) {
+        case (.none?, _):
+            advice = .init(why: "\(source.name) has no route to \(probe.address)", lesson: "05")
+            advice.fixes = ["\(source.name): ip route add \(probe.address) via NEXT-HOP"]
+        case (.refused?, _):
+            advice = .init(why: "a route of \(source.name) refuses packets to \(probe.address)", lesson: "05")
+        case (_, let code?): advice = .init(why: "\(source.name)'s kernel did not send it: \(code)")
+        default: return
+        }
+        let end = Journey.End(.dropped, node: source.name, reason: advice.why)
+        journey.legs.append(.init(direction: .forward, steps: [], end: end))
+        journey.advice = advice
     }
 
     /// Of the forward way where that ended badly, else of the answer's.
@@ -95,6 +120,10 @@ struct Merge {
             let hop = facts.first { $0.name == sender }?.route(bad.last?.destination ?? target, nil, nil)?.source
             advice?.fixes = ["\(badEnd.node): ip route add default via \(hop.map { "\($0)" } ?? "NEXT-HOP")"]
             advice?.lesson = "05"
+        }
+        if badEnd.reason?.holds("another of its addresses") ?? false, let asked = way.last?.destination {
+            advice?.fixes = ["\(bad.nodes.first ?? "?"): let the program listen at \(asked) itself"]
+            advice?.lesson = "13"
         }
         if badEnd.reason?.holds("short cut") ?? false, let last = bad.last {
             advice?.fixes = [
@@ -120,12 +149,17 @@ struct Merge {
     }
 
     /// An answer that does not come from where the probe was sent is nobody's.
-    private func shortCut(_ answer: PacketWay, _ end: Journey.End) -> String? {
+    private func unwanted(_ answer: PacketWay, _ end: Journey.End, _ way: PacketWay) -> String? {
         guard end.kind == .delivered, end.node == probe.source, probe.kind != .icmp, let last = answer.last,
             !last.isICMPError, last.source != probe.address || last.sourcePort != probe.port
         else { return nil }
-        return "the answer took a short cut: it came from \(last.from), not from "
-            + "\(PacketHeaders.endpoint(probe.address, probe.port)), and no socket of \(end.node) waits for that"
+        let rest =
+            "it came from \(last.from), not from \(PacketHeaders.endpoint(probe.address, probe.port)), "
+            + "and no socket of \(end.node) waits for that"
+        guard let asked = way.last?.destination, let first = answer.first, first.source != asked else {
+            return "the answer took a short cut: \(rest)"
+        }
+        return "\(answer.nodes.first ?? "?") was asked at \(asked) and answered from another of its addresses: \(rest)"
     }
 
     /// The first packet that answers: an acknowledgement of the SYN, an echo reply, a datagram back, an ICMP error.
@@ -144,12 +178,12 @@ struct Merge {
     }
 
     private func isAnswer(_ headers: PacketHeaders, to sent: PacketHeaders, _ receiver: PacketHeaders) -> Bool {
-        if headers.isICMPError, headers.protocolNumber == 1 {
-            // Of its inner packet, whose header begins at 8: identification, protocol.
-            guard headers.transport.count >= 20, headers.transport[17] == sent.protocolNumber else { return false }
-            return headers.word(12) == sent.identification && holdsPort(headers)
+        if headers.isICMPError {
+            // A redirect goes beside the packet, which is passed on.
+            let isRedirect = headers.protocolNumber == 1 && headers.icmpType == 5
+            guard !isRedirect, headers.innerProtocol == sent.protocolNumber else { return false }
+            return headers.innerIdentification == sent.identification && holdsPort(headers)
         }
-        if headers.isICMPError { return sent.source.family == .v6 && isErrorOfProbe(headers, sent) }
         guard headers.protocolNumber == sent.protocolNumber else { return false }
         if sent.isTCP {
             guard let flags = headers.flags, flags & 16 != 0, flags & 6 != 0 else { return false }
@@ -159,21 +193,14 @@ struct Merge {
             return (headers.icmpType == 0 || headers.icmpType == 129) && headers.icmpSequence == sent.icmpSequence
                 && (headers.icmpID == sent.icmpID || headers.destination == receiver.source)
         }
-        return headers.source == receiver.destination && headers.destination == receiver.source
-            && headers.sourcePort == receiver.destinationPort && headers.destinationPort == receiver.sourcePort
-    }
-
-    /// An ICMPv6 error: of its inner packet, whose header begins at 8, the next header, and behind it the port or the echo's number,
-    /// which a trace event does not reach.
-    private func isErrorOfProbe(_ error: PacketHeaders, _ sent: PacketHeaders) -> Bool {
-        guard error.transport.count >= 20, error.transport[14] == sent.protocolNumber else { return false }
-        guard let inner = error.word(probe.kind == .icmp ? 52 : 48) else { return true }
-        return inner == number || events.contains { $0.flows.contains { $0.reply.destinationPort == inner } }
+        // A program that listens at all addresses answers from that of its route.
+        return headers.destination == receiver.source && headers.sourcePort == receiver.destinationPort
+            && headers.destinationPort == receiver.sourcePort
     }
 
     /// Captures hold the inner packet's ports; a trace event does not reach them, its identification must do.
     private func holdsPort(_ error: PacketHeaders) -> Bool {
-        guard probe.kind != .icmp, let source = error.word(28) else { return true }
+        guard probe.kind != .icmp, let source = error.innerSourcePort else { return true }
         return source == number || events.contains { $0.flows.contains { $0.reply.destinationPort == source } }
     }
 

@@ -144,6 +144,12 @@ struct PacketWay {
             through(early + wayIn, node)
         } else {
             for packet in received.prefix(1) { device(packet, node) }
+            if bridge.contains(where: { $0.hookName == "forward" }) {
+                // Only the bridge passed it on, from port to port: all is in the socket's order, also chains of IP within the bridge's.
+                through(visit.hooks, node)
+                for packet in received.dropFirst() + sent { device(packet, node) }
+                return
+            }
             // With br_netfilter the chains of IP run inside those of the bridge: the socket's order tells.
             let nested = (visit.hooks.lastIndex { early.contains($0) } ?? -1) + 1
             through(Array(visit.hooks[..<nested]), node)

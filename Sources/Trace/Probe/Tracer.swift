@@ -76,6 +76,8 @@ private struct Run {
     let options: TraceOptions
     var captures: [ProbeFrames] = []
     private var added: Set<UInt16> = []
+    /// What the source's kernel said when it was asked to send.
+    private var refusal: Errno?
 
     init(
         probe: Probe, sources: [NodeSources], home: Int32, ours: String, tracepoints: DropTracepoints?,
@@ -119,6 +121,7 @@ private struct Run {
         // Who waits for longer than the kernel asks for a neighbour hears what it says then.
         let isPatient = probe.milliseconds >= 3500
         var answer = socket.send()
+        if case .failed(let code) = answer { refusal = code }
         // Milliseconds since something new was told; other traffic, which wakes too, does not count.
         var quiet: Int64 = 0
         var lastNews = milliseconds()
@@ -262,7 +265,8 @@ private struct Run {
             try Tracer.kernel(name) { () throws(KernelError) in try node.end() }
         }
         if tracepoints != nil { evidence.append("kernel drop reasons") }
-        let merge = Merge(probe: probe, number: number, facts: facts, drops: tracepoints?.drops() ?? [])
+        let merge = Merge(
+            probe: probe, number: number, facts: facts, drops: tracepoints?.drops() ?? [], refusal: refusal)
         var notes = sources.flatMap(\.notes)
         if options.backend == .legacy, !sources.contains(where: \.usesLegacy) {
             notes.append("no node has tables of iptables-legacy: no rule can be told")

@@ -1,6 +1,6 @@
 import NetCore
 
-/// The protocol counters of the calling thread's namespace (/proc/net/snmp and /proc/net/netstat), by "Ip:InAddrErrors".
+/// The protocol counters of the calling thread's namespace (/proc/net/snmp, snmp6 and netstat), by "Ip:InAddrErrors".
 struct Counters: Hashable, Sendable {
     private var values: [String: Int64] = [:]
 
@@ -9,10 +9,25 @@ struct Counters: Hashable, Sendable {
         for name in ["snmp", "netstat"] {
             counters.add(String(decoding: try Files.read("/proc/thread-self/net/\(name)"), as: UTF8.self))
         }
+        // A kernel without IPv6 has none of these.
+        if let text = try? Files.read("/proc/thread-self/net/snmp6") {
+            counters.add(version6: String(decoding: text, as: UTF8.self))
+        }
         return counters
     }
 
     init() {}
+
+    /// A name and a value a line: "Ip6InAddrErrors 1" is Ip6:InAddrErrors.
+    mutating func add(version6 text: String) {
+        for line in text.split(separator: "\n") {
+            let words = line.split { $0 == " " || $0 == "\t" }
+            guard words.count == 2, let value = Int64(words[1]), let six = words[0].firstIndex(of: "6") else {
+                continue
+            }
+            values["\(words[0][...six]):\(words[0][words[0].index(after: six)...])"] = value
+        }
+    }
 
     /// Lines come in pairs: names, then values, after the same first word.
     mutating func add(_ text: String) {
@@ -38,6 +53,8 @@ struct Counters: Hashable, Sendable {
     static let telling = [
         "Ip:InHdrErrors", "Ip:InAddrErrors", "Ip:OutNoRoutes", "Ip:FragFails", "Ip:InDiscards", "Ip:OutDiscards",
         "Icmp:OutDestUnreachs", "Icmp:InDestUnreachs", "Icmp:OutTimeExcds", "Tcp:AttemptFails", "Tcp:OutRsts",
-        "Udp:NoPorts", "TcpExt:IPReversePathFilter", "TcpExt:ListenDrops", "IpExt:InCsumErrors",
+        "Udp:NoPorts", "TcpExt:IPReversePathFilter", "TcpExt:ListenDrops", "IpExt:InCsumErrors", "Ip6:InHdrErrors", "Ip6:InAddrErrors",
+        "Ip6:InTooBigErrors", "Ip6:InNoRoutes", "Ip6:OutNoRoutes", "Icmp6:OutDestUnreachs", "Icmp6:InDestUnreachs",
+        "Icmp6:OutTimeExcds", "Icmp6:OutPktTooBigs", "Udp6:NoPorts",
     ]
 }

@@ -8,7 +8,8 @@ public struct PacketHeaders: Hashable, Sendable {
     public var ttl: UInt8
     /// Bytes of the whole packet.
     public var length: Int
-    /// 0 for IPv6, and where the sender sets none (a SYN-ACK of Linux).
+    /// 0 where the sender sets none (a SYN-ACK of Linux). Of IPv6, which has none, the lower 16 bits of the flow label: no router or
+    /// NAT changes it either.
     public var identification: UInt16
     public var protocolNumber: UInt8
     /// Bytes of the network header.
@@ -49,7 +50,7 @@ public struct PacketHeaders: Hashable, Sendable {
             else { return nil }
             headerLength = 40
             length = Int(word(4)) + 40
-            identification = 0
+            identification = word(2)
             protocolNumber = bytes[6]
             ttl = bytes[7]
             source = from
@@ -103,6 +104,15 @@ public struct PacketHeaders: Hashable, Sendable {
         }
     }
 
+    /// Of the packet that an ICMP error is about, which has a header of its own from byte 8 on.
+    var innerIdentification: UInt16? { word(protocolNumber == 1 ? 12 : 10) }
+    var innerProtocol: UInt8? {
+        let place = protocolNumber == 1 ? 17 : 14
+        return transport.count > place ? transport[place] : nil
+    }
+    /// Captures reach it, trace events do not.
+    var innerSourcePort: UInt16? { word(protocolNumber == 1 ? 28 : 48) }
+
     var network: Journey.Network {
         Journey.Network(source: "\(source)", destination: "\(destination)", ttl: Int(ttl), length: length)
     }
@@ -134,7 +144,7 @@ public struct PacketIdentity: Hashable, Sendable {
         if headers.isTCP {
             words = [headers.sequence ?? 0, headers.acknowledgement ?? 0, UInt32(headers.flags ?? 0)]
         } else if headers.isICMPError {
-            let inner = headers.protocolNumber == 1 ? UInt32(headers.word(12) ?? 0) : 0
+            let inner = UInt32(headers.innerIdentification ?? 0)
             words = [UInt32(headers.icmpType ?? 0), UInt32(headers.icmpCode ?? 0), inner]
         } else if headers.isICMP {
             words = [UInt32(headers.icmpType ?? 0), UInt32(headers.icmpCode ?? 0), UInt32(headers.icmpSequence ?? 0)]

@@ -47,6 +47,9 @@ extension NetlinkSocket {
                 source: attributes[type: Int(RTA_PREFSRC.rawValue)].flatMap { IPAddress(bytes: $0.payload) })
         } catch  where [Errno(ENETUNREACH), Errno(EHOSTUNREACH)].contains(error.errno) {
             return RouteAnswer(kind: .none)
+        } catch  where [Errno(EINVAL), Errno(EACCES)].contains(error.errno) {
+            // What a packet of a blackhole or prohibit route gets.
+            return RouteAnswer(kind: .refused)
         }
     }
 
