@@ -53,7 +53,8 @@ struct Counters: Hashable, Sendable {
     static let telling = [
         "Ip:InHdrErrors", "Ip:InAddrErrors", "Ip:OutNoRoutes", "Ip:FragFails", "Ip:InDiscards", "Ip:OutDiscards",
         "Icmp:OutDestUnreachs", "Icmp:InDestUnreachs", "Icmp:OutTimeExcds", "Tcp:AttemptFails", "Tcp:OutRsts",
-        "Udp:NoPorts", "TcpExt:IPReversePathFilter", "TcpExt:ListenDrops", "IpExt:InCsumErrors", "Ip6:InHdrErrors", "Ip6:InAddrErrors",
+        "Udp:NoPorts", "TcpExt:IPReversePathFilter", "TcpExt:ListenDrops", "IpExt:InCsumErrors", "Ip6:InHdrErrors",
+        "Ip6:InAddrErrors",
         "Ip6:InTooBigErrors", "Ip6:InNoRoutes", "Ip6:OutNoRoutes", "Icmp6:OutDestUnreachs", "Icmp6:InDestUnreachs",
         "Icmp6:OutTimeExcds", "Icmp6:OutPktTooBigs", "Udp6:NoPorts",
     ]
