@@ -157,10 +157,10 @@ public enum LessonCommands {
         return result.rows.prefix(last).allSatisfy { $0.mark != nil } ? 0 : 1
     }
 
-    public static func reset(_ task: Int?) throws(LabError) -> Int32 {
+    public static func reset(_ task: Int?, screen: LessonScreen? = nil) throws(LabError) -> Int32 {
         var running = try standing()
         try running.reset(task)
-        put(running.text)
+        show(running, screen)
         return 0
     }
 

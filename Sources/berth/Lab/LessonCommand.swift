@@ -82,7 +82,7 @@
             @Option(help: "As before this task, which is open again with those after it.")
             var task: Int?
 
-            func run() throws { throw ExitCode(try LessonCommands.reset(task)) }
+            func run() throws { throw ExitCode(try LessonCommands.reset(task, screen: LabCommand.screen())) }
         }
 
         struct Next: ParsableCommand {
