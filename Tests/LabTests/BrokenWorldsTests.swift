@@ -85,6 +85,22 @@ struct BrokenWorldsTests {
         }
     }
 
+    @Test("when all lessons are done, next is the first broken world that is not fixed")
+    func afterLessons() throws {
+        try PrivateHost.run { host in
+            let lab = try LabHost.learner(host, uid: 0)
+            var progress = Progress()
+            for lesson in Lessons.all {
+                for task in 1...lesson.tasks.count { progress[lesson.id].marks[task] = .done }
+            }
+            progress["b01"].fixes = 1
+            try Files.makeDirectories(Files.directory(of: lab.progressFile))
+            try Files.replace(lab.progressFile, with: Array(progress.json.prettyText.utf8))
+            host.expect(try lab.must("start", "next").holds("b02 · No container"), "next")
+            try lab.must("stop")
+        }
+    }
+
     @Test("grade: who was changed, copied, foreign or unreadable is told, and the others are in the table")
     func grade() throws {
         try PrivateHost.run { host in

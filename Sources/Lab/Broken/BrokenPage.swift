@@ -8,7 +8,7 @@ extension BrokenWorlds {
                 + "else breaks. Each symptom has several causes; the seed chooses one.", "",
             "| command | what becomes true |", "|---|---|",
             "| `berth lab break ID [--seed N] [--backend nft\\|iptables]` | the world stands, broken; the same seed breaks it the same way, and without one a seed is drawn |",
-            "| `berth lab check [--explain] [--json]` | nothing: expected against seen; exit code 0 when the symptom is gone and nothing else is broken |",
+            "| `berth lab check [--json]` | nothing: expected against seen; exit code 0 when the symptom is gone and nothing else is broken |",
             "| `berth lab hint` | nothing: where to look, the idea, the commands |",
             "| `berth lab solve` | the cause is told and mended, and the world counts as shown, not as fixed |",
             "| `berth lab reset` | the world is new, broken the same way |",

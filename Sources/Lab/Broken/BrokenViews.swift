@@ -56,7 +56,7 @@ extension Progress {
         BrokenWorlds.all.map { world in
             let mine = self[world.id]
             let state = mine.fixes > 0 ? "fixed" : mine.marks[1] == .shown ? "shown" : mine.attempts > 0 ? "tried" : ""
-            let symptom = world.symptom + String(repeating: " ", count: max(2, 44 - world.symptom.count))
+            let symptom = world.symptom + String(repeating: " ", count: max(2, 62 - world.symptom.count))
             let words = world.id == running ? (state.isEmpty ? "running" : "\(state), running") : state
             let line = "\(world.id) \(symptom)~\(world.minutes) min"
             return (words.isEmpty ? line : "\(line)  \(words)") + "\n"

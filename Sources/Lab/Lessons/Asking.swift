@@ -6,27 +6,8 @@ extension Look {
     /// What a node's request is answered with: the body, without the end of its line; nil when nothing came within 0.7 s. A real
     /// connection, as curl would make it: it tells whom the server sees, also where a packet's way is hard to tell.
     func ask(_ node: String, _ address: IPAddress, _ port: UInt16) throws(LabError) -> String? {
-        let number = try open(node, address.family, SOCK_STREAM)
-        defer { close(number) }
-        let target = Look.socketAddress(address, port)
-        let code = target.withUnsafeBytes {
-            connect(number, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
-        }
-        guard code == 0 || errno == EINPROGRESS else { return nil }
-        let end = Look.milliseconds() + 700
-        guard Look.wait(number, POLLOUT, until: end) else { return nil }
-        let request = "GET / HTTP/1.0\r\n\r\n"
-        guard send(number, request, request.utf8.count, Int32(MSG_NOSIGNAL)) > 0 else { return nil }
-        var answer: [UInt8] = []
-        var part = [UInt8](repeating: 0, count: 4096)
-        while answer.count < 65536, Look.wait(number, POLLIN, until: end) {
-            let count = recv(number, &part, part.count, 0)
-            if count <= 0 { break }
-            answer += part[..<count]
-        }
-        let lines = String(decoding: answer, as: UTF8.self).split(separator: "\r\n", omittingEmptySubsequences: false)
-        guard let blank = lines.firstIndex(of: ""), blank + 1 < lines.count else { return nil }
-        return String(lines[blank + 1].prefix { $0 != "\n" })
+        if case .answer(let text) = try request(node, address, port, milliseconds: 700) { return text }
+        return nil
     }
 
     /// A socket of the node's, which does not block.

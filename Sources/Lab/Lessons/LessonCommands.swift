@@ -54,7 +54,15 @@ public enum LessonCommands {
     ) throws(LabError) -> World {
         let lesson: Lesson
         if BrokenWorlds.named(id) != nil { return try breakWorld(id, seed: nil, backend: backend, keep: keep) }
-        if id == "next" { lesson = try known().0.next } else { lesson = try Lessons.find(id) }
+        if id == "next" {
+            let progress = try known().0
+            if progress.doneCount == Lessons.all.count, let broken = BrokenWorlds.next(after: nil, progress) {
+                return try breakWorld(broken.id, seed: nil, backend: backend, keep: keep)
+            }
+            lesson = progress.next
+        } else {
+            lesson = try Lessons.find(id)
+        }
         if let world = try World.running(), Lessons.named(world.description.name)?.id == lesson.id {
             let running = try standing()
             if let backend, backend != running.progress.backend {

@@ -42,9 +42,9 @@ extension BrokenWorld {
             Variant(
                 name: "masquerade",
                 cause:
-                    "nothing gave the packet another sender: it came to web from 127.0.0.1, and no kernel takes such a packet from a "
-                    + "cable.",
-                look: "berth lab trace from host to 127.0.0.1:8080: with which sender does it come to web?",
+                    "nothing gave the packet another sender: web answers nobody on its cable who calls himself 127.0.0.1, not even "
+                    + "host's question for its hardware address.",
+                look: "berth lab trace from host to 127.0.0.1:8080: with which sender does it leave host?",
                 idea: "What leaves by br0 with a source of 127.0.0.0/8 must be masqueraded.",
                 damage: .chain(
                     "postrouting",

@@ -90,7 +90,9 @@ extension Both {
             LessonCommand(
                 "host",
                 "ip route add default via 192.0.2.1 dev eth1 table 101; ip route add 10.88.0.0/24 dev br0 table 101; "
-                    + "ip rule add fwmark 0x65 lookup 101; sysctl -qw net.ipv4.conf.eth0.rp_filter=1 net.ipv4.conf.eth1.rp_filter=1"
+                    + "ip rule add fwmark 0x65 lookup 101; sysctl -qw net.ipv4.conf.eth0.rp_filter=1 net.ipv4.conf.eth1.rp_filter=1 "
+                    // Who asks for a router's hardware address with the other uplink's address gets no answer.
+                    + "net.ipv4.conf.eth0.arp_announce=2 net.ipv4.conf.eth1.arp_announce=2"
             ))
         + validMark("1")
 }
