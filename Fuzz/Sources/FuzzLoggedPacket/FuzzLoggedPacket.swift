@@ -12,7 +12,8 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     for reply in NetlinkReply.list(bytes[...]) + NetlinkReply.list(message[...]) {
         guard let event = LegacyTraceEvent(reply) else { continue }
         precondition(!event.table.isEmpty && !event.chain.isEmpty && !event.kind.isEmpty)
-        precondition(event.table.utf8.count + event.chain.utf8.count <= count)
+        // What is no UTF-8 is read as U+FFFD, which has three bytes.
+        precondition(event.table.utf8.count + event.chain.utf8.count <= 3 * count)
         precondition(event.headers.transport.count <= count)
         _ = PacketIdentity(event.headers)
     }

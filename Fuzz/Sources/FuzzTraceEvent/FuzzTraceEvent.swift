@@ -8,7 +8,8 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = Array(UnsafeBufferPointer(start: data, count: count))
     for reply in NetlinkReply.list(bytes[...]) + NetlinkReply.list(message(bytes)[...]) {
         guard let event = NftTraceEvent(reply) else { continue }
-        precondition(event.table.utf8.count <= count && event.chain.utf8.count <= count)
+        // What is no UTF-8 is read as U+FFFD, which has three bytes.
+        precondition(event.table.utf8.count <= 3 * count && event.chain.utf8.count <= 3 * count)
         precondition(!(event.verdict?.description.isEmpty ?? false))
         if let headers = event.headers { read(headers, within: count) }
     }
