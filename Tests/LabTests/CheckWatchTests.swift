@@ -1,4 +1,5 @@
 import Glibc
+import NetCore
 import TestSupport
 import Testing
 
@@ -27,9 +28,9 @@ import Testing
             try lab.must("check", "--watch", exits: 2)
             try lab.must("start", "07", "--backend", "nft")
             let watching = try lab.begin("check", "--watch")
-            usleep(1_500_000)
+            try watching.expect("✗ 1 see", within: 15)
             try lab.must("answer", "b")
-            usleep(2_500_000)
+            try watching.expect("✓ 1 see", within: 5)
             try lab.must("solve", "--all")
             let outcome = watching.wait(seconds: 40)
             host.expect(outcome.exitCode, is: 0, "\(outcome)")
@@ -39,6 +40,107 @@ import Testing
             host.expect(outcome.text.holds("✓ 6 remove it"), "the end: \(outcome)")
             try lab.must("stop")
         }
+    }
+
+    /// What no command of the lab's tells of: only the kernel's notifications, and the lock of iptables-legacy, do.
+    private static let changes = [
+        (
+            "03", "host",
+            "ip link add br0 type bridge; for p in vweb vapp vdb; do ip link set $p master br0; ip link set $p up; done; ip link set br0 up",
+            "✓ 1"
+        ),
+        ("05", "web", "ip route add default via 10.88.0.1", "✓ 1"),
+        (
+            "07", "host",
+            "iptables-legacy -t nat -A PREROUTING -m addrtype --dst-type LOCAL -p tcp --dport 8080 -j DNAT --to 10.88.0.2:80",
+            "✓ 2"
+        ),
+        (
+            "07", "host",
+            "nft 'add table ip l; add chain ip l p { type nat hook prerouting priority -100; };"
+                + "add rule ip l p fib daddr type local tcp dport 8080 dnat to 10.88.0.2:80'", "✓ 2"
+        ),
+    ]
+
+    @Test("a change is seen within a second, and while nothing changes nothing is looked at", arguments: [0, 65534])
+    func notified(uid: Int) throws {
+        try PrivateHost.run { host in
+            for (lesson, node, line, sign) in CheckWatchTests.changes {
+                let lab = try LabHost.learner(host, uid: uid)
+                try lab.must("start", lesson, "--backend", "nft")
+                if lesson == "07" {
+                    try lab.must("reset", "--task", "1")
+                    try lab.must("answer", "b")
+                    try lab.must("check", exits: 1)
+                }
+                // The lab hears of a command's end, and a second after its beginning: this one does neither when it changes something.
+                let typing = try lab.begin("exec", node, "sh", "-c", "sleep 1001; \(line); sleep 1002; true")
+                usleep(1_500_000)
+                let watching = try lab.begin("check", "--watch")
+                try watching.expect("is open. Stuck?", within: 15)
+                // Longer than a neighbour that was asked waits to be asked again (delay_first_probe_time, 5 s).
+                usleep(500_000)
+                let before = try lab.lastLook()
+                usleep(7_000_000)
+                host.expect(try lab.lastLook(), is: before, "\(lesson): looks while nothing changed")
+                try lab.endSleep()
+                let start = LabHost.seconds()
+                try watching.expect(sign, within: 15)
+                let took = LabHost.seconds() - start
+                host.expect(took < (LabHost.isBusy ? 4 : 1), "\(lesson), \(sign): \(took) seconds")
+                try lab.endSleep()
+                _ = typing.wait(seconds: 10)
+                // Rebuilt, it is gone on with; ended, so is the watch.
+                try lab.must("reset", "--task", "1")
+                try lab.must("stop")
+                host.expect(watching.wait(seconds: 20).exitCode, is: 2, "the watch of \(lesson) ends with the world")
+            }
+        }
+    }
+}
+
+extension RunningChild {
+    /// It has written that before so many seconds are over.
+    func expect(_ text: String, within seconds: Double) throws {
+        let end = LabHost.seconds() + seconds
+        while LabHost.seconds() < end {
+            if printedSoFar().holds(text) { return }
+            usleep(10_000)
+        }
+        throw Missing(description: "\(text) was not written within \(seconds) seconds: \(printedSoFar())")
+    }
+}
+
+extension LabHost {
+    static func seconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// More processes want to run than there are processors: a second is no measure then.
+    static var isBusy: Bool {
+        var load = [Double](repeating: 0, count: 1)
+        return getloadavg(&load, 1) == 1 && load[0] > Double(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    }
+
+    /// The one `sleep` of the world ends; when it has begun.
+    fileprivate func endSleep() throws {
+        for _ in 0..<1000 {
+            if let sleep = processes().first(where: { $0.name == "sleep" }) {
+                kill(sleep.pid, SIGTERM)
+                return
+            }
+            usleep(5000)
+        }
+        throw Missing(description: "nothing sleeps")
+    }
+
+    /// When progress was written last: each look does.
+    fileprivate func lastLook() throws -> String {
+        var found = stat()
+        try NetCore.check("stat \(progressFile)") { stat(progressFile, &found) }
+        return "\(found.st_mtim.tv_sec).\(found.st_mtim.tv_nsec)"
     }
 }
 

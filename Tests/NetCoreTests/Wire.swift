@@ -23,6 +23,6 @@ enum Wire {
     }
 
     static func reply(_ type: Int, flags: Int = 0, _ payload: [UInt8]) -> NetlinkReply {
-        NetlinkReply(type: type, flags: flags, sequence: 1, payload: payload[...])
+        NetlinkReply(type: type, flags: flags, sequence: 1, port: 0, payload: payload[...])
     }
 }

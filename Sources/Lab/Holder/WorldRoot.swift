@@ -92,6 +92,9 @@ struct WorldRoot {
             }
             nodes.append((node.name, handle))
         }
+        try during("start the world's recorder") { () throws(KernelError) in
+            try Recorder.start(description.nodes.map(\.name))
+        }
         return try during("listen to the world's shells") { () throws(KernelError) in
             let service = try OnService(nodes, world: description.name)
             // The holder's, who is outside.

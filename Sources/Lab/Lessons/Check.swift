@@ -30,6 +30,7 @@ public struct CheckResult: Sendable {
             let sign = row.isRed ? "✗" : row.mark != nil ? "✓" : " "
             lines.append("\(sign) \(row.number) \(row.title)\(row.mark == .shown ? "  (shown)" : "")")
             lines += row.shown.map { "    \($0)" }
+            lines += row.sights.compactMap { $0.sight.isMet ? $0.sight.note.map { "    \($0)" } : nil }
             for (observation, sight) in row.sights where !sight.isMet {
                 lines.append("    ✗ \(observation.what)")
                 lines.append("      expected: \(observation.expected)")

@@ -132,6 +132,9 @@ public struct Question: Hashable, Sendable {
         (self.text, choices, self.answer, self.form) = (text, [], answer, form)
     }
 
+    /// Stands for an answer where the learner gave none and goes on.
+    public static let skipped = ""
+
     /// The answer that a letter, a choice's text or what is written out means; nil for anything else.
     public func choice(_ said: String) -> String? {
         if form != .letter { return form.read(said) }

@@ -52,6 +52,14 @@ public enum LessonCommands {
     private static func start(
         _ id: String, backend: Backend?, keep: Bool, _ screen: LessonScreen?, _ lock: ProgressLock?
     ) throws(LabError) -> World {
+        let world = try stand(id, backend: backend, keep: keep, screen, lock)
+        try OpenQuestion.ask(isShown: true)
+        return world
+    }
+
+    private static func stand(
+        _ id: String, backend: Backend?, keep: Bool, _ screen: LessonScreen?, _ lock: ProgressLock?
+    ) throws(LabError) -> World {
         let lesson: Lesson
         if BrokenWorlds.named(id) != nil { return try breakWorld(id, seed: nil, backend: backend, keep: keep) }
         if id == "next" {
@@ -123,11 +131,12 @@ public enum LessonCommands {
     }
 
     /// 0 when all is done, 1 when something is open, 2 when no lesson runs, 3 when the lab itself could not look.
-    public static func check(json: Bool, explained: Bool) throws(LabError) -> Int32 {
+    public static func check(json: Bool, explained: Bool, counts: Bool = true) throws(LabError) -> Int32 {
         let result: CheckResult
         do throws(LabError) {
+            if !json { try OpenQuestion.ask(isShown: false) }
             var running = try standing()
-            result = try running.check()
+            result = try running.check(counts: counts)
         } catch {
             warn(error.description)
             return error.code == .missing ? 2 : 3
@@ -136,7 +145,7 @@ public enum LessonCommands {
         return result.isPassed ? 0 : 1
     }
 
-    /// As `check`, once a second until all is done; what changed is told.
+    /// As `check`, whenever something has changed, until all is done; what is otherwise is told.
     public static func watch(explained: Bool) throws(LabError) -> Int32 {
         try CheckWatch.run(explained: explained, put: put)
     }
@@ -149,7 +158,8 @@ public enum LessonCommands {
 
     public static func answer(_ words: String) throws(LabError) -> Int32 {
         var running = try standing()
-        put("you say: \(try running.answer(words)). What the packet says: berth lab check\n")
+        let said = try running.answer(words)
+        put((said == Question.skipped ? "skipped" : "you say: \(said)") + ". What the packet says: berth lab check\n")
         return 0
     }
 
@@ -200,11 +210,17 @@ public enum LessonCommands {
             _ = try next(backend: backend)
             return 0
         case "check" where words.contains("--watch"): return try watch(explained: words.contains("--explain"))
-        case "check": return try check(json: words.contains("--json"), explained: words.contains("--explain"))
+        case "check":
+            return try check(
+                json: words.contains("--json"), explained: words.contains("--explain"),
+                counts: !words.contains("--watched"))
         case "hint": return try hint(words.count > 1 ? Int(words[1]) : nil)
-        case "answer" where words.count == 2: return try answer(words[1])
+        case "answer" where words.count == 2: return try answer(words[1] == "--skip" ? "skip" : words[1])
         case "solve": return try solve(step: value("--step").flatMap { Int($0) }, isWhole: words.contains("--all"))
         case "reset": return try reset(value("--task").flatMap { Int($0) })
+        case "export" where words.count > 1:
+            return try export(words[1], isForced: words.contains("--force"))
+        case "undo": return try undo(sinceTaskBegan: words.contains("--task"))
         case "page" where words.count == 2: return try page(words[1])
         default: return nil
         }

@@ -30,7 +30,9 @@ extension RunningLesson {
             lines += [""] + wrapped("\(current): \(task.text)")
             if let question = task.question {
                 lines += ["", "Say first (berth lab answer \(question.form.placeholder)):"] + question.lines
-                if let said = progress.answers[current] { lines.append("  you said: \(said)") }
+                if let said = progress.answers[current] {
+                    lines.append(said == Question.skipped ? "  you skipped it" : "  you said: \(said)")
+                }
             }
             lines += ["", "Look: berth lab check        Stuck? berth lab hint"]
         } else {

@@ -25,13 +25,17 @@ final class Look {
         do throws(TraceError) {
             let journey = try quietly { () throws(TraceError) in
                 var probe = try Probe(source: source, to: target)
-                probe.milliseconds = 1200
+                // All of it takes a second at most.
+                let end = Look.milliseconds() + 950
+                probe.milliseconds = 950
                 let journey = try Tracer.send(probe, nodes: world.references)
                 // Where an address was asked for in vain a moment ago, the kernel asks anew after a second
                 // (net.ipv4.neigh.*.retrans_time_ms), and the packet waits for that.
-                guard !journey.isAnswered, journey.forward?.end.kind == .lost || journey.reply?.end.kind == .lost else {
-                    return journey
-                }
+                let left = end - Look.milliseconds()
+                guard left > 100, !journey.isAnswered,
+                    journey.forward?.end.kind == .lost || journey.reply?.end.kind == .lost
+                else { return journey }
+                probe.milliseconds = left
                 return try Tracer.send(probe, nodes: world.references)
             }
             journeys["\(source) \(target)"] = journey
@@ -43,17 +47,10 @@ final class Look {
         }
     }
 
-    /// While programs are asked for the texts of rules: iptables-legacy by the world's own lock, as learners do; and what any of them
-    /// warns of is not for the learner.
+    /// The body while programs are asked for the texts of rules.
     func quietly<Value>(_ body: () throws(TraceError) -> Value) throws(TraceError) -> Value {
-        setenv("XTABLES_LOCKFILE", "/proc/\(world.state.root.pid)/root/run/xtables.lock", 1)
-        let (errors, null) = (fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), berth_open_cloexec("/dev/null", O_WRONLY, 0))
-        if errors >= 0, null >= 0 { dup2(null, STDERR_FILENO) }
-        defer {
-            unsetenv("XTABLES_LOCKFILE")
-            if errors >= 0, null >= 0 { dup2(errors, STDERR_FILENO) }
-            for number in [errors, null] where number >= 0 { close(number) }
-        }
+        let listing = ListingOfRules(world)
+        defer { listing.end() }
         return try body()
     }
 

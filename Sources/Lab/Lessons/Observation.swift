@@ -19,8 +19,10 @@ public struct Sight: Hashable, Sendable {
     public let seen: String
     /// The packet's way, where one was sent.
     public let journey: Journey?
+    /// What is told though it is met.
+    public let note: String?
 
-    init(_ isMet: Bool, _ seen: String, _ journey: Journey? = nil) {
-        (self.isMet, self.seen, self.journey) = (isMet, seen, journey)
+    init(_ isMet: Bool, _ seen: String, _ journey: Journey? = nil, note: String? = nil) {
+        (self.isMet, self.seen, self.journey, self.note) = (isMet, seen, journey, note)
     }
 }

@@ -86,13 +86,16 @@ extension Observation {
         Observation("your answer", "what \(witness) shows: \(fact)") { look throws(LabError) in
             let (truth, seen, journey) = try truth(look)
             guard let said = look.answers[look.task] else {
-                return Sight(false, "no answer yet: berth lab answer \(look.placeholder)")
+                return Sight(false, "no answer yet: berth lab answer \(look.placeholder), or --skip")
             }
             guard let truth else {
                 return Sight(
                     false,
                     "\(witness) does not show it now: \(seen) (back to where it does: berth lab reset --task \(look.task))",
                     journey)
+            }
+            if said == Question.skipped {
+                return Sight(true, truth, journey, note: "you skipped the question; \(witness) shows: \(truth)")
             }
             return Sight(said == truth, said == truth ? said : "you said \(said), \(witness) says otherwise", journey)
         }

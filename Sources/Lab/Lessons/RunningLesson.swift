@@ -55,6 +55,7 @@ public struct RunningLesson {
         try running.begin()
         // Where one goes on, the world is as far as one had come.
         try running.replay(before: running.progress.current(of: lesson) ?? 1)
+        world.recordFromHere()
         try running.save()
         return running
     }
@@ -79,7 +80,7 @@ public struct RunningLesson {
     }
 
     private func apart(_ words: [String], _ node: String) -> Int32 {
-        Apart.run { () throws(LabError) in try world.run(words, in: node) }
+        Apart.run { () throws(LabError) in try world.run(words, in: node, isRecorded: false) }
     }
 
     private func must(_ words: [String], _ node: String, _ name: String) throws(LabError) {
@@ -108,13 +109,15 @@ public struct RunningLesson {
 
     public func save() throws(LabError) { try file.write(all) }
 
-    /// Looks, and keeps what was seen to be done.
-    public mutating func check() throws(LabError) -> CheckResult {
+    /// Looks, and keeps what was seen to be done. One that the learner did not ask for is no attempt of theirs.
+    public mutating func check(counts: Bool = true) throws(LabError) -> CheckResult {
         try world.enter()
-        progress.attempts += 1
-        let wasOpen = progress.current(of: lesson) != nil
+        if counts { progress.attempts += 1 }
+        let before = progress.current(of: lesson)
         let result = try lesson.check(world, &progress)
-        if lesson.trouble != nil, wasOpen, result.isPassed { progress.fixes += 1 }
+        if lesson.trouble != nil, before != nil, result.isPassed { progress.fixes += 1 }
+        LastCheck.keep(result, world)
+        if progress.current(of: lesson) != before { _ = RecorderLine.ask(.task, at: world.recorder) }
         try save()
         return result
     }
@@ -133,6 +136,7 @@ public struct RunningLesson {
         world = try World.start(lesson.world, keep: world.isKept)
         try begin()
         try replay(before: number ?? progress.current(of: lesson) ?? 1)
+        world.recordFromHere()
         try save()
     }
 
@@ -168,19 +172,20 @@ public struct RunningLesson {
             }
             let result = try lesson.check(world, &progress, upTo: number, as: .shown)
             try save()
+            if progress.marks[number] != nil { _ = RecorderLine.ask(.task, at: world.recorder) }
             guard progress.marks[number] != nil, number < last else { return result }
             number += 1
         }
         return try lesson.check(world, &progress, upTo: last, as: .shown)
     }
 
-    /// The answer to the open task's question is kept. Throws E-NAME when there is no question, or no such choice.
+    /// The answer to the open task's question is kept; "skip" is one too, with which the task does not wait for another. Throws E-NAME when there is no question, or no such choice.
     public mutating func answer(_ said: String) throws(LabError) -> String {
         guard let number = progress.current(of: lesson), let question = lesson.tasks[number - 1].question else {
             throw LabError(
                 .name, "the open task asks nothing", fix: "see what is to be done: berth lab status")
         }
-        guard let choice = question.choice(said) else {
+        guard let choice = question.choice(said) ?? (said == "skip" ? Question.skipped : nil) else {
             throw LabError(
                 .name, question.form == .letter ? "\(said) is none of the answers" : "\(said) is no answer to this",
                 cause: question.lines.joined(by: "; "),

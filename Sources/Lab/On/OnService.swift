@@ -75,7 +75,7 @@ struct OnService {
         var environment: [(String, String)] = []
         if words.isEmpty {
             words = World.shellWords
-            environment = [("PS1", World.prompt(world, request.node))]
+            environment = World.shellEnvironment(world, request.node)
         }
         guard let node = nodes.first(where: { $0.name == request.node }) else {
             let error = LabError(
@@ -102,6 +102,7 @@ struct OnService {
         }
         for stream in request.streams { close(stream) }
         guard child > 0 else { OnService.answer(connection, 125) }
+        _ = RecorderLine.ask(.began, at: RecorderLine.socket, seconds: 2)
         OnService.follow(child, connection)
     }
 
@@ -143,6 +144,7 @@ struct OnService {
             if polled[0].revents != 0 {
                 var status: Int32 = 0
                 guard berth_wait_child(child, &status) == child else { answer(connection, 125) }
+                _ = RecorderLine.ask(.typed, at: RecorderLine.socket, seconds: 2)
                 answer(connection, UInt8(truncatingIfNeeded: berth_exit_status(status)))
             }
             guard polled[1].revents != 0 else { continue }

@@ -7,27 +7,28 @@ extension World {
     /// Runs a command in a node: its network, processes, mounts and host name; directory, environment and standard streams are
     /// the caller's. Gives the command's exit code, 128 and the signal that ended it, 127 when there is no such command, 126 when
     /// it cannot be executed. The calling process must have one thread, and is in the world for good. With `ownGroup` the
-    /// command has the terminal for itself, as a shell wants it.
-    public func run(_ words: [String], in name: String, environment: [(String, String)] = [], ownGroup: Bool = false)
-        throws(LabError) -> Int32
-    {
+    /// command has the terminal for itself, as a shell wants it. What it changes is one change for `undo`, if it is recorded.
+    public func run(
+        _ words: [String], in name: String, environment: [(String, String)] = [], ownGroup: Bool = false,
+        isRecorded: Bool = true
+    ) throws(LabError) -> Int32 {
         let node = try handle(try self.node(name).process, "node \(name)")
         let use = try using()
         defer { close(use) }
         let directory = String(cString: getcwd(nil, 0) ?? strdup("/"))
         try enter()
-        let child = try during("enter node \(name)") { () throws(KernelError) in
+        _ = try during("enter node \(name)") { () throws(KernelError) in
             // Only for children: this process stays where it can see the child's end.
             try check("enter the processes of node \(name)") { berth_setns_kinds(node, Int32(CLONE_NEWPID)) }
-            fflush(nil)
-            return try check("fork") { fork() }
         }
-        if child == 0 {
+        let line = Supervised.start {
             for (key, value) in environment + [("BERTH_LAB_NODE", name)] { setenv(key, value, 1) }
             World.become(words, node, name, directory, ownGroup)
         }
         close(node)
-        return World.wait(child, ownGroup)
+        if isRecorded { _ = RecorderLine.ask(.began, at: recorder, seconds: 2) }
+        defer { if isRecorded { noteChange() } }
+        return World.wait(line, ownGroup)
     }
 
     /// The world is in use until the process ends: it does not end for want of use.
@@ -83,24 +84,30 @@ extension World {
         _exit(code)
     }
 
-    private static func wait(_ child: pid_t, _ ownGroup: Bool) -> Int32 {
+    private static func wait(_ line: Int32, _ ownGroup: Bool) -> Int32 {
+        guard line >= 0 else { return 125 }
+        defer { close(line) }
         // The terminal's signals are the command's; it tells by its end what it made of them.
         for number in [SIGINT, SIGQUIT, SIGTTOU] { signal(number, SIG_IGN) }
-        var status: Int32 = 0
-        guard berth_wait_child(child, &status) == child else { return 125 }
+        let code = Supervised.wait(line)
         if ownGroup, isatty(0) == 1 { tcsetpgrp(0, getpgrp()) }
-        return berth_exit_status(status)
+        return code
     }
 
     /// As `run`, of a shell whose prompt names world and node. `$SHELL` is not asked: its start-up files may change the prompt.
     public func shell(in name: String) throws(LabError) -> Int32 {
         try run(
-            World.shellWords, in: name, environment: [("PS1", World.prompt(description.name, name))], ownGroup: true)
+            World.shellWords, in: name, environment: World.shellEnvironment(description.name, name), ownGroup: true)
     }
 
     static var shellWords: [String] {
         let hasBash = access("/bin/bash", X_OK) == 0 || access("/usr/bin/bash", X_OK) == 0
         return hasBash ? ["bash", "--norc", "--noprofile", "-i"] : ["sh", "-i"]
+    }
+
+    /// Before each prompt the recorder hears that something was typed.
+    static func shellEnvironment(_ world: String, _ node: String) -> [(String, String)] {
+        [("PS1", prompt(world, node)), ("PROMPT_COMMAND", ": 2>/dev/null >\(RecorderLine.typed)")]
     }
 
     static func prompt(_ world: String, _ node: String) -> String { "lab:\(world) \(node) ▸ " }

@@ -55,6 +55,8 @@ public struct NetlinkReply: Sendable {
     public let type: Int
     public let flags: Int
     public let sequence: UInt32
+    /// Of whoever asked for it; 0 where the kernel did it by itself.
+    public let port: UInt32
     public let payload: ArraySlice<UInt8>
 
     /// The attributes after a fixed header of `header` bytes.
@@ -80,7 +82,7 @@ public struct NetlinkReply: Sendable {
             guard length >= 16, length <= rest.count else { break }
             found.append(
                 NetlinkReply(
-                    type: word(4, 2), flags: word(6, 2), sequence: UInt32(word(8, 4)),
+                    type: word(4, 2), flags: word(6, 2), sequence: UInt32(word(8, 4)), port: UInt32(word(12, 4)),
                     payload: rest[(start + 16)..<(start + length)]))
             rest = rest.dropFirst((length + 3) & ~3)
         }

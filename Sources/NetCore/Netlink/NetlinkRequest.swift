@@ -35,6 +35,18 @@ public struct NetlinkRequest: Sendable {
         bytes = Array(UnsafeRawBufferPointer(start: start, count: Int(start.pointee.nlmsg_len)))
     }
 
+    /// A message whose fixed header and attributes are bytes already, as the kernel told them.
+    public init(
+        _ operation: @escaping @autoclosure @Sendable () -> String, type: Int, flags: Int32, payload: [UInt8]
+    ) {
+        sentence = operation
+        let length = UInt32(16 + payload.count)
+        let (type, flags) = (UInt16(type), UInt16(flags | NLM_F_REQUEST))
+        bytes = (0..<4).map { UInt8(truncatingIfNeeded: length >> (8 * UInt32($0))) }
+        bytes += [UInt8(type & 0xff), UInt8(type >> 8), UInt8(flags & 0xff), UInt8(flags >> 8)]
+        bytes += [0, 0, 0, 0, 0, 0, 0, 0] + payload
+    }
+
     mutating func number(_ sequence: UInt32, addingFlags flags: Int32) {
         bytes.withUnsafeMutableBytes { raw in
             raw.storeBytes(of: sequence, toByteOffset: 8, as: UInt32.self)

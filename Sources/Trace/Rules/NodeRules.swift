@@ -64,7 +64,7 @@ public struct NodeRules: Hashable, Sendable {
             let path = "\(folder)/\(program)"
             guard access(path, X_OK) == 0 else { continue }
             let child = ChildProcess(
-                path: path, arguments: arguments, environment: ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
+                path: path, arguments: arguments, environment: ListingProgram.environment,
                 input: [],
                 seconds: 20)
             do throws(KernelError) {

@@ -167,7 +167,7 @@ struct RuleTexts: Hashable, Sendable {
             let path = "\(folder)/\(program)"
             guard access(path, X_OK) == 0 else { continue }
             let child = ChildProcess(
-                path: path, arguments: arguments, environment: ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin"], input: [],
+                path: path, arguments: arguments, environment: ListingProgram.environment, input: [],
                 seconds: 10)
             guard let outcome = try? child.run(), outcome.exitStatus == 0 else { return nil }
             return String(decoding: outcome.output, as: UTF8.self)

@@ -13,7 +13,8 @@
                 """,
             subcommands: [
                 Dashboard.self, List.self, Start.self, Status.self, Check.self, Hint.self, Answer.self, Solve.self,
-                Reset.self, Next.self, Break.self, Grade.self, TraceCommand.self, Exec.self, Shell.self, Stop.self,
+                Reset.self, Undo.self, Next.self, Export.self, Break.self, Grade.self, TraceCommand.self, Exec.self,
+                Shell.self, Stop.self,
                 Page.self,
             ], defaultSubcommand: Dashboard.self)
 

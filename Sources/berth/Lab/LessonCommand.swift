@@ -31,7 +31,7 @@
             var json = false
             @Flag(help: "Show the way of the packet that did not do what was expected.")
             var explain = false
-            @Flag(help: "Look once a second until all is done, and tell what changed.")
+            @Flag(help: "Look whenever something changes, until all is done, and tell what is otherwise.")
             var watch = false
 
             func validate() throws {
@@ -59,9 +59,15 @@
             static let configuration = CommandConfiguration(
                 commandName: "answer", abstract: "Answers the open task's question; berth lab check compares.")
             @Argument(help: "The answer's letter, or its text.")
-            var answer: String
+            var answer: String?
+            @Flag(help: "Go on without an answer: the task does not wait for one any more.")
+            var skip = false
 
-            func run() throws { throw ExitCode(try LessonCommands.answer(answer)) }
+            func validate() throws {
+                if skip == (answer != nil) { throw ValidationError("say an answer, or --skip") }
+            }
+
+            func run() throws { throw ExitCode(try LessonCommands.answer(answer ?? "skip")) }
         }
 
         struct Solve: ParsableCommand {
