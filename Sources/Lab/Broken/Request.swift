@@ -26,7 +26,7 @@ extension Look {
     /// A node's request by TCP, as curl would make it, with so many bytes of a body. The deadline leaves time for a second SYN,
     /// which comes after a second.
     func request(
-        _ node: String, _ address: IPAddress, _ port: UInt16, uploading count: Int = 0, milliseconds: Int = 1300
+        _ node: String, _ address: IPAddress, _ port: UInt16, uploading count: Int = 0, milliseconds: Int = 1150
     ) throws(LabError) -> Asked {
         let number = try open(node, address.family, SOCK_STREAM)
         defer { close(number) }
