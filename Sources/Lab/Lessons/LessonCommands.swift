@@ -64,7 +64,7 @@ public enum LessonCommands {
         if BrokenWorlds.named(id) != nil { return try breakWorld(id, seed: nil, backend: backend, keep: keep) }
         if id == "next" {
             let progress = try known().0
-            if progress.doneCount == Lessons.all.count, let broken = BrokenWorlds.next(after: nil, progress) {
+            if Lessons.all.allSatisfy({ progress[$0.id].isDone($0) }), let broken = BrokenWorlds.next(after: nil, progress) {
                 return try breakWorld(broken.id, seed: nil, backend: backend, keep: keep)
             }
             lesson = progress.next
