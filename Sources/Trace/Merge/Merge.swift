@@ -8,6 +8,10 @@ struct Merge {
     let number: UInt16
     let facts: [NodeFacts]
     var drops: [DropTracepoints.Drop] = []
+    /// Nanoseconds from CLOCK_MONOTONIC, of which the drops' times are, to CLOCK_REALTIME, of which the captures' are.
+    var realtimeAhead: Int64 = 0
+    /// When the probe was sent, by CLOCK_MONOTONIC.
+    var sentAt: Int64 = 0
     /// The packet itself, where it was not a probe's: what the wires told of first.
     var observed: PacketHeaders?
     /// What the source's kernel said when it was asked to send.
@@ -140,11 +144,17 @@ struct Merge {
         let devices = way.steps.compactMap { $0.device }.reduce(into: [String]()) {
             if $0.last != $1 { $0.append($1) }
         }
-        let found = drops.first { drop in
-            guard let length = drop.length else { return devices.isEmpty && drop.thread == berth_gettid() }
+        // Other packets of the machine pass devices of the same names: this one did between its sending and the last capture. A
+        // capture's time is that of the packet or, while the kernel begins to stamp them, that at which it was read.
+        let ended = way.ended.map { $0 - realtimeAhead } ?? .max - 1_000_000
+        let candidates = drops.filter { drop in
+            guard let length = drop.length else {
+                return devices.isEmpty && drop.isIP && drop.thread == berth_gettid()
+            }
             return !drop.devices.isEmpty && devices.suffix(drop.devices.count) == drop.devices[...]
-                && length == way.last?.length
+                && length == way.last?.length && drop.met.map { $0 >= sentAt && $0 <= ended + 1_000_000 } ?? false
         }
+        let found = candidates.max { $0.met ?? 0 < $1.met ?? 0 }
         return found.map { "\($0.reason) \($0.function)" }
     }
 

@@ -78,6 +78,8 @@ private struct Run {
     private var added: Set<UInt16> = []
     /// What the source's kernel said when it was asked to send.
     private var refusal: Errno?
+    /// By CLOCK_MONOTONIC.
+    private var sentAt: Int64 = 0
 
     init(
         probe: Probe, sources: [NodeSources], home: Int32, ours: String, tracepoints: DropTracepoints?,
@@ -120,6 +122,7 @@ private struct Run {
         let patience: Int64 = isAsking ? 1100 : 250
         // Who waits for longer than the kernel asks for a neighbour hears what it says then.
         let isPatient = probe.milliseconds >= 3500
+        sentAt = nanoseconds(CLOCK_MONOTONIC)
         var answer = socket.send()
         if case .failed(let code) = answer { refusal = code }
         // Milliseconds since something new was told; other traffic, which wakes too, does not count.
@@ -177,10 +180,12 @@ private struct Run {
         return sent.isSubset(of: received)
     }
 
-    private func milliseconds() -> Int64 {
+    private func milliseconds() -> Int64 { nanoseconds(CLOCK_MONOTONIC) / 1_000_000 }
+
+    private func nanoseconds(_ clock: clockid_t) -> Int64 {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+        clock_gettime(clock, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     /// How much was told of the probe and its answer; what else passes the nodes does not count.
@@ -212,6 +217,7 @@ private struct Run {
         poll(&waiting, nfds_t(waiting.count), wait)
         for node in sources { try Tracer.kernel(node.node.name) { () throws(KernelError) in try node.drain() } }
         for capture in captures { try capture.drain() }
+        tracepoints?.drain()
     }
 
     /// Has a table dropped the probe's own packet?
@@ -265,8 +271,10 @@ private struct Run {
             try Tracer.kernel(name) { () throws(KernelError) in try node.end() }
         }
         if tracepoints != nil { evidence.append("kernel drop reasons") }
-        let merge = Merge(
+        var merge = Merge(
             probe: probe, number: number, facts: facts, drops: tracepoints?.drops() ?? [], refusal: refusal)
+        merge.sentAt = sentAt
+        merge.realtimeAhead = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_MONOTONIC)
         var notes = sources.flatMap(\.notes)
         if options.backend == .legacy, !sources.contains(where: \.usesLegacy) {
             notes.append("no node has tables of iptables-legacy: no rule can be told")

@@ -17,6 +17,10 @@ final class DropTracepoints {
         var length: Int?
         /// The thread in whose time it was dropped.
         var thread: Int32
+        /// Of IP; the messages of netlink are buffers, too, and the tracer's own among them.
+        var isIP: Bool
+        /// Nanoseconds of CLOCK_MONOTONIC at which a device met it last; nil when none did.
+        var met: Int64?
     }
 
     private let tracefs: OwnedDescriptor
@@ -33,7 +37,9 @@ final class DropTracepoints {
         DropTracepoints.removeStale(tracefs.number)
         try check("make \(name) in tracefs") { mkdirat(tracefs.number, name, 0o700) }
         do throws(KernelError) {
-            try set("buffer_size_kb", "512")
+            try set("buffer_size_kb", "1024")
+            // So that its times can be held against the captures'.
+            try set("trace_clock", "mono")
             for event in DropTracepoints.events { try set("events/\(event)/enable", "1") }
             pipe = try check("open \(name)/trace_pipe") {
                 berth_openat(tracefs.number, "\(name)/trace_pipe", O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0)
@@ -82,8 +88,9 @@ final class DropTracepoints {
         try check("write \(value) to \(path) of tracefs") { Int32(write(opened.number, bytes, bytes.count)) }
     }
 
-    /// All drops so far.
-    func drops() -> [Drop] {
+    /// Takes in what waits, before there is no room for more; 32 MB are kept.
+    func drain() {
+        guard text.count < 32 << 20 else { return }
         var bytes = [UInt8](repeating: 0, count: 1 << 16)
         // A read gives a page at most, and the machine's other traffic is in it, too: some 3 MB when the buffers are full.
         for _ in 0..<4000 {
@@ -91,12 +98,17 @@ final class DropTracepoints {
             guard count > 0 else { break }
             text += bytes[..<count]
         }
+    }
+
+    /// All drops so far.
+    func drops() -> [Drop] {
+        drain()
         return DropTracepoints.parse(String(decoding: text, as: UTF8.self))
     }
 
     /// "  berth-812  [001] b.s2. 251.138577: kfree_skb: skbaddr=00000000c2b9ddb1 … location=ip_error+0x9a/0x2f0 reason: NAME".
     static func parse(_ text: String) -> [Drop] {
-        var met: [String: (devices: [String], length: Int?)] = [:]
+        var met: [String: (devices: [String], length: Int?, time: Int64?)] = [:]
         var found: [Drop] = []
         for line in text.split(separator: "\n") {
             let words = line.split(whereSeparator: { $0 == " " || $0 == "=" }).map(String.init)
@@ -111,14 +123,27 @@ final class DropTracepoints {
                     Drop(
                         reason: value("reason:") ?? "?",
                         function: value("location").map { String($0.prefix { $0 != "+" }) } ?? "?",
-                        devices: passed?.devices ?? [], length: passed?.length, thread: thread))
+                        devices: passed?.devices ?? [], length: passed?.length, thread: thread,
+                        // ETH_P_IP and ETH_P_IPV6.
+                        isIP: ["2048", "34525"].contains(value("protocol")), met: passed?.time))
             } else if let device = value("dev") ?? value("name") {
-                var passed = met[address] ?? ([], nil)
+                var passed = met[address] ?? ([], nil, nil)
+                passed.time = words.lazy.compactMap(nanoseconds).first
                 if words.contains("netif_receive_skb:") { passed.length = value("len").flatMap { Int($0) } }
                 if passed.devices.last != device { passed.devices.append(device) }
                 met[address] = passed
             }
         }
         return found
+    }
+
+    /// "251.138577:", which is seconds; nil of any other word.
+    private static func nanoseconds(_ word: String) -> Int64? {
+        guard word.hasSuffix(":") else { return nil }
+        let parts = word.dropLast().split(separator: ".")
+        guard parts.count == 2, parts[1].count == 6, let whole = Int64(parts[0]), let part = Int64(parts[1]),
+            (0..<1 << 31).contains(whole)
+        else { return nil }
+        return whole * 1_000_000_000 + part * 1000
     }
 }
