@@ -64,7 +64,7 @@ struct WorldTests {
             host.expect(try lab.lab("start", "standard").exitCode, is: 0, "start")
             host.expect(try lab.on("web", "hostname"), is: "web\n", "its name")
             let processes = try lab.on("web", "ps -e -o pid=,comm=").split(separator: "\n")
-            host.expect(processes.count, is: 2, "its first process, and ps: \(processes)")
+            host.expect(processes.count, is: 3, "its first process, what waits for ps, and ps: \(processes)")
             host.expect(try lab.on("web", "ls /sys/class/net"), is: "eth0\nlo\n", "its /sys")
             let links = try lab.on("host", "ip -o link show")
             host.expect(links.contains("02:00:00:00:03:01"), "br0's address: \(links)")

@@ -22,12 +22,17 @@ enum Supervised {
         }
         close(ends[1])
         var status: Int32 = 0
-        if first > 0, berth_wait_child(first, &status) == first { return ends[0] }
+        // Only now the command begins: it is to see nobody in the node who does not belong there.
+        if first > 0, berth_wait_child(first, &status) == first, send(ends[0], &status, 4, Int32(MSG_NOSIGNAL)) == 4 {
+            return ends[0]
+        }
         close(ends[0])
         return -1
     }
 
     private static func supervise(_ line: Int32, _ become: () -> Never) -> Never {
+        var word: Int32 = 0
+        guard recv(line, &word, 4, 0) == 4 else { _exit(1) }
         let child = fork()
         if child == 0 { become() }
         Title.set("berth-exec")
