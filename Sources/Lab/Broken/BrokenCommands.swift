@@ -3,6 +3,13 @@ import Glibc
 extension LessonCommands {
     /// The broken world stands, and its symptom is told. One that stands already is gone on with. Throws E-NAME, E-EXISTS.
     public static func breakWorld(_ id: String, seed: Int?, backend: Backend?, keep: Bool) throws(LabError) -> World {
+        try breakWorld(id, seed: seed, backend: backend, keep: keep, nil)
+    }
+
+    /// As above; the progress's lock may be held already.
+    static func breakWorld(_ id: String, seed: Int?, backend: Backend?, keep: Bool, _ lock: ProgressLock?)
+        throws(LabError) -> World
+    {
         let broken = try BrokenWorlds.find(id)
         if let seed, seed < 0 {
             throw LabError(.name, "\(seed) is no seed", fix: "take a number from 0 on, or leave --seed out")
@@ -22,7 +29,7 @@ extension LessonCommands {
         }
         let before = try known().0[broken.id]
         let seed = seed ?? before.seed(for: broken)
-        let running = try RunningLesson.start(broken.lesson(seed: seed), backend: backend, keep: keep)
+        let running = try RunningLesson.start(broken.lesson(seed: seed), backend: backend, keep: keep, lock)
         note(running.file)
         put(running.text)
         return running.world

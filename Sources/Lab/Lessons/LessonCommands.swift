@@ -42,30 +42,24 @@ public enum LessonCommands {
     public static func start(_ id: String, backend: Backend?, keep: Bool, screen: LessonScreen? = nil) throws(LabError)
         -> World
     {
-        try start(id, backend: backend, keep: keep, screen, nil)
+        let world = try stand(id, backend: backend, keep: keep, screen, nil)
+        try OpenQuestion.ask(isShown: true)
+        return world
     }
 
     private static func show(_ running: RunningLesson, _ screen: LessonScreen?) {
         if let screen { screen.put(running) } else { put(running.text) }
     }
 
-    private static func start(
-        _ id: String, backend: Backend?, keep: Bool, _ screen: LessonScreen?, _ lock: ProgressLock?
-    ) throws(LabError) -> World {
-        let world = try stand(id, backend: backend, keep: keep, screen, lock)
-        try OpenQuestion.ask(isShown: true)
-        return world
-    }
-
     private static func stand(
         _ id: String, backend: Backend?, keep: Bool, _ screen: LessonScreen?, _ lock: ProgressLock?
     ) throws(LabError) -> World {
         let lesson: Lesson
-        if BrokenWorlds.named(id) != nil { return try breakWorld(id, seed: nil, backend: backend, keep: keep) }
+        if BrokenWorlds.named(id) != nil { return try breakWorld(id, seed: nil, backend: backend, keep: keep, lock) }
         if id == "next" {
             let progress = try known().0
             if Lessons.all.allSatisfy({ progress[$0.id].isDone($0) }), let broken = BrokenWorlds.next(after: nil, progress) {
-                return try breakWorld(broken.id, seed: nil, backend: backend, keep: keep)
+                return try breakWorld(broken.id, seed: nil, backend: backend, keep: keep, lock)
             }
             lesson = progress.next
         } else {
@@ -111,7 +105,10 @@ public enum LessonCommands {
             }
             try world.stop()
         }
-        return try start(following, backend: backend, keep: false, screen, lock)
+        let world = try stand(following, backend: backend, keep: false, screen, lock)
+        lock = nil
+        try OpenQuestion.ask(isShown: true)
+        return world
     }
 
     /// The lesson that runs, with its world's picture and its tasks; a world that is no lesson's with the state of each link.
