@@ -70,7 +70,9 @@ test: core
 	@$(if $(FILTER),,failed=0; for backend in iptables-nft iptables-legacy; do echo "== the plugins' tests on $$backend"; \
 	    BERTH_TEST_BACKEND=$$backend scripts/as-root swift test --disable-default-traits --skip-build \
 	        --filter ConformanceTests || failed=1; done; [ $$failed = 0 ])
-	scripts/as-root swift test --disable-default-traits --skip-build $(if $(FILTER),--filter '$(FILTER)')
+	@# The lab's tests take the release's berth where it stands and nothing is newer: it takes a third of the time.
+	program=; [ ! -x build/bin/berth ] || [ -n "$$(find Sources Package.swift -newer build/bin/berth -print -quit)" ] || program=$(CURDIR)/build/bin/berth; \
+	BERTH_TEST_PROGRAM=$$program scripts/as-root swift test --disable-default-traits --skip-build $(if $(FILTER),--filter '$(FILTER)')
 
 test-cli: all
 	@scripts/deps cli

@@ -24,8 +24,8 @@ struct BigPacketsTests {
     @Test(
         "a fixed size is another clamp; ICMP that speaks is not one, nor what was learned while it did",
         arguments: [0, 65534])
-    func nftSize(uid: Int) throws {
-        try PrivateHost.run { host in
+    func nftSize(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try begin(host, uid, .nft)
             // The right thing at the wrong time.
             try lab.type("host", "nft flush chain ip lab output")
@@ -54,8 +54,8 @@ struct BigPacketsTests {
     }
 
     @Test("a narrower link of web's own is another right answer to the first half", arguments: [0, 65534])
-    func narrowLink(uid: Int) throws {
-        try PrivateHost.run { host in
+    func narrowLink(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try begin(host, uid, .iptables)
             try lab.type("web", "ip link set eth0 mtu 1300")
             try lab.green(upTo: 3, of: 8)
@@ -67,8 +67,8 @@ struct BigPacketsTests {
     }
 
     @Test("IPv6: rules of one's own by either way, and what is wrong before", arguments: Backend.allCases, [0, 65534])
-    func sixes(backend: Backend, uid: Int) throws {
-        try PrivateHost.run { host in
+    func sixes(backend: Backend, uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "14", "--backend", backend.rawValue)
             try lab.must("solve", "--step", "4")

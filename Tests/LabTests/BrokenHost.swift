@@ -44,8 +44,8 @@ struct BrokenCase: Sendable, CustomTestStringConvertible {
     }
 
     /// Red at first, green when its own solution is typed, red with a repair that is none.
-    func run() throws {
-        try PrivateHost.run { host in
+    func run() async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             let variant = broken.variant(self.variant)
             let told = try lab.must("break", id, "--seed", "\(self.variant)", "--backend", backend.rawValue)

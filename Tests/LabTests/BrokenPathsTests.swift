@@ -7,22 +7,22 @@ struct BrokenPathsTests {
     @Test(
         "b05",
         arguments: BrokenCase.all("b05", [PathsRepairs.forgetAll, PathsRepairs.reopened, PathsRepairs.forgetAll]))
-    func staleSyslog(_ each: BrokenCase) throws { try each.run() }
+    func staleSyslog(_ each: BrokenCase) async throws { try await each.run() }
 
     @Test("b06", arguments: BrokenCase.all("b06", [PathsRepairs.clamp, PathsRepairs.smaller, PathsRepairs.clamp]))
-    func bigPackets(_ each: BrokenCase) throws { try each.run() }
+    func bigPackets(_ each: BrokenCase) async throws { try await each.run() }
 
     @Test("b07", arguments: BrokenCase.all("b07", [PathsRepairs.wide, PathsRepairs.unplug, PathsRepairs.unplug]))
-    func halfFail(_ each: BrokenCase) throws { try each.run() }
+    func halfFail(_ each: BrokenCase) async throws { try await each.run() }
 
     @Test(
         "b09",
         arguments: BrokenCase.all(
             "b09", [PathsRepairs.noFilter, PathsRepairs.lawless, PathsRepairs.noFilter, PathsRepairs.otherRoad]))
-    func secondUplink(_ each: BrokenCase) throws { try each.run() }
+    func secondUplink(_ each: BrokenCase) async throws { try await each.run() }
 
     @Test("b10", arguments: BrokenCase.all("b10", PathsRepairs.firewallReload))
-    func firewallReload(_ each: BrokenCase) throws { try each.run() }
+    func firewallReload(_ each: BrokenCase) async throws { try await each.run() }
 }
 
 /// Repairs that are none.

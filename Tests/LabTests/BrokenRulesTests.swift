@@ -5,24 +5,24 @@ import Testing
 @Suite("Broken worlds b01 to b04 and b08")
 struct BrokenRulesTests {
     @Test("b01", arguments: BrokenCase.all("b01", RulesRepairs.siteDown))
-    func siteDown(_ each: BrokenCase) throws { try each.run() }
+    func siteDown(_ each: BrokenCase) async throws { try await each.run() }
 
     @Test(
         "b02",
         arguments: BrokenCase.all("b02", [RulesRepairs.masquerade, RulesRepairs.wayBack, RulesRepairs.masquerade]))
-    func noInternet(_ each: BrokenCase) throws { try each.run() }
+    func noInternet(_ each: BrokenCase) async throws { try await each.run() }
 
     @Test(
         "b03",
         arguments: BrokenCase.all("b03", [RulesRepairs.masquerade, RulesRepairs.hijack, RulesRepairs.masquerade]))
-    func notFromApp(_ each: BrokenCase) throws { try each.run() }
+    func notFromApp(_ each: BrokenCase) async throws { try await each.run() }
 
     @Test(
         "b04", arguments: BrokenCase.all("b04", [RulesRepairs.uplink, RulesRepairs.everyLink, RulesRepairs.masquerade]))
-    func localhost(_ each: BrokenCase) throws { try each.run() }
+    func localhost(_ each: BrokenCase) async throws { try await each.run() }
 
     @Test("b08", arguments: BrokenCase.all("b08", RulesRepairs.openDatabase))
-    func openDatabase(_ each: BrokenCase) throws { try each.run() }
+    func openDatabase(_ each: BrokenCase) async throws { try await each.run() }
 }
 
 /// Repairs that are none.

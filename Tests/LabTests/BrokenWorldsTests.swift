@@ -53,8 +53,8 @@ struct BrokenWorldsTests {
     }
 
     @Test("progress: the seed stays, what was shown is not fixed, and the next one follows")
-    func progress() throws {
-        try PrivateHost.run { host in
+    func progress() async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: 65534)
             try lab.must("break", "b99", exits: 1)
             host.expect(try lab.must("break", "07", exits: 1).holds("berth lab start 07"), "a lesson")
@@ -86,8 +86,8 @@ struct BrokenWorldsTests {
     }
 
     @Test("when all lessons are done, next is the first broken world that is not fixed")
-    func afterLessons() throws {
-        try PrivateHost.run { host in
+    func afterLessons() async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: 0)
             var progress = Progress()
             for lesson in Lessons.all {
@@ -102,8 +102,8 @@ struct BrokenWorldsTests {
     }
 
     @Test("grade: who was changed, copied, foreign or unreadable is told, and the others are in the table")
-    func grade() throws {
-        try PrivateHost.run { host in
+    func grade() async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: 0)
             try lab.must("break", "b01", "--seed", "4411", "--backend", "nft")
             let text = try lab.must("check", "--json", exits: 1)

@@ -5,8 +5,8 @@ import Testing
 
 @Suite("Commands of the lab beside each other") struct CheckWatchTests {
     @Test("an answer that is given while a check looks is kept")
-    func together() throws {
-        try PrivateHost.run { host in
+    func together() async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: 0)
             try lab.must("start", "07", "--backend", "nft")
             for round in 0..<4 {
@@ -22,8 +22,8 @@ import Testing
     }
 
     @Test("check --watch tells what changes, and ends with the last task", arguments: [0, 65534])
-    func watch(uid: Int) throws {
-        try PrivateHost.run { host in
+    func watch(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("check", "--watch", exits: 2)
             try lab.must("start", "07", "--backend", "nft")
@@ -63,8 +63,8 @@ import Testing
     ]
 
     @Test("a change is seen within a second, and while nothing changes nothing is looked at", arguments: [0, 65534])
-    func notified(uid: Int) throws {
-        try PrivateHost.run { host in
+    func notified(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             for (lesson, node, line, sign) in CheckWatchTests.changes {
                 let lab = try LabHost.learner(host, uid: uid)
                 try lab.must("start", lesson, "--backend", "nft")

@@ -6,8 +6,8 @@ import Testing
 @Suite("Lessons 08 and 09, localhost and hairpin")
 struct FrontDoorTests {
     @Test("08: rules of nft of one's own, and what is wrong before they are whole", arguments: [0, 65534])
-    func localhost(uid: Int) throws {
-        try PrivateHost.run { host in
+    func localhost(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "08", "--backend", "nft")
             try lab.must("answer", "an answer")
@@ -39,8 +39,8 @@ struct FrontDoorTests {
     }
 
     @Test("08: a program on the loopback is another right answer", arguments: [0, 65534])
-    func proxy(uid: Int) throws {
-        try PrivateHost.run { host in
+    func proxy(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "08", "--backend", "iptables")
             try lab.must("answer", "b")
@@ -66,8 +66,8 @@ struct FrontDoorTests {
     @Test(
         "09: rules of nft and of iptables, and what is wrong before they are whole", arguments: Backend.allCases,
         [0, 65534])
-    func hairpin(backend: Backend, uid: Int) throws {
-        try PrivateHost.run { host in
+    func hairpin(backend: Backend, uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "09", "--backend", backend.rawValue)
             try lab.must("answer", "a refusal")

@@ -6,8 +6,8 @@ import Testing
 @Suite("The guard")
 struct GuardTests {
     @Test("no builder touches the network that it was started in")
-    func own() throws {
-        let (code, exit) = try PrivateHost.run { host in
+    func own() async throws {
+        let (code, exit) = try await PrivateHost.inTurn { host in
             let before = try host.state()
             var thrown: LabError?
             do throws(LabError) {
@@ -24,10 +24,10 @@ struct GuardTests {
     }
 
     @Test("nor that of the machine's first process; another one it does")
-    func first() throws {
+    func first() async throws {
         #expect(NetworkGuard.watched == ["/proc/thread-self/ns/net", "/proc/1/ns/net"])
         // Process 1 may be none that this process may look at: another namespace stands for it.
-        let (refused, strange) = try PrivateHost.run { host in
+        let (refused, strange) = try await PrivateHost.inTurn { host in
             try host.must("ip netns add machine")
             try host.must("ip netns add other")
             let networks = try NetworkGuard([NetworkGuard.watched[0], "/run/netns/machine", "/run/netns/none"])

@@ -6,8 +6,8 @@ import Testing
 @Suite("berth lab in a shell of the world")
 struct HeldTests {
     @Test("check, answer, solve and hint are done outside; exit codes come back", arguments: [0, 65534])
-    func commands(uid: Int) throws {
-        try PrivateHost.run { host in
+    func commands(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "07", "--backend", "nft")
             func inside(_ node: String, _ words: String, exits code: Int32 = 0) throws -> String {
@@ -28,8 +28,8 @@ struct HeldTests {
     }
 
     @Test("a world that is built anew, or ended, from inside; the shell goes along", arguments: [0, 65534])
-    func worlds(uid: Int) throws {
-        try PrivateHost.run { host in
+    func worlds(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             let mounts = lab.mounts()
             func shell(_ node: String, _ lines: String...) throws -> ChildOutcome {

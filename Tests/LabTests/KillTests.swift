@@ -6,9 +6,9 @@ import Testing
 @Suite("A holder that is killed", .serialized)
 struct KillTests {
     @Test("leaves nothing, at whatever moment", arguments: WorldTests.users)
-    func anyMoment(uid: Int) throws {
+    func anyMoment(uid: Int) async throws {
         let seed = UInt64.random(in: 0 ... .max)
-        let killed = try PrivateHost.run { host in
+        let killed = try await PrivateHost.inTurn { host in
             let lab = try LabHost(host, uid: uid)
             var random = Seeded(state: seed)
             let (before, mounts) = (try lab.state(), lab.mounts())

@@ -23,8 +23,8 @@ struct LessonTests {
     }
 
     @Test("red at first, green when its own solution is typed, and the host is as before", arguments: Case.all)
-    func solution(_ each: Case) throws {
-        try PrivateHost.run { host in
+    func solution(_ each: Case) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: each.uid)
             let lesson = try Lessons.find(each.id)
             let (before, mounts) = (try lab.state(), lab.mounts())
@@ -47,8 +47,8 @@ struct LessonTests {
     }
 
     @Test("progress outlives the world; a reset goes back to a task, and its world is as before it")
-    func progress() throws {
-        try PrivateHost.run { host in
+    func progress() async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: 65534)
             try lab.must("check", exits: 2)
             try lab.must("hint", exits: 2)
@@ -81,8 +81,8 @@ struct LessonTests {
     }
 
     @Test("progress that cannot be read is moved aside, and that is said")
-    func unreadable() throws {
-        try PrivateHost.run { host in
+    func unreadable() async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: 0)
             try Files.makeDirectories(Files.directory(of: lab.progressFile))
             for text in [

@@ -6,8 +6,8 @@ import Testing
 @Suite("Lessons 01 to 03, stack, cable and bridge")
 struct LinkLessonsTests {
     @Test("01: a port of one stack is not that of the other; a wrong answer is told", arguments: [0, 65534])
-    func stack(uid: Int) throws {
-        try PrivateHost.run { host in
+    func stack(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "01")
             try lab.must("answer", "none")
@@ -30,8 +30,8 @@ struct LinkLessonsTests {
 
     @Test(
         "02: a cable by other names and made from the other side; one that ends nowhere is none", arguments: [0, 65534])
-    func cable(uid: Int) throws {
-        try PrivateHost.run { host in
+    func cable(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "02")
             try lab.red("✗ 1 ", "there is no veth in left")
@@ -41,8 +41,8 @@ struct LinkLessonsTests {
     }
 
     @Test("02: the whole, with other words than the lesson's", arguments: [0, 65534])
-    func other(uid: Int) throws {
-        try PrivateHost.run { host in
+    func other(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "02")
             try lab.type("right", "ip link add c2 type veth peer name c1; ip link set dev c1 netns left")
@@ -66,8 +66,8 @@ struct LinkLessonsTests {
     }
 
     @Test("03: a bridge of another name; ports left out, two bridges, an address on a port", arguments: [0, 65534])
-    func bridge(uid: Int) throws {
-        try PrivateHost.run { host in
+    func bridge(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "03")
             try lab.red("✗ 1 ", "there is no bridge")

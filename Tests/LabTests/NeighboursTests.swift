@@ -11,8 +11,8 @@ struct NeighboursTests {
     }
 
     @Test("stale, invented and unanswered entries are told from a fresh one", arguments: [0, 65534])
-    func entry(uid: Int) throws {
-        try PrivateHost.run { host in
+    func entry(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try begin(host, uid, .nft)
             try lab.red("✗ 1 ", "there is none: nothing was sent to 10.88.0.2 yet")
             try lab.type("web", "ip link set eth0 down")
@@ -41,8 +41,8 @@ struct NeighboursTests {
     }
 
     @Test("the culprit may be app; its MAC is written as one likes, and a wrong one stays red", arguments: [0, 65534])
-    func culprit(uid: Int) throws {
-        try PrivateHost.run { host in
+    func culprit(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try begin(host, uid, .nft)
             try lab.must("solve", "--step", "3")
             try lab.red("✗ 4 ", "always 02:00:00:00:04:01: web alone has the address")
@@ -76,8 +76,8 @@ struct NeighboursTests {
     @Test(
         "a gate in the switch: of the bridge's own family does not count; an exception for the bridge is right",
         arguments: Backend.allCases, [0, 65534])
-    func firewall(backend: Backend, uid: Int) throws {
-        try PrivateHost.run { host in
+    func firewall(backend: Backend, uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try begin(host, uid, backend)
             try lab.must("solve", "--step", "5")
             // Two still bear one MAC; whoever spoke last has it.

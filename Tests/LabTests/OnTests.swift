@@ -7,8 +7,8 @@ import Testing
 @Suite("Commands from node to node")
 struct OnTests {
     @Test("on reaches every node from every other, and leaves nothing with the world", arguments: WorldTests.users)
-    func everyPair(uid: Int) throws {
-        try PrivateHost.run { host in
+    func everyPair(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost(host, uid: uid)
             let (before, mounts) = (try lab.state(), lab.mounts())
             host.expect(try lab.lab("start", "standard").exitCode, is: 0, "start")

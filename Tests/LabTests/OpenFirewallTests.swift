@@ -6,8 +6,8 @@ import Testing
 struct OpenFirewallTests {
     @Test(
         "rules in the wrong place and of the wrong port do nothing; a chain of one's own does", arguments: [0, 65534])
-    func nft(uid: Int) throws {
-        try PrivateHost.run { host in
+    func nft(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "11", "--backend", "nft")
             try lab.must("answer", "nothing")
@@ -50,8 +50,8 @@ struct OpenFirewallTests {
     }
 
     @Test("rules of iptables: a drop before routing by the original port", arguments: [0, 65534])
-    func iptables(uid: Int) throws {
-        try PrivateHost.run { host in
+    func iptables(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "11", "--backend", "iptables")
             try lab.must("answer", "a")

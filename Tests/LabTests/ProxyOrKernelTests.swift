@@ -7,8 +7,8 @@ import Testing
 @Suite("Lesson 10, proxy or kernel; and berth proxy")
 struct ProxyOrKernelTests {
     @Test("a socket that listens is no reservation; socat is a proxy too", arguments: Backend.allCases, [0, 65534])
-    func socat(backend: Backend, uid: Int) throws {
-        try PrivateHost.run { host in
+    func socat(backend: Backend, uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "10", "--backend", backend.rawValue)
             try lab.must("answer", "10.88.0.1")
@@ -83,8 +83,8 @@ struct ProxyOrKernelTests {
     }
 
     @Test("a proxy to the wrong place is red", arguments: [0, 65534])
-    func wrong(uid: Int) throws {
-        try PrivateHost.run { host in
+    func wrong(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "10", "--backend", "nft")
             try lab.must("solve", "--step", "3")
@@ -98,8 +98,8 @@ struct ProxyOrKernelTests {
     @Test(
         "berth proxy carries bytes both ways, half-closed ones too, and resets what it cannot carry",
         arguments: [0, 65534])
-    func relay(uid: Int) throws {
-        try PrivateHost.run { host in
+    func relay(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "standard")
             let program = """
@@ -158,8 +158,8 @@ struct ProxyOrKernelTests {
     }
 
     @Test("berth proxy says what is wrong, and with what")
-    func errors() throws {
-        try PrivateHost.run { host in
+    func errors() async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: 65534)
             try lab.must("start", "standard")
             func fails(_ words: String, _ sentences: String..., exits code: Int32 = 1) throws {

@@ -7,8 +7,8 @@ import Testing
 @Suite("Lesson 07, Publish a port")
 struct PublishAPortTests {
     @Test("rules of nft in a table of one's own", arguments: [0, 65534])
-    func nft(uid: Int) throws {
-        try PrivateHost.run { host in
+    func nft(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "07", "--backend", "nft")
             try lab.must("answer", "inet")
@@ -40,8 +40,8 @@ struct PublishAPortTests {
     @Test(
         "rules of iptables, its nft form and the legacy one", arguments: ["iptables-nft", "iptables-legacy"],
         [0, 65534])
-    func iptables(program: String, uid: Int) throws {
-        try PrivateHost.run { host in
+    func iptables(program: String, uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             // PATH leads to the one that is asked for. The world has a /run of its own.
             try Files.makeDirectories("/var/lib/programs")
@@ -67,8 +67,8 @@ struct PublishAPortTests {
     }
 
     @Test("wrong answers are told what is wrong with them", arguments: [0, 65534])
-    func wrong(uid: Int) throws {
-        try PrivateHost.run { host in
+    func wrong(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "07", "--backend", "nft")
             try lab.must("answer", "host")

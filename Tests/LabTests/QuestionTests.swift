@@ -8,8 +8,8 @@ import Testing
 @Suite("Questions")
 struct QuestionTests {
     @Test("a skipped question keeps no task open, and its answer is told", arguments: [0, 65534])
-    func skipped(uid: Int) throws {
-        try PrivateHost.run { host in
+    func skipped(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "07", "--backend", "nft")
             try lab.red("✗ 1 ", "no answer yet: berth lab answer LETTER, or --skip")
@@ -23,8 +23,8 @@ struct QuestionTests {
     }
 
     @Test("at a terminal it is asked; a letter answers, Enter skips, nonsense is asked again", arguments: [0, 65534])
-    func asked(uid: Int) throws {
-        try PrivateHost.run { host in
+    func asked(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             func typed(_ keys: String, _ words: String...) throws -> ChildOutcome {
                 try host.run(
@@ -54,8 +54,8 @@ struct QuestionTests {
     }
 
     @Test("a lesson is exported as a page; a file that stands is left alone", arguments: [0, 65534])
-    func export(uid: Int) throws {
-        try PrivateHost.run { host in
+    func export(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             let file = "\(host.scratch)/user/lesson.md"
             try lab.must("export", file, exits: 2)
@@ -89,8 +89,8 @@ struct QuestionTests {
     }
 
     @Test("a world ends at once though a command in it was killed: its parent is in the node", arguments: [0, 65534])
-    func parents(uid: Int) throws {
-        try PrivateHost.run { host in
+    func parents(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "standard")
             let busy = try lab.begin("exec", "web", "sleep", "77")

@@ -6,8 +6,8 @@ import Testing
 @Suite("Lessons 05 and 06, routers and masquerade")
 struct RoutingLessonsTests {
     @Test("05: routes that are wider or narrower do, a wrong gateway does not", arguments: [0, 65534])
-    func routers(uid: Int) throws {
-        try PrivateHost.run { host in
+    func routers(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "05")
             try lab.red("✗ 1 ", "web's route to 203.0.113.10", "expected: via 10.88.0.1", "seen:     none")
@@ -31,8 +31,8 @@ struct RoutingLessonsTests {
     }
 
     @Test("05: an address that is rewritten is not the router's work")
-    func rewritten() throws {
-        try PrivateHost.run { host in
+    func rewritten() async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: 0)
             try lab.must("start", "05")
             try lab.must("solve", "--step", "2")
@@ -42,8 +42,8 @@ struct RoutingLessonsTests {
     }
 
     @Test("06: rules of nft, by a fixed address; then too wide a rule", arguments: [0, 65534])
-    func masquerade(uid: Int) throws {
-        try PrivateHost.run { host in
+    func masquerade(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "06", "--backend", "nft")
             try lab.must("answer", "host")
@@ -74,8 +74,8 @@ struct RoutingLessonsTests {
     }
 
     @Test("06: rules of iptables", arguments: ["iptables-nft", "iptables-legacy"], [0, 65534])
-    func iptables(program: String, uid: Int) throws {
-        try PrivateHost.run { host in
+    func iptables(program: String, uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "06", "--backend", "iptables")
             try lab.must("answer", "inet")

@@ -19,6 +19,8 @@ struct ScreenTests {
                 06 Masquerade                         07 Publish a port
                 09 Hairpin
 
+              Broken worlds (fix it yourself): 0 of 10 fixed
+
               Next:  01 An empty network stack, 3 tasks, ~5 min
               Type:  berth lab start next        Stuck? berth lab hint
               Safe: runs in its own namespaces. Your network is not touched. Needs root: no.
@@ -34,6 +36,8 @@ struct ScreenTests {
               ✓ 01 An empty network stack             05 Routers: routes and ip_forward
               ▸ 06 Masquerade                         07 Publish a port
                 09 Hairpin
+
+              Broken worlds (fix it yourself): 0 of 10 fixed
 
               Next:  06 Masquerade: one address for many, task 2 of 4
               Type:  berth lab start next        Stuck? berth lab hint
@@ -59,8 +63,8 @@ struct ScreenTests {
     }
 
     @Test("a lesson's screen: head, picture, goal, tasks; narrow as a list, and in ASCII", arguments: [0, 65534])
-    func lesson(uid: Int) throws {
-        try PrivateHost.run { host in
+    func lesson(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             // What is no terminal gets no picture with the start.
             host.expect(!(try lab.must("start", "07", "--backend", "nft").holds("┌")), "start")

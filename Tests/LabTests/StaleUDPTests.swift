@@ -7,8 +7,8 @@ struct StaleUDPTests {
     @Test(
         "the rule counts nothing, whoever made it; other ways to forget; what is wrong stays red",
         arguments: ["nft", "iptables-nft", "iptables-legacy"], [0, 65534])
-    func lesson(program: String, uid: Int) throws {
-        try PrivateHost.run { host in
+    func lesson(program: String, uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "12", "--backend", program == "nft" ? "nft" : "iptables")
             try lab.must("answer", "10.88.0.2")
@@ -84,8 +84,8 @@ struct StaleUDPTests {
     }
 
     @Test("forgotten too early, the riddle is gone, and a reset brings it back")
-    func early() throws {
-        try PrivateHost.run { host in
+    func early() async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: 65534)
             try lab.must("start", "12", "--backend", "nft")
             try lab.must("solve")

@@ -25,8 +25,8 @@ struct TwoRoadsTests {
     private let vain = "the rule from 192.0.2.2 does not match, for at that moment the address is 10.88.0.2"
 
     @Test("a rule of routing by the address that was asked stays red, and it is said why", arguments: [0, 65534])
-    func fromRule(uid: Int) throws {
-        try PrivateHost.run { host in
+    func fromRule(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try begin(host, uid, .nft)
             try lab.type("host", "ip route add default via 192.0.2.1 table 101; ip rule add from 192.0.2.2 lookup 101")
             try lab.red(
@@ -45,8 +45,8 @@ struct TwoRoadsTests {
 
     @Test(
         "loose on eth1, and the connection's mark: the simple right answer", arguments: Backend.allCases, [0, 65534])
-    func loose(backend: Backend, uid: Int) throws {
-        try PrivateHost.run { host in
+    func loose(backend: Backend, uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try begin(host, uid, backend)
             try lab.type(
                 "host",
@@ -73,8 +73,8 @@ struct TwoRoadsTests {
 
     @Test(
         "strict: each of its parts is needed, and a mark on first packets alone is not enough", arguments: [0, 65534])
-    func strict(uid: Int) throws {
-        try PrivateHost.run { host in
+    func strict(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try begin(host, uid, .nft)
             try lab.type("host", "nft 'add chain ip lab m { type filter hook prerouting priority -150; }'")
             try lab.type("host", "nft add rule ip lab m iif eth1 ct state new meta mark set 0x65 ct mark set 0x65")

@@ -97,8 +97,8 @@ struct UndoTests {
     ]
 
     @Test("each change goes back, one after the other, and nothing else with it", arguments: [0, 65534])
-    func everything(uid: Int) throws {
-        try PrivateHost.run { host in
+    func everything(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             let (before, mounts) = (try lab.state(), lab.mounts())
             try lab.must("undo", exits: 2)
@@ -126,8 +126,8 @@ struct UndoTests {
     }
 
     @Test("rules that stay keep their handles, and connections go on", arguments: [0, 65534])
-    func gentle(uid: Int) throws {
-        try PrivateHost.run { host in
+    func gentle(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "standard")
             try lab.type("host", "nft 'add table ip lab; add chain ip lab f { type filter hook forward priority 0; }'")
@@ -164,8 +164,8 @@ struct UndoTests {
     }
 
     @Test("a lesson's own beginning stays; a whole task can be undone; shells have it too", arguments: [0, 65534])
-    func lesson(uid: Int) throws {
-        try PrivateHost.run { host in
+    func lesson(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost.learner(host, uid: uid)
             try lab.must("start", "07", "--backend", "iptables")
             try lab.must("undo", exits: 1)

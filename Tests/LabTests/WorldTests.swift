@@ -10,8 +10,8 @@ struct WorldTests {
     static let users = [0, 65534]
 
     @Test("nodes reach each other as the description says, and the host is as before", arguments: users)
-    func standard(uid: Int) throws {
-        let milliseconds = try PrivateHost.run { host in
+    func standard(uid: Int) async throws {
+        let milliseconds = try await PrivateHost.inTurn { host in
             let lab = try LabHost(host, uid: uid)
             let (before, mounts) = (try lab.state(), lab.mounts())
             var (from, to) = (timespec(), timespec())
@@ -40,8 +40,8 @@ struct WorldTests {
     }
 
     @Test("TCP goes from node to node, and each sees the other's address", arguments: users)
-    func tcp(uid: Int) throws {
-        try PrivateHost.run { host in
+    func tcp(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost(host, uid: uid)
             host.expect(try lab.lab("start", "standard").exitCode, is: 0, "start")
             for (server, client, address, seen) in [
@@ -58,8 +58,8 @@ struct WorldTests {
     }
 
     @Test("a node has a name, processes, addresses and parameters of its own", arguments: users)
-    func node(uid: Int) throws {
-        try PrivateHost.run { host in
+    func node(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost(host, uid: uid)
             host.expect(try lab.lab("start", "standard").exitCode, is: 0, "start")
             host.expect(try lab.on("web", "hostname"), is: "web\n", "its name")
@@ -87,8 +87,8 @@ struct WorldTests {
     }
 
     @Test("what a dead holder left counts as nothing, and the next world takes its place", arguments: users)
-    func dead(uid: Int) throws {
-        try PrivateHost.run { host in
+    func dead(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost(host, uid: uid)
             try Files.makeDirectories(lab.directory, mode: 0o700)
             for path in ["\(host.scratch)/user/berth", lab.directory] { chown(path, uid_t(uid), gid_t(uid)) }
@@ -109,8 +109,8 @@ struct WorldTests {
     }
 
     @Test("a world of one's own stands as it is described, and is told so again")
-    func own() throws {
-        try PrivateHost.run { host in
+    func own() async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost(host, uid: 0)
             var left = NodeDescription("left")
             left.forwards = true
@@ -148,8 +148,8 @@ struct WorldTests {
     }
 
     @Test("of many that start at once one stands, and one after the other each", arguments: users)
-    func many(uid: Int) throws {
-        try PrivateHost.run { host in
+    func many(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost(host, uid: uid)
             let mounts = lab.mounts()
             let codes = try (0..<5).map { _ in try lab.begin("start", "box") }.map { $0.wait(seconds: 20).exitCode }
@@ -167,8 +167,8 @@ struct WorldTests {
     }
 
     @Test("a state directory that others may write to is not believed")
-    func strange() throws {
-        try PrivateHost.run { host in
+    func strange() async throws {
+        try await PrivateHost.inTurn { host in
             let lab = try LabHost(host, uid: 65534)
             try Files.makeDirectories(lab.directory)
             // Root's, and open to all.

@@ -35,6 +35,23 @@ public final class PrivateHost {
         }
     }
 
+    /// As `run`, for tests that mostly wait: several such hosts stand at once, more than the machine has processors, and no thread of
+    /// Swift's pool waits for them.
+    public static func inTurn<Value: Sendable>(_ body: @escaping @Sendable (PrivateHost) throws -> Value) async throws
+        -> Value
+    {
+        await Turns.shared.take()
+        let answer = await withCheckedContinuation { (waiting: CheckedContinuation<Result<Value, any Error>, Never>) in
+            do {
+                pthread_detach(try HostThread.start { waiting.resume(returning: Result { try run(body) }) })
+            } catch {
+                waiting.resume(returning: .failure(error))
+            }
+        }
+        await Turns.shared.give()
+        return try answer.get()
+    }
+
     private init() throws {
         guard geteuid() == 0 else {
             throw HostRefused(

@@ -98,7 +98,7 @@ struct WorldRoot {
         return try during("listen to the world's shells") { () throws(KernelError) in
             let service = try OnService(nodes, world: description.name)
             // The holder's, who is outside.
-            let held = OwnedDescriptor(taking: try OnService.listening(at: HeldProgram.socket))
+            let held = OwnedDescriptor(taking: try OnService.listening(at: HeldProgram.place))
             let number = held.number
             try check("send a socket") { berth_send_descriptor(lines.nodes.world, number, "holder") }
             return service

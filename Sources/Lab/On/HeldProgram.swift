@@ -1,11 +1,12 @@
 import CContainer
+import CKernel
 import Glibc
 import NetCore
 
 /// `berth lab …` in a shell of a world. From in there neither the world's state nor the processes of other nodes are to be seen, so
 /// the world's holder, who is outside, does it (`HeldService`), with this one's streams.
 public enum HeldProgram {
-    static let socket = "/run/berth/holder"
+    static let place = "/run/berth/holder"
     /// Set in a command that the holder does: where the state is.
     static let directoryVariable = "BERTH_LAB_DIRECTORY"
     /// This process does what was typed in a world.
@@ -25,7 +26,7 @@ public enum HeldProgram {
     public static func run(_ words: [String]) -> Int32? {
         guard !isHeld, isWhole(words) else { return nil }
         let number = Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard number >= 0, OnService.address(socket, { connect(number, $0, $1) }) == 0 else {
+        guard number >= 0, OnService.address(place, { connect(number, $0, $1) }) == 0 else {
             close(number)
             return nil
         }

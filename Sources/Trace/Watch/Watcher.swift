@@ -81,8 +81,9 @@ public final class Watcher {
     /// Messages that the kernel had no room for.
     public var losses: Int { sources.reduce(0) { $0 + $1.losses } }
 
-    /// Takes in what waits, and gives the journeys that are over; at the end (`isLast`) those too that are not.
-    public func take(isLast: Bool = false) throws(TraceError) -> [Journey] {
+    /// Takes in what waits, and gives the journeys that are over, so many at most; at the end (`isLast`) those too that are not. More
+    /// than a second's work of them is passed over.
+    public func take(isLast: Bool = false, atMost most: Int = .max) throws(TraceError) -> [Journey] {
         let now = Watcher.now
         var isNew = false
         for (place, node) in sources.enumerated() {
@@ -96,8 +97,14 @@ public final class Watcher {
             second = (now, 0)
         }
         var journeys: [Journey] = []
-        for flow in flows where flow.isWanted && (isLast || flow.isOver(now)) {
-            if let journey = try journey(flow) { journeys.append(journey) }
+        var texts: [RuleTexts]?
+        for flow in flows where flow.isWanted && (isLast || flow.isOver(now)) && journeys.count < most {
+            guard Watcher.now - now < 1000 else {
+                passedOver += 1
+                continue
+            }
+            if texts == nil { texts = try ruleTexts() }
+            if let journey = try journey(flow, texts ?? []) { journeys.append(journey) }
         }
         flows.removeAll { $0.isWanted ? $0.isOver(now) : now - $0.began > 500 }
         if isNew || now - lastLook >= 100 {
@@ -211,17 +218,27 @@ public final class Watcher {
         add(tuple, to: flows.count - 1)
     }
 
-    private func journey(_ flow: WatchedFlow) throws(TraceError) -> Journey? {
+    /// Of each node: programs are asked, which takes long.
+    private func ruleTexts() throws(TraceError) -> [RuleTexts] {
+        var texts: [RuleTexts] = []
+        for node in sources {
+            texts.append(
+                try Tracer.kernel(node.node.name) { () throws(KernelError) in
+                    try node.learnChains()
+                    return try node.ruleTexts()
+                })
+        }
+        return texts
+    }
+
+    private func journey(_ flow: WatchedFlow, _ rules: [RuleTexts]) throws(TraceError) -> Journey? {
         var facts: [NodeFacts] = []
         var changes: [Journey.CounterChange] = []
         var evidence = ["nft trace", "capture", "conntrack", "counters"]
         if sources.contains(where: \.usesLegacy) { evidence.append("legacy trace") }
         for (place, node) in sources.enumerated() {
             let name = node.node.name
-            let texts = try Tracer.kernel(name) { () throws(KernelError) in
-                try node.learnChains()
-                return try node.ruleTexts()
-            }
+            let texts = rules[place]
             let moved = try Tracer.kernel(name) { () throws(KernelError) in
                 try node.counterChanges(since: place < flow.counters.count ? flow.counters[place] : nil)
             }

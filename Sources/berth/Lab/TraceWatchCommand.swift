@@ -127,7 +127,7 @@
             var clock = WatchClock(seconds: TraceWatch.seconds(time), count: limit)
             var told = 0
             while clock.wait(watcher.descriptors, milliseconds: watcher.isFollowing ? 15 : nil) {
-                for journey in try watcher.take(isLast: clock.isOver) where clock.count() {
+                for journey in try watcher.take(isLast: clock.isOver, atMost: clock.left) where clock.count() {
                     if told > 0, view != .json { try Output.line("") }
                     told += 1
                     try Output.write(
@@ -149,7 +149,7 @@
             var words = "\(told) \(told == 1 ? "journey" : "journeys"), "
             words += losses == 0 ? "no events lost" : "\(losses) events lost: the kernel had no room for them"
             if watcher.passedOver > 0 {
-                words += "; \(watcher.passedOver) packets came while 500 were followed, and were passed over"
+                words += "; \(watcher.passedOver) packets were passed over: more came than can be followed at once"
             }
             return words
         }

@@ -24,26 +24,26 @@
     struct WatchClock {
         nonisolated(unsafe) private static var isStopped = false
         private let end: Int64?
-        private var left: Int?
+        private var rest: Int?
         private var isDrained = false
 
         init(_ bounds: WatchBounds) { self.init(seconds: bounds.seconds, count: bounds.count) }
 
         init(seconds: Double?, count: Int?) {
             end = seconds.map { WatchClock.monotonic + Int64($0 * 1000) }
-            left = count
+            rest = count
             for number in [SIGINT, SIGTERM] { signal(number) { _ in WatchClock.isStopped = true } }
         }
 
         /// True when there may be something to read, or after `milliseconds`; at least once after the end so that what waits is told.
         mutating func wait(_ descriptors: [Int32], milliseconds: Int64? = nil) -> Bool {
-            while left != 0, !isDrained {
-                let rest = end.map { $0 - WatchClock.monotonic }
+            while rest != 0, !isDrained {
+                let time = end.map { $0 - WatchClock.monotonic }
                 // A signal that comes just before poll(2) is seen a little later.
-                let most = min(200, max(0, rest ?? 200), milliseconds ?? 200)
+                let most = min(200, max(0, time ?? 200), milliseconds ?? 200)
                 var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
                 let ready = WatchClock.isStopped ? 0 : poll(&polled, nfds_t(polled.count), Int32(most))
-                if WatchClock.isStopped || (rest ?? 1) <= 0 {
+                if WatchClock.isStopped || (time ?? 1) <= 0 {
                     isDrained = true
                     return true
                 }
@@ -53,13 +53,16 @@
         }
 
         /// Nothing more is to come: the bounds are reached, or somebody said stop.
-        var isOver: Bool { isDrained || left == 0 }
+        var isOver: Bool { isDrained || rest == 0 }
+
+        /// How many more are wanted.
+        var left: Int { rest ?? .max }
 
         /// Counts one; false when there were enough already.
         mutating func count() -> Bool {
-            guard let now = left else { return true }
+            guard let now = rest else { return true }
             guard now > 0 else { return false }
-            left = now - 1
+            rest = now - 1
             return true
         }
 
