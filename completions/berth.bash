@@ -189,13 +189,13 @@ _berth() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    cni|plan|ls|graph|rules|trace|conntrack|capture|repair|watch|doctor|ipam|lint|status|metrics|netns|lab|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
+    cni|plan|ls|graph|rules|trace|conntrack|capture|proxy|repair|watch|doctor|ipam|lint|status|metrics|netns|lab|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
         # Offer subcommand argument completions
         "_berth_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'cni plan ls graph rules trace conntrack capture repair watch doctor ipam lint status metrics netns lab daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'cni plan ls graph rules trace conntrack capture proxy repair watch doctor ipam lint status metrics netns lab daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
         ;;
     esac
 }
@@ -313,9 +313,32 @@ _berth_rules() {
 
 _berth_trace() {
     repeating_flags=()
-    non_repeating_flags=(--reply --no-reply --verbose --ascii -h --help)
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    send|watch|replay)
+        # Offer subcommand argument completions
+        "_berth_trace_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'send watch replay' -- "${cur}"))
+        ;;
+    esac
+}
+
+_berth_trace_send() {
+    repeating_flags=()
+    non_repeating_flags=(--reply --no-reply --arp --raw --bad-checksum --verbose --ascii -h --help)
     repeating_options=(--node)
-    non_repeating_options=(--view --payload --timeout --count)
+    non_repeating_options=(--view --payload --timeout --count --backend -w --pcapng --source --ttl --device)
     __berth_offer_flags_options -1
 
     # Offer option value completions
@@ -324,7 +347,7 @@ _berth_trace() {
         return
         ;;
     '--view')
-        __berth_add_completions -W 'path'$'\n''table'$'\n''json'
+        __berth_add_completions -W 'path'$'\n''table'$'\n''diff'$'\n''json'
         return
         ;;
     '--payload')
@@ -334,6 +357,67 @@ _berth_trace() {
         return
         ;;
     '--count')
+        return
+        ;;
+    '--backend')
+        __berth_add_completions -W 'auto'$'\n''nft'$'\n''legacy'
+        return
+        ;;
+    '-w'|'--pcapng')
+        return
+        ;;
+    '--source')
+        return
+        ;;
+    '--ttl')
+        return
+        ;;
+    '--device')
+        return
+        ;;
+    esac
+}
+
+_berth_trace_watch() {
+    repeating_flags=()
+    non_repeating_flags=(--all --first --no-first --yes-really --verbose --ascii -h --help)
+    repeating_options=(--node)
+    non_repeating_options=(--limit --for --view --backend)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--node')
+        return
+        ;;
+    '--limit')
+        return
+        ;;
+    '--for')
+        return
+        ;;
+    '--view')
+        __berth_add_completions -W 'path'$'\n''table'$'\n''diff'$'\n''json'
+        return
+        ;;
+    '--backend')
+        __berth_add_completions -W 'auto'$'\n''nft'$'\n''legacy'
+        return
+        ;;
+    esac
+}
+
+_berth_trace_replay() {
+    repeating_flags=()
+    non_repeating_flags=(--verbose --ascii -h --help)
+    repeating_options=()
+    non_repeating_options=(--view)
+    __berth_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--view')
+        __berth_add_completions -W 'path'$'\n''table'$'\n''diff'$'\n''json'
         return
         ;;
     esac
@@ -507,6 +591,14 @@ _berth_capture() {
         return
         ;;
     esac
+}
+
+_berth_proxy() {
+    repeating_flags=()
+    non_repeating_flags=(--detach -d --reserve -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 2
 }
 
 _berth_repair() {
@@ -754,13 +846,13 @@ _berth_lab() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    dashboard|list|start|status|check|hint|answer|solve|reset|next|trace|exec|shell|stop|page)
+    dashboard|list|start|status|check|hint|answer|solve|reset|undo|next|export|break|grade|trace|exec|shell|stop|page)
         # Offer subcommand argument completions
         "_berth_lab_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'dashboard list start status check hint answer solve reset next trace exec shell stop page' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'dashboard list start status check hint answer solve reset undo next export break grade trace exec shell stop page' -- "${cur}"))
         ;;
     esac
 }
@@ -783,7 +875,7 @@ _berth_lab_list() {
 
 _berth_lab_start() {
     repeating_flags=()
-    non_repeating_flags=(--keep -h --help)
+    non_repeating_flags=(--keep --ascii -h --help)
     repeating_options=()
     non_repeating_options=(--backend --view)
     __berth_offer_flags_options 1
@@ -803,7 +895,7 @@ _berth_lab_start() {
 
 _berth_lab_status() {
     repeating_flags=()
-    non_repeating_flags=(-h --help)
+    non_repeating_flags=(--ascii -h --help)
     repeating_options=()
     non_repeating_options=()
     __berth_offer_flags_options 0
@@ -827,7 +919,7 @@ _berth_lab_hint() {
 
 _berth_lab_answer() {
     repeating_flags=()
-    non_repeating_flags=(-h --help)
+    non_repeating_flags=(--skip -h --help)
     repeating_options=()
     non_repeating_options=()
     __berth_offer_flags_options 1
@@ -863,6 +955,14 @@ _berth_lab_reset() {
     esac
 }
 
+_berth_lab_undo() {
+    repeating_flags=()
+    non_repeating_flags=(--task -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+}
+
 _berth_lab_next() {
     repeating_flags=()
     non_repeating_flags=(-h --help)
@@ -879,11 +979,73 @@ _berth_lab_next() {
     esac
 }
 
+_berth_lab_export() {
+    repeating_flags=()
+    non_repeating_flags=(--force -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 1
+}
+
+_berth_lab_break() {
+    repeating_flags=()
+    non_repeating_flags=(--keep -h --help)
+    repeating_options=()
+    non_repeating_options=(--seed --backend --view)
+    __berth_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--seed')
+        return
+        ;;
+    '--backend')
+        __berth_add_completions -W 'nft'$'\n''iptables'
+        return
+        ;;
+    '--view')
+        __berth_add_completions -W 'none'$'\n''term'$'\n''web'
+        return
+        ;;
+    esac
+}
+
+_berth_lab_grade() {
+    repeating_flags=()
+    non_repeating_flags=(--json -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
 _berth_lab_trace() {
     repeating_flags=()
-    non_repeating_flags=(--reply --no-reply --verbose --ascii -h --help)
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    send|watch|replay)
+        # Offer subcommand argument completions
+        "_berth_lab_trace_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'send watch replay' -- "${cur}"))
+        ;;
+    esac
+}
+
+_berth_lab_trace_send() {
+    repeating_flags=()
+    non_repeating_flags=(--reply --no-reply --arp --raw --bad-checksum --verbose --ascii -h --help)
     repeating_options=(--node)
-    non_repeating_options=(--view --payload --timeout --count)
+    non_repeating_options=(--view --payload --timeout --count --backend -w --pcapng --source --ttl --device)
     __berth_offer_flags_options -1
 
     # Offer option value completions
@@ -892,7 +1054,7 @@ _berth_lab_trace() {
         return
         ;;
     '--view')
-        __berth_add_completions -W 'path'$'\n''table'$'\n''json'
+        __berth_add_completions -W 'path'$'\n''table'$'\n''diff'$'\n''json'
         return
         ;;
     '--payload')
@@ -902,6 +1064,67 @@ _berth_lab_trace() {
         return
         ;;
     '--count')
+        return
+        ;;
+    '--backend')
+        __berth_add_completions -W 'auto'$'\n''nft'$'\n''legacy'
+        return
+        ;;
+    '-w'|'--pcapng')
+        return
+        ;;
+    '--source')
+        return
+        ;;
+    '--ttl')
+        return
+        ;;
+    '--device')
+        return
+        ;;
+    esac
+}
+
+_berth_lab_trace_watch() {
+    repeating_flags=()
+    non_repeating_flags=(--all --first --no-first --yes-really --verbose --ascii -h --help)
+    repeating_options=(--node)
+    non_repeating_options=(--limit --for --view --backend)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--node')
+        return
+        ;;
+    '--limit')
+        return
+        ;;
+    '--for')
+        return
+        ;;
+    '--view')
+        __berth_add_completions -W 'path'$'\n''table'$'\n''diff'$'\n''json'
+        return
+        ;;
+    '--backend')
+        __berth_add_completions -W 'auto'$'\n''nft'$'\n''legacy'
+        return
+        ;;
+    esac
+}
+
+_berth_lab_trace_replay() {
+    repeating_flags=()
+    non_repeating_flags=(--verbose --ascii -h --help)
+    repeating_options=()
+    non_repeating_options=(--view)
+    __berth_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--view')
+        __berth_add_completions -W 'path'$'\n''table'$'\n''diff'$'\n''json'
         return
         ;;
     esac

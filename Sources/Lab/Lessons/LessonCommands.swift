@@ -58,7 +58,8 @@ public enum LessonCommands {
         if BrokenWorlds.named(id) != nil { return try breakWorld(id, seed: nil, backend: backend, keep: keep, lock) }
         if id == "next" {
             let progress = try known().0
-            if Lessons.all.allSatisfy({ progress[$0.id].isDone($0) }), let broken = BrokenWorlds.next(after: nil, progress) {
+            let isDone = Lessons.all.allSatisfy { progress[$0.id].isDone($0) }
+            if isDone, let broken = BrokenWorlds.next(after: nil, progress) {
                 return try breakWorld(broken.id, seed: nil, backend: backend, keep: keep, lock)
             }
             lesson = progress.next
