@@ -43,8 +43,13 @@ public enum LessonCommands {
         -> World
     {
         let world = try stand(id, backend: backend, keep: keep, screen, nil)
-        try OpenQuestion.ask(isShown: true)
+        try askFirst()
         return world
+    }
+
+    /// Not where a world's shell asked for it: that shell has gone with its world, and the next one has the terminal.
+    private static func askFirst() throws(LabError) {
+        if !HeldProgram.isHeld { try OpenQuestion.ask(isShown: true) }
     }
 
     private static func show(_ running: RunningLesson, _ screen: LessonScreen?) {
@@ -108,7 +113,7 @@ public enum LessonCommands {
         }
         let world = try stand(following, backend: backend, keep: false, screen, lock)
         lock = nil
-        try OpenQuestion.ask(isShown: true)
+        try askFirst()
         return world
     }
 
