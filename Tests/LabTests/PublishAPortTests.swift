@@ -21,6 +21,13 @@ struct PublishAPortTests {
                     + "iif eth0 ip daddr 198.51.100.2 tcp dport 8080 dnat ip to 10.88.0.2:80\n}\n}\nX")
             try lab.green(upTo: 2, of: 6)
             try lab.type("host", "nft add rule ip lab forward ip daddr 10.88.0.2 tcp dport 80 ct state new accept")
+            let told = try lab.must("check", exits: 1)
+            for line in [
+                "What has changed for client → 198.51.100.2:8080:\n",
+                "  - host: forward ip lab forward policy drop (no rule decided)\n", "  - ✗ dropped in host: ",
+                "  + host: forward ip lab forward #", "  + ✓ delivered to web",
+            ] { host.expect(told.holds(line), "\"\(line)\" is not in:\n\(told)") }
+            host.expect(!told.holds("- client: ") && !told.holds("+ host: prerouting"), "what is the same: \(told)")
             try lab.green(upTo: 3, of: 6)
             try lab.must("answer", "10.88.0.1")
             try lab.red("✗ 4 ", "you said 10.88.0.1, the packet says otherwise")

@@ -20,6 +20,8 @@ public struct CheckResult: Sendable {
     public let progress: LessonProgress
     /// The world that was looked at: no other has that name.
     public let run: String
+    /// Of the way of a packet that failed before.
+    var changes: [String] = []
     public var isPassed: Bool { rows.allSatisfy { $0.mark != nil && !$0.isRed } }
 
     /// For people. With `explained` the way of the packet follows that did not do what was expected.
@@ -40,6 +42,7 @@ public struct CheckResult: Sendable {
                 }
             }
         }
+        if !changes.isEmpty { lines += [""] + changes }
         if isPassed {
             lines += [""] + wrapped("Done. \(lesson.kernel)") + ["Next: berth lab next"]
         } else if let open = rows.first(where: { $0.isRed || $0.mark == nil }) {

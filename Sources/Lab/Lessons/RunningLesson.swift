@@ -114,7 +114,8 @@ public struct RunningLesson {
         try world.enter()
         if counts { progress.attempts += 1 }
         let before = progress.current(of: lesson)
-        let result = try lesson.check(world, &progress)
+        var result = try lesson.check(world, &progress)
+        result.changes = BeforeAfter(world).changes(with: result)
         if lesson.trouble != nil, before != nil, result.isPassed { progress.fixes += 1 }
         LastCheck.keep(result, world)
         if progress.current(of: lesson) != before { _ = RecorderLine.ask(.task, at: world.recorder) }

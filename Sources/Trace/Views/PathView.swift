@@ -56,7 +56,7 @@ public struct PathView {
         return lines
     }
 
-    private func words(_ step: Journey.Step, ttl: inout Int?, isFirst: Bool) -> String? {
+    func words(_ step: Journey.Step, ttl: inout Int?, isFirst: Bool) -> String? {
         switch step.kind {
         case .rx, .tx:
             var line = step.kind == .tx ? "\(step.device ?? "?") ─▶" : "─▶ \(step.device ?? "?")"
@@ -123,7 +123,7 @@ public struct PathView {
         return "\(hundredths / 100).\(part < 10 ? "0" : "")\(part) ms"
     }
 
-    private func ending() -> [String] {
+    func ending() -> [String] {
         guard let end = journey.forward?.end else { return ["✗ the probe did not leave \(journey.probe.from)"] }
         if end.kind == .delivered, journey.forward?.steps.last?.kind == .tx, journey.reply?.end.kind == .delivered {
             return ["✓ left \(end.node) by \(journey.forward?.steps.last?.device ?? "?") and was answered"]

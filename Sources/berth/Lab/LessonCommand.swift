@@ -1,5 +1,6 @@
 #if Daemon
     import ArgumentParser
+    import Glibc
     import Lab
 
     extension Backend: ExpressibleByArgument {}
@@ -9,7 +10,16 @@
             static let configuration = CommandConfiguration(
                 commandName: "dashboard", abstract: "Where you are, and what to type next.")
 
-            func run() throws { throw ExitCode(try LessonCommands.dashboard()) }
+            func run() throws {
+                _ = try LessonCommands.dashboard()
+                // With a terminal the world that stands is gone on with (lab.md 2.1).
+                guard isatty(0) == 1, isatty(1) == 1, !HeldProgram.isHeld, let world = try World.running() else {
+                    return
+                }
+                print("  Your world stands: this is a shell of it. Ctrl-D leaves it, berth lab stop ends the world.\n")
+                fflush(nil)
+                try LabCommand.shell(world, wanted: true)
+            }
         }
 
         struct List: ParsableCommand {
