@@ -28,10 +28,15 @@ public struct BrokenWorld: Sendable {
         public let idea: String
         public let damage: Both
         public let solution: Both
+        /// Left out where the kernel has not loaded br_netfilter.
+        var needsBridgeFilter = false
     }
 
-    /// Which cause the seed chooses: the same one each time.
-    public func variant(_ seed: Int) -> Variant { variants[seed % variants.count] }
+    /// Which cause the seed chooses: on one machine the same one each time.
+    public func variant(_ seed: Int) -> Variant {
+        let here = variants.filter { !$0.needsBridgeFilter || BridgeFilter.isHere }
+        return here[seed % here.count]
+    }
 
     /// What one goes into, with that seed's cause.
     public func lesson(seed: Int) -> Lesson {

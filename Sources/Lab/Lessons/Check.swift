@@ -97,6 +97,14 @@ extension Lesson {
                 rows.append(.init(number: number, title: task.title, mark: progress.marks[number], sights: []))
                 continue
             }
+            if task.needsBridgeFilter, !BridgeFilter.isHere {
+                if progress.marks[number] == nil { progress.marks[number] = mark }
+                rows.append(
+                    .init(
+                        number: number, title: task.title, mark: progress.marks[number], sights: [],
+                        shown: BridgeFilter.passedOver))
+                continue
+            }
             look.task = number
             look.placeholder = (task.question?.form ?? .letter).placeholder
             var sights: [(observation: Observation, sight: Sight)] = []

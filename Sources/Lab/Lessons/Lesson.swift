@@ -102,13 +102,17 @@ public struct LessonTask: Sendable {
     public let solution: Both
     public let checks: [Observation]
     /// What is shown beside it once it is done, of the kernel as it is then; lines.
+    /// Passed over where the kernel has not loaded br_netfilter.
+    let needsBridgeFilter: Bool
     let shows: (@Sendable (Look) throws(LabError) -> [String])?
 
     init(
         _ title: String, _ text: String, question: Question? = nil, look: String, idea: String,
-        solution: Both = Both(), checks: [Observation], shows: (@Sendable (Look) throws(LabError) -> [String])? = nil
+        solution: Both = Both(), checks: [Observation], needsBridgeFilter: Bool = false,
+        shows: (@Sendable (Look) throws(LabError) -> [String])? = nil
     ) {
         self.shows = shows
+        self.needsBridgeFilter = needsBridgeFilter
         (self.title, self.text, self.question, self.look, self.idea) = (title, text, question, look, idea)
         (self.solution, self.checks) = (solution, checks)
     }

@@ -1,3 +1,4 @@
+import Glibc
 import NetCore
 
 /// Observations of links, cables and bridges, read by netlink.
@@ -15,7 +16,12 @@ extension Observation {
     /// A program takes connections on that TCP port, at whatever address.
     static func listens(_ node: String, port: UInt16) -> Observation {
         Observation("port \(port) of \(node)", "a program listens there") { look throws(LabError) in
-            let ports = try look.listeningPorts(node)
+            var ports = try look.listeningPorts(node)
+            // A program that was just started needs a moment.
+            for _ in 0..<15 where !ports.contains(port) {
+                usleep(100_000)
+                ports = try look.listeningPorts(node)
+            }
             let words =
                 ports.isEmpty
                 ? "nobody listens in \(node)" : "ports that are listened on: \(ports.map(String.init).joined(by: ", "))"

@@ -32,6 +32,8 @@ public struct RunningLesson {
     private init(lesson: Lesson, world: World, file: ProgressFile, all: Progress, _ lock: ProgressLock) {
         (self.lesson, self.world, self.file, self.all, self.lock) = (lesson, world, file, all, lock)
         progress.touch()
+        // Asked before the world is entered, as everything that this process asks later.
+        _ = BridgeFilter.isHere
     }
 
     /// The lesson's world stands where the lesson begins; what was done before counts, but one that was done whole begins anew.
@@ -96,7 +98,7 @@ public struct RunningLesson {
 
     /// The solutions of the tasks before `number`, typed.
     private func replay(before number: Int) throws(LabError) {
-        for task in lesson.tasks.prefix(max(0, number - 1)) {
+        for task in lesson.tasks.prefix(max(0, number - 1)) where !task.needsBridgeFilter || BridgeFilter.isHere {
             for command in task.solution[progress.backend] {
                 guard apart(["sh", "-c", "exec >/dev/null 2>&1; \(command.line)"], command.node) == 0 else {
                     throw LabError(
@@ -161,7 +163,8 @@ public struct RunningLesson {
             let task = lesson.tasks[number - 1]
             let cause = wrapped("The cause: \(lesson.kernel)").joined(by: "\n")
             say(lesson.trouble == nil ? "\(number) \(task.title)" : cause)
-            for command in task.solution[progress.backend] {
+            let isPassedOver = task.needsBridgeFilter && !BridgeFilter.isHere
+            for command in isPassedOver ? [] : task.solution[progress.backend] {
                 if !command.reason.isEmpty { say("  # \(command.reason)") }
                 say("  \(command.node) ▸ \(command.line)")
                 fflush(nil)

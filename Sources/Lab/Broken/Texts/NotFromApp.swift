@@ -65,6 +65,7 @@ extension BrokenWorld {
                         ], iptables: "iptables -R FORWARD 3 -i br0 -o eth0 -j ACCEPT"),
                 solution: .rules(
                     nft: #"add rule ip lab forward iifname "br0" oifname "br0" accept"#,
-                    iptables: "iptables -A FORWARD -i br0 -o br0 -j ACCEPT", "what stays on the bridge may pass")),
+                    iptables: "iptables -A FORWARD -i br0 -o br0 -j ACCEPT", "what stays on the bridge may pass"),
+                needsBridgeFilter: true),
         ])
 }

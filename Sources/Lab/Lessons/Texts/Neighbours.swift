@@ -152,7 +152,7 @@ extension Lesson {
                     .parameter("host", "net/bridge/bridge-nf-call-iptables", is: "1"),
                     .dies("app", "10.88.0.2:80", in: "host", at: "forward"),
                     .fate("app", "10.88.0.2:80"),
-                ]),
+                ], needsBridgeFilter: true),
             LessonTask(
                 "and out of the switch again",
                 "Leave the gate shut, and let app reach web all the same.",
@@ -164,7 +164,7 @@ extension Lesson {
                 checks: [
                     .answered("app", "10.88.0.2:80", by: "web", seeing: "10.88.0.3"),
                     .dies("client", "10.88.0.2:80", in: "host", at: "forward"),
-                ]),
+                ], needsBridgeFilter: true),
         ],
         kernel:
             "ARP told host which MAC has the address, and the FDB told its bridge by which port that MAC is reached: in by vapp, out by "
