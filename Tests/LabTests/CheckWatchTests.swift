@@ -1,4 +1,5 @@
 import Glibc
+import Lab
 import NetCore
 import TestSupport
 import Testing
@@ -95,6 +96,24 @@ import Testing
                 try lab.must("stop")
                 host.expect(watching.wait(seconds: 20).exitCode, is: 2, "the watch of \(lesson) ends with the world")
             }
+        }
+    }
+
+    @Test("a broken world is watched too, and mending it ends the watch", arguments: [0, 65534])
+    func broken(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
+            let lab = try LabHost.learner(host, uid: uid)
+            try lab.must("break", "b01", "--seed", "0", "--backend", "nft")
+            let watching = try lab.begin("check", "--watch")
+            try watching.expect("The symptom is there.", within: 15)
+            usleep(1_500_000)
+            let before = try lab.lastLook()
+            usleep(3_000_000)
+            host.expect(try lab.lastLook(), is: before, "looks while nothing changed")
+            let world = try BrokenWorlds.named("b01").unwrapped("b01")
+            for command in world.variant(0).solution[.nft] { _ = try lab.type(command.node, command.line) }
+            try watching.expect("Mended.", within: 15)
+            host.expect(watching.wait(seconds: 20).exitCode, is: 0, "the watch's exit code")
         }
     }
 }

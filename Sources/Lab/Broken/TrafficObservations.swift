@@ -105,7 +105,8 @@ extension Look {
         return nil
     }
 
-    private func listening<Value>(_ name: String, _ body: () throws(TraceError) -> Value) throws(LabError) -> Value {
+    /// The body captures in a node; what it is refused is told with the node.
+    func listening<Value>(_ name: String, _ body: () throws(TraceError) -> Value) throws(LabError) -> Value {
         do throws(TraceError) { return try body() } catch {
             throw LabError(
                 .kernel, "cannot listen in node \(name)", cause: "\(error)",

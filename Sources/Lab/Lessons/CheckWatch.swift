@@ -55,7 +55,7 @@ enum CheckWatch {
 /// file's folder of answers.
 private struct Changes {
     /// After a look its own packets are still told of: what is traffic then is its own.
-    private static let grace: Int64 = 300
+    private static let grace = 300
     private let queue: Int32
     private let file: ProgressFile
     private var recorder: Int32 = -1
@@ -80,7 +80,7 @@ private struct Changes {
 
     /// From now on nothing is missed; what was told until now, a look that follows sees by itself.
     mutating func begin() throws(LabError) {
-        if recorder < 0, let world = try World.running(), Lessons.named(world.description.name) != nil {
+        if recorder < 0, let world = try World.running(), Lessons.of(world.description) != nil {
             guard let opened = RecorderLine.open(.watch, at: world.recorder) else {
                 throw LabError(
                     .kernel, "nobody tells of changes in the world", cause: "its recorder does not answer",
@@ -103,11 +103,11 @@ private struct Changes {
 
     /// Returns when there is something to look at.
     mutating func wait() throws(LabError) {
-        let start = Changes.now
+        let start = Look.milliseconds()
         while true {
             var polled = [recorder, queue].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             guard poll(&polled, 2, -1) > 0 else { continue }
-            if take(countsTraffic: Changes.now - start > Changes.grace) { return }
+            if take(countsTraffic: Look.milliseconds() - start > Changes.grace) { return }
             if recorder < 0 {
                 // Who builds the world anew holds the progress meanwhile.
                 _ = try ProgressLock(file)
@@ -135,11 +135,5 @@ private struct Changes {
         var hasFile = false
         while read(queue, &bytes, bytes.count) > 0 { hasFile = true }
         return counts || hasFile && said != answers
-    }
-
-    private static var now: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 }

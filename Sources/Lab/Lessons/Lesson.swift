@@ -101,9 +101,9 @@ public struct LessonTask: Sendable {
     public let idea: String
     public let solution: Both
     public let checks: [Observation]
-    /// What is shown beside it once it is done, of the kernel as it is then; lines.
     /// Passed over where the kernel has not loaded br_netfilter.
     let needsBridgeFilter: Bool
+    /// What is shown beside it once it is done, of the kernel as it is then; lines.
     let shows: (@Sendable (Look) throws(LabError) -> [String])?
 
     init(

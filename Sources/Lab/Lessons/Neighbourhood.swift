@@ -88,18 +88,17 @@ extension Look {
     /// The frames that come to each of the nodes while `body` runs.
     func heard(in nodes: [String], while body: () throws(LabError) -> Void) throws(LabError) -> [String: [Frame]] {
         var captures: [(String, FrameCapture)] = []
-        do throws(TraceError) {
-            for node in world.references where nodes.contains(node.name) {
-                captures.append((node.name, try FrameCapture(node)))
-            }
-        } catch {
-            throw LabError(.kernel, "cannot capture", cause: "\(error)", fix: "build the world anew: berth lab reset")
+        for node in world.references where nodes.contains(node.name) {
+            captures.append(
+                (node.name, try listening(node.name) { () throws(TraceError) in try FrameCapture(node) }))
         }
         try body()
         usleep(100_000)
         var found: [String: [Frame]] = [:]
         for (name, capture) in captures {
-            found[name] = ((try? capture.frames()) ?? []).filter { !$0.isOutgoing }
+            // Not heard is not the same as not listened to.
+            let frames = try listening(name) { () throws(TraceError) in try capture.frames() }
+            found[name] = frames.filter { !$0.isOutgoing }
         }
         return found
     }
