@@ -19,6 +19,8 @@ enum CheckWatch {
                 put((shown == nil ? "" : "\n") + text)
                 shown = text
             }
+            // The world ended under the look: the next one says so.
+            if code == 3, try hasEnded() { continue }
             guard code == 1 else {
                 put(errors)
                 return code
@@ -26,6 +28,15 @@ enum CheckWatch {
             try changes.wait()
         }
         return 1
+    }
+
+    /// No world stands, at the latest half a second from now.
+    private static func hasEnded() throws(LabError) -> Bool {
+        for _ in 0..<10 {
+            if try World.running() == nil { return true }
+            usleep(50_000)
+        }
+        return false
     }
 
     private static func look(_ explained: Bool) throws(LabError) -> (text: String, errors: String, code: Int32) {
