@@ -118,13 +118,14 @@ struct ProxyOrKernelTests {
             try wait(lab, listening(7), in: "web")
             try lab.type("host", "berth proxy --detach 7 → web:7; berth proxy -d '[::1]:9' '[fd00:88::2]:7'")
             // 3 MB there and back: more than any buffer; the sender shuts its half first.
-            let whole = "head -c 3000000 /dev/urandom >/tmp/b-$$; "
-            let same = "| cmp - /tmp/b-$$ && rm /tmp/b-$$ && echo same"
+            // Each world counts its processes from 1: $$ is no name of a file that others may have, too.
+            let whole = "f=$(mktemp) && trap 'rm -f $f' EXIT && head -c 3000000 /dev/urandom >$f && "
+            let same = "<$f | cmp - $f && echo same"
             host.expect(
-                try lab.type("client", whole + "socat -t5 - TCP:198.51.100.2:7 </tmp/b-$$ " + same), is: "same\n",
+                try lab.type("client", whole + "socat -t5 - TCP:198.51.100.2:7 " + same), is: "same\n",
                 "IPv4")
             host.expect(
-                try lab.type("host", whole + "socat -t5 - 'TCP6:[::1]:9' </tmp/b-$$ " + same), is: "same\n", "::1")
+                try lab.type("host", whole + "socat -t5 - 'TCP6:[::1]:9' " + same), is: "same\n", "::1")
             // More at once than it takes: they wait, and each is served.
             let many = """
                 import socket

@@ -21,7 +21,7 @@ import Testing
             #expect(end?.kernel == nil, sourceLocation: line)
             return
         }
-        #expect(end?.kernel?.hasPrefix(reason + " ") == true, "\(end!)", sourceLocation: line)
+        #expect(end?.kernel?.hasPrefix(reason + " ") == true, "\(end!) \(journey.notes)", sourceLocation: line)
     }
 
     /// Who may read tracefs reads it: a machine's root.
@@ -55,6 +55,46 @@ import Testing
         #expect(drops.map(\.isIP) == [false, true, true] && drops.map(\.thread) == [812, 812, 22])
         #expect(drops[2].devices == ["eth0", "cl0"] && drops[2].length == 60 && drops[2].function == "ip_error")
         #expect(drops.map(\.met) == [nil, nil, 251_138_601_000])
+    }
+
+    /// A busy CPU takes a packet out of its queue some milliseconds after it came in, and after its capture's time.
+    @Test func theKernelsReasonIsThatOfThePacketThatWasCaptured() {
+        typealias Drop = DropTracepoints.Drop
+        func drop(_ reason: String, met: Int64, length: Int = 60, _ devices: [String] = ["vweb", "eth0"]) -> Drop {
+            Drop(
+                reason: reason, function: "f", devices: devices, length: length, thread: 1, isIP: true,
+                met: met * 1_000_000)
+        }
+        func reason(_ drops: [Drop]) -> String? {
+            drops.reason(of: ["cl0", "vweb", "eth0"], length: 60, sent: 100_000_000, ended: 110_000_000)
+        }
+        #expect(reason([drop("A", met: 110)]) == "A f")
+        #expect(reason([drop("A", met: 118)]) == "A f", "late")
+        #expect(reason([drop("A", met: 108), drop("B", met: 118)]) == "A f", "the punctual one")
+        #expect(reason([drop("A", met: 118), drop("B", met: 119)]) == nil, "which?")
+        #expect(reason([drop("A", met: 118), drop("A", met: 119)]) == "A f")
+        #expect(
+            reason([drop("A", met: 110, ["eth0", "eth1", "cl0", "vweb", "eth0"])]) == "A f", "a buffer given again")
+        #expect(reason([drop("A", met: 110, ["eth0", "vapp", "eth0"])]) == nil, "of another way")
+        #expect([drop("A", met: 90)].reason(ofUnseenBy: 1, sent: 100_000_000) == "A f", "a buffer given again")
+        #expect([drop("A", met: 101)].reason(ofUnseenBy: 1, sent: 100_000_000) == nil)
+        #expect([drop("A", met: 90)].reason(ofUnseenBy: 2, sent: 100_000_000) == nil)
+        let others = [
+            drop("A", met: 99), drop("A", met: 300), drop("A", met: 110, length: 61),
+            drop("A", met: 110, ["vapp", "eth0"]),
+            drop("A", met: 110, []),
+        ]
+        #expect(reason(others) == nil)
+    }
+
+    @Test func whatTheBufferOfReasonsLostIsCounted() {
+        let text = """
+            CPU:1 [LOST 412 EVENTS]
+              berth-812  [001] b.s2. 251.138577: netif_receive_skb: dev=cl0 skbaddr=00000000c2b9ddb2 len=60
+            CPU:0 [LOST EVENTS]
+            """
+        #expect(DropTracepoints.losses(text) == 413)
+        #expect(DropTracepoints.parse(text).isEmpty)
     }
 
     private static func inHost(_ host: PrivateHost, _ lines: String...) throws {

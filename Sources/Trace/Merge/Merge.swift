@@ -144,18 +144,10 @@ struct Merge {
         let devices = way.steps.compactMap { $0.device }.reduce(into: [String]()) {
             if $0.last != $1 { $0.append($1) }
         }
-        // Other packets of the machine pass devices of the same names: this one did between its sending and the last capture. A
-        // capture's time is that of the packet or, while the kernel begins to stamp them, that at which it was read.
-        let ended = way.ended.map { $0 - realtimeAhead } ?? .max - 1_000_000
-        let candidates = drops.filter { drop in
-            guard let length = drop.length else {
-                return devices.isEmpty && drop.isIP && drop.thread == berth_gettid()
-            }
-            return !drop.devices.isEmpty && devices.suffix(drop.devices.count) == drop.devices[...]
-                && length == way.last?.length && drop.met.map { $0 >= sentAt && $0 <= ended + 1_000_000 } ?? false
-        }
-        let found = candidates.max { $0.met ?? 0 < $1.met ?? 0 }
-        return found.map { "\($0.reason) \($0.function)" }
+        // A capture's time is that of the packet or, while the kernel begins to stamp them, that at which it was read.
+        let ended = way.ended.map { $0 - realtimeAhead } ?? .max - 100_000_000
+        return drops.reason(of: devices, length: way.last?.length, sent: sentAt, ended: ended)
+            ?? (devices.isEmpty ? drops.reason(ofUnseenBy: berth_gettid(), sent: sentAt) : nil)
     }
 
     /// An answer that does not come from where the probe was sent is nobody's.

@@ -106,6 +106,18 @@ final class DropTracepoints {
         return DropTracepoints.parse(String(decoding: text, as: UTF8.self))
     }
 
+    /// How many of its events the kernel had no room for: the machine's other traffic is among them.
+    var losses: Int { DropTracepoints.losses(String(decoding: text, as: UTF8.self)) }
+
+    /// "CPU:1 [LOST 412 EVENTS]", or without a number where the kernel does not know it.
+    static func losses(_ text: String) -> Int {
+        text.split(separator: "\n").reduce(0) { sum, line in
+            let words = line.split(separator: " ")
+            guard words.count >= 3, words[0].hasPrefix("CPU:"), words[1] == "[LOST" else { return sum }
+            return sum + (Int(words[2]) ?? 1)
+        }
+    }
+
     /// "  berth-812  [001] b.s2. 251.138577: kfree_skb: skbaddr=00000000c2b9ddb1 … location=ip_error+0x9a/0x2f0 reason: NAME".
     static func parse(_ text: String) -> [Drop] {
         var met: [String: (devices: [String], length: Int?, time: Int64?)] = [:]
