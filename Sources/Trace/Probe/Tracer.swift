@@ -277,7 +277,7 @@ private struct Run {
         merge.realtimeAhead = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_MONOTONIC)
         var notes = sources.flatMap(\.notes)
         if let missed = tracepoints?.losses, missed > 0 {
-            notes.append("the kernel's buffer of drop reasons lost \(missed) events of this machine: its word may be missing here")
+            notes.append("the kernel had no room for \(missed) of the machine's events: its word may be missing here")
         }
         if options.backend == .legacy, !sources.contains(where: \.usesLegacy) {
             notes.append("no node has tables of iptables-legacy: no rule can be told")
