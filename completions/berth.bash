@@ -903,7 +903,7 @@ _berth_lab_status() {
 
 _berth_lab_check() {
     repeating_flags=()
-    non_repeating_flags=(--json --explain --watch -h --help)
+    non_repeating_flags=(--json --explain --watch --ascii -h --help)
     repeating_options=()
     non_repeating_options=()
     __berth_offer_flags_options 0
@@ -927,7 +927,7 @@ _berth_lab_answer() {
 
 _berth_lab_solve() {
     repeating_flags=()
-    non_repeating_flags=(--all -h --help)
+    non_repeating_flags=(--all --ascii -h --help)
     repeating_options=()
     non_repeating_options=(--step)
     __berth_offer_flags_options 0

@@ -34,11 +34,12 @@ struct LessonTests {
             for number in 1...lesson.tasks.count {
                 let text = try lab.must("solve")
                 host.expect(text.holds("✓ \(number) \(lesson.tasks[number - 1].title)  (shown)"), text)
+                try ShownFacts(lab: lab, backend: each.backend).expect(each.id, number, in: text)
                 if number < lesson.tasks.count { try lab.red("✗ \(number + 1) ") }
             }
-            host.expect(
-                try lab.must("check").holds(lesson.kernel.split(separator: " ").prefix(4).joined(separator: " ")),
-                "the end")
+            let end = try lab.must("check", "--ascii")
+            host.expect(end.holds(lesson.kernel.split(separator: " ").prefix(4).joined(separator: " ")), "the end")
+            host.expect(end.utf8.allSatisfy { $0 < 128 }, "more than ASCII:\n\(end)")
             host.expect(try lab.must("list").holds("done"), "the list")
             try lab.must("stop")
             try lab.expectNothing(of: print, mounts: mounts, "after stop")

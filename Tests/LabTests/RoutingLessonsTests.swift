@@ -63,7 +63,7 @@ struct RoutingLessonsTests {
             try lab.must("answer", "yes")
             try lab.red("✗ 3 ", "you said yes")
             try lab.must("answer", "no")
-            try lab.red("✓ 3 ", "✗ 4 ")
+            try lab.red("✓ 3 ", "✗ 4 ", "has no counter; traced, it meets 1 packet on the way there and 0 on the way")
             try lab.must("answer", "c")
             try lab.red("host does not show it now: it remembers 0 of the two")
             for node in ["web", "app"] { try lab.type(node, "curl -s --max-time 2 --local-port 55555 203.0.113.10") }
@@ -86,7 +86,7 @@ struct RoutingLessonsTests {
             try lab.type("host", "\(program) -t nat -A POSTROUTING -o eth0 -j SNAT --to-source 198.51.100.2")
             try lab.green(upTo: 2, of: 4)
             try lab.must("answer", "no")
-            try lab.red("✓ 3 ", "✗ 4 ")
+            try lab.red("✓ 3 ", "✗ 4 ", "◀──  203.0.113.10:80", "whose packet counter went up by 1")
         }
     }
 }

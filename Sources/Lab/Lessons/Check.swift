@@ -25,7 +25,11 @@ public struct CheckResult: Sendable {
     public var isPassed: Bool { rows.allSatisfy { $0.mark != nil && !$0.isRed } }
 
     /// For people. With `explained` the way of the packet follows that did not do what was expected.
-    public func text(explained: Bool = false) -> String {
+    public func text(explained: Bool = false, ascii: Bool = false) -> String {
+        LessonScreen(columns: 80, ascii: ascii).plain(words(explained))
+    }
+
+    private func words(_ explained: Bool) -> String {
         if let trouble = lesson.trouble { return text(of: trouble, explained: explained) }
         var lines: [String] = []
         for row in rows {
@@ -115,7 +119,7 @@ extension Lesson {
             }
             isOpen = sights.allSatisfy { $0.sight.isMet }
             if isOpen, progress.marks[number] == nil { progress.marks[number] = mark }
-            let shown = isOpen ? try task.shows?(look) ?? [] : []
+            let shown = isOpen ? task.shows?.lines(look) ?? [] : []
             rows.append(
                 .init(number: number, title: task.title, mark: progress.marks[number], sights: sights, shown: shown))
         }

@@ -8,13 +8,14 @@ enum CheckWatch {
     /// Ends when all tasks are done, when the world ends, or after so many looks. Gives the exit code of the last one. Each look is a
     /// process of its own: one that has entered the world cannot read the learner's progress anew. Throws E-KERNEL when that
     /// process cannot be started, or nobody tells of changes.
-    static func run(explained: Bool, looks: Int = 20_000, put: (String) -> Void) throws(LabError) -> Int32 {
+    static func run(explained: Bool, ascii: Bool, looks: Int = 20_000, put: (String) -> Void) throws(LabError) -> Int32
+    {
         var shown: String?
         var changes = try Changes()
         defer { changes.end() }
         for _ in 0..<looks {
             try changes.begin()
-            let (text, errors, code) = try look(explained)
+            let (text, errors, code) = try look(explained, ascii)
             if code == 0 || code == 1, text != shown {
                 put((shown == nil ? "" : "\n") + text)
                 shown = text
@@ -39,8 +40,10 @@ enum CheckWatch {
         return false
     }
 
-    private static func look(_ explained: Bool) throws(LabError) -> (text: String, errors: String, code: Int32) {
-        let words = ["lab-plain", "check", "--watched"] + (explained ? ["--explain"] : [])
+    private static func look(_ explained: Bool, _ ascii: Bool) throws(LabError) -> (
+        text: String, errors: String, code: Int32
+    ) {
+        let words = ["lab-plain", "check", "--watched"] + (explained ? ["--explain"] : []) + (ascii ? ["--ascii"] : [])
         let child = ChildProcess(
             path: "/proc/self/exe", arguments: words, environment: environmentStrings, input: [], seconds: 60)
         let outcome = try during("look at the lesson") { () throws(KernelError) in try child.run() }

@@ -103,13 +103,13 @@ public struct LessonTask: Sendable {
     public let checks: [Observation]
     /// Passed over where the kernel has not loaded br_netfilter.
     let needsBridgeFilter: Bool
-    /// What is shown beside it once it is done, of the kernel as it is then; lines.
-    let shows: (@Sendable (Look) throws(LabError) -> [String])?
+    /// What is shown beside it once it is done.
+    let shows: Shown?
 
     init(
         _ title: String, _ text: String, question: Question? = nil, look: String, idea: String,
         solution: Both = Both(), checks: [Observation], needsBridgeFilter: Bool = false,
-        shows: (@Sendable (Look) throws(LabError) -> [String])? = nil
+        shows: Shown? = nil
     ) {
         self.shows = shows
         self.needsBridgeFilter = needsBridgeFilter

@@ -134,7 +134,9 @@ public enum LessonCommands {
     }
 
     /// 0 when all is done, 1 when something is open, 2 when no lesson runs, 3 when the lab itself could not look.
-    public static func check(json: Bool, explained: Bool, counts: Bool = true) throws(LabError) -> Int32 {
+    public static func check(json: Bool, explained: Bool, ascii: Bool = false, counts: Bool = true) throws(LabError)
+        -> Int32
+    {
         let result: CheckResult
         do throws(LabError) {
             if !json { try OpenQuestion.ask(isShown: false) }
@@ -144,13 +146,13 @@ public enum LessonCommands {
             warn(error.description)
             return error.code == .missing ? 2 : 3
         }
-        put(json ? result.json.prettyText + "\n" : result.text(explained: explained))
+        put(json ? result.json.prettyText + "\n" : result.text(explained: explained, ascii: ascii))
         return result.isPassed ? 0 : 1
     }
 
     /// As `check`, whenever something has changed, until all is done; what is otherwise is told.
-    public static func watch(explained: Bool) throws(LabError) -> Int32 {
-        try CheckWatch.run(explained: explained, put: put)
+    public static func watch(explained: Bool, ascii: Bool = false) throws(LabError) -> Int32 {
+        try CheckWatch.run(explained: explained, ascii: ascii, put: put)
     }
 
     public static func hint(_ level: Int?) throws(LabError) -> Int32 {
@@ -167,14 +169,15 @@ public enum LessonCommands {
     }
 
     /// The open task's solution, or those up to `step`, or all. Exit code 1 when a task is not done by it: the world was changed.
-    public static func solve(step: Int?, isWhole: Bool) throws(LabError) -> Int32 {
+    public static func solve(step: Int?, isWhole: Bool, ascii: Bool = false) throws(LabError) -> Int32 {
         var running = try standing()
         let last =
             isWhole
             ? running.lesson.tasks.count
             : step ?? running.progress.current(of: running.lesson) ?? running.lesson.tasks.count
-        let result = try running.solve(upTo: last) { put($0 + "\n") }
-        put("\n" + result.text())
+        let screen = LessonScreen(columns: 80, ascii: ascii)
+        let result = try running.solve(upTo: last) { put(screen.plain($0) + "\n") }
+        put("\n" + result.text(ascii: ascii))
         return result.rows.prefix(last).allSatisfy { $0.mark != nil } ? 0 : 1
     }
 
@@ -212,14 +215,18 @@ public enum LessonCommands {
         case "next":
             _ = try next(backend: backend)
             return 0
-        case "check" where words.contains("--watch"): return try watch(explained: words.contains("--explain"))
+        case "check" where words.contains("--watch"):
+            return try watch(explained: words.contains("--explain"), ascii: words.contains("--ascii"))
         case "check":
             return try check(
                 json: words.contains("--json"), explained: words.contains("--explain"),
-                counts: !words.contains("--watched"))
+                ascii: words.contains("--ascii"), counts: !words.contains("--watched"))
         case "hint": return try hint(words.count > 1 ? Int(words[1]) : nil)
         case "answer" where words.count == 2: return try answer(words[1] == "--skip" ? "skip" : words[1])
-        case "solve": return try solve(step: value("--step").flatMap { Int($0) }, isWhole: words.contains("--all"))
+        case "solve":
+            return try solve(
+                step: value("--step").flatMap { Int($0) }, isWhole: words.contains("--all"),
+                ascii: words.contains("--ascii"))
         case "reset": return try reset(value("--task").flatMap { Int($0) })
         case "export" where words.count > 1:
             return try export(words[1], isForced: words.contains("--force"))

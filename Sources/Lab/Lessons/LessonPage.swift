@@ -18,6 +18,7 @@ extension Lesson {
             }
             lines += ["", "What the check looks at:", ""]
             lines += task.checks.map { "- \($0.what): expected \($0.expected)" }
+            if let shows = task.shows { lines += ["", "Once it is done the check shows \(shows.what)."] }
             lines += ["", "<details><summary>Hints</summary>", "", "1. \(task.look)", "2. \(task.idea)"]
             if let question = task.question { lines.append("3. The answer is \(question.answer).") }
             lines += block(task.solution) + ["", "</details>"]

@@ -27,7 +27,9 @@ public struct LessonScreen: Hashable, Sendable {
     func plain(_ text: String) -> String {
         guard ascii else { return text }
         let pairs: [(Character, String)] = [
-            ("✓", "*"), ("✗", "x"), ("▸", ">"), ("→", "->"), ("·", "-"), ("…", "..."), ("⟶", "->"),
+            ("✓", "*"), ("✗", "x"), ("▸", ">"), ("→", "->"), ("·", "-"), ("…", "..."), ("⟶", "->"), ("▶", ">"),
+            ("◀", "<"), ("─", "-"), ("│", "|"), ("╬", "#"), ("└", "+"), ("┘", "+"), ("┌", "+"), ("┐", "+"),
+            ("├", "+"), ("┤", "+"), ("┬", "+"), ("┴", "+"), ("┼", "+"),
         ]
         return text.map { letter in pairs.first { $0.0 == letter }?.1 ?? String(letter) }.joined(by: "")
     }

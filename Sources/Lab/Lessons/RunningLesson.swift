@@ -33,7 +33,7 @@ public struct RunningLesson {
         (self.lesson, self.world, self.file, self.all, self.lock) = (lesson, world, file, all, lock)
         progress.touch()
         // Asked before the world is entered, as everything that this process asks later.
-        _ = BridgeFilter.isHere
+        _ = (BridgeFilter.isHere, StartersNetwork.inode)
     }
 
     /// The lesson's world stands where the lesson begins; what was done before counts, but one that was done whole begins anew.

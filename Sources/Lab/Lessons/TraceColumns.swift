@@ -26,21 +26,6 @@ extension Journey {
 
     /// Traces under their titles, one beside the other.
     static func columns(_ all: [(title: String, journey: Journey)]) -> [String] {
-        let columns = all.map { [$0.title] + $0.journey.brief }
-        let height = columns.map(\.count).max() ?? 0
-        return (0..<height).map { row in
-            var line = ""
-            for (place, column) in columns.enumerated() {
-                let cell = row < column.count ? column[row] : ""
-                if place + 1 < columns.count {
-                    let width = (column.map(\.count).max() ?? 0) + 3
-                    line += cell + String(repeating: " ", count: max(0, width - cell.count))
-                } else {
-                    line += cell
-                }
-            }
-            while line.last == " " { line.removeLast() }
-            return line
-        }
+        beside(all.map { [$0.title] + $0.journey.brief })
     }
 }

@@ -59,6 +59,13 @@ public struct NodeRules: Hashable, Sendable {
         return rules
     }
 
+    /// The rules of one chain of iptables-legacy in the thread's namespace, with their counters: what `iptables-legacy -vS` prints. Nil
+    /// where it cannot be asked.
+    public static func legacyListing(table: String, chain: String) -> String? {
+        var rules = NodeRules()
+        return rules.output("iptables-legacy", ["-t", table, "-v", "-S", chain])
+    }
+
     private mutating func output(_ program: String, _ arguments: [String]) -> String? {
         for folder in ["/usr/sbin", "/sbin", "/usr/bin", "/usr/local/sbin"] {
             let path = "\(folder)/\(program)"

@@ -43,6 +43,8 @@
             var explain = false
             @Flag(help: "Look whenever something changes, until all is done, and tell what is otherwise.")
             var watch = false
+            @Flag(help: "With ASCII alone.")
+            var ascii = false
 
             func validate() throws {
                 if watch && json { throw ValidationError("--watch and --json: take one of them") }
@@ -51,8 +53,8 @@
             func run() throws {
                 throw ExitCode(
                     try watch
-                        ? LessonCommands.watch(explained: explain)
-                        : LessonCommands.check(json: json, explained: explain))
+                        ? LessonCommands.watch(explained: explain, ascii: ascii)
+                        : LessonCommands.check(json: json, explained: explain, ascii: ascii))
             }
         }
 
@@ -88,8 +90,10 @@
             var step: Int?
             @Flag(help: "All tasks.")
             var all = false
+            @Flag(help: "With ASCII alone.")
+            var ascii = false
 
-            func run() throws { throw ExitCode(try LessonCommands.solve(step: step, isWhole: all)) }
+            func run() throws { throw ExitCode(try LessonCommands.solve(step: step, isWhole: all, ascii: ascii)) }
         }
 
         struct Reset: ParsableCommand {

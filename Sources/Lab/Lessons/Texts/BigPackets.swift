@@ -1,3 +1,5 @@
+import Trace
+
 extension Lesson {
     static let bigPackets = Lesson(
         id: "14", title: "Big packets and IPv6", minutes: 15,
@@ -137,7 +139,10 @@ extension Lesson {
                 .hears("web", "203.0.113.1", true),
                 .carries("client", "198.51.100.2", 8080, 20_000, from: "web"),
                 .remembers("web", "203.0.113.10"),
-            ]),
+            ],
+            shows: Shown("what each link on the way carries, and what web has learned of it") { look throws(LabError) in
+                try look.sizes("web", "203.0.113.10/icmp", "203.0.113.10")
+            }),
     ]
 
     private static let v6Tasks = [
@@ -242,7 +247,13 @@ extension Lesson {
                         "\(front): \(nat.seen); \(own): \(plain.seen)", plain
                     )
                 }
-            ]),
+            ],
+            shows: Shown("both packets side by side") { look throws(LabError) in
+                Journey.columns([
+                    ("by NAT: \(front)", try look.probe("client", front)),
+                    ("without: \(own)", try look.probe("client", own)),
+                ])
+            }),
     ]
 
     private static let prefix = [

@@ -52,7 +52,11 @@ extension Lesson {
                     .answered("host", "10.88.0.2/icmp", by: "web", seeing: "10.88.0.1"),
                     .answered("db", "10.88.0.1/icmp", by: "host", seeing: "10.88.0.4"),
                     .answered("web", "10.88.0.3/icmp", by: "app", seeing: "10.88.0.2"),
-                ]),
+                ],
+                shows: Shown("the two things that br0 is, the switch and host's own port on it") {
+                    look throws(LabError) in
+                    try look.switchPicture("host", bridgeOf: "vweb", owners: ["web", "app", "db"])
+                }),
         ],
         kernel:
             "br0 is two things: the switch that carries frames from port to port, and host's own port on it. Without an address host "

@@ -43,7 +43,10 @@ extension Lesson {
                     .said("left", "192.0.2.2/icmp", "the time to live when it comes to right") { journey in
                         journey.forward?.steps.last { $0.node == "right" && $0.l3 != nil }?.l3.map { "\($0.ttl)" }
                     }
-                ]),
+                ],
+                shows: Shown("the same frame as it leaves one stack and enters the other") { look throws(LabError) in
+                    try look.probe("left", "192.0.2.2/icmp").frameOnCable
+                }),
             LessonTask(
                 "pull the cable",
                 "Set right's end down, and look at left's end. Nobody touched that one.",

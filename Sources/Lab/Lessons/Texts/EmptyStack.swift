@@ -43,7 +43,10 @@ extension Lesson {
                     LessonCommand(
                         "twin", "(exec python3 -m http.server 80 >/dev/null 2>&1 </dev/null &); sleep 1",
                         "and one on the same port, where nobody has it yet")),
-                checks: [.listens("box", port: 80), .listens("twin", port: 80)]),
+                checks: [.listens("box", port: 80), .listens("twin", port: 80)],
+                shows: Shown("both network namespaces, as `lsns -t net` tells them") { look throws(LabError) in
+                    try look.namespaces(["box", "twin"])
+                }),
         ],
         kernel:
             "Links, addresses, routes, rules, ports and connections are all counted per network namespace: what is taken in one is free "

@@ -46,7 +46,13 @@ extension Lesson {
                     .said("web", "198.51.100.2:8080", "the sender of the packet that comes back in") {
                         $0.sender(in: "web")
                     }
-                ]),
+                ],
+                shows: Shown(
+                    "the triangle of app, host and web: app asks through host, and web's answer takes a short cut"
+                ) { look throws(LabError) in
+                    try look.probe("app", "198.51.100.2:8080").triangle(
+                        by: "host", to: "web", door: "198.51.100.2:8080")
+                }),
             LessonTask(
                 "give it another sender",
                 "What goes back to the bridge by way of the published port must bear host's address, so that the answer comes by host "
@@ -75,7 +81,12 @@ extension Lesson {
                     .answered("client", "198.51.100.2:8080", by: "web", seeing: "203.0.113.10"),
                     .answered("app", "10.88.0.2:80", by: "web", seeing: "10.88.0.3"),
                     .hairpin("host", "vapp", is: false),
-                ]),
+                ],
+                shows: Shown("the triangle again, now that the answer comes back through host") {
+                    look throws(LabError) in
+                    try look.probe("app", "198.51.100.2:8080").triangle(
+                        by: "host", to: "web", door: "198.51.100.2:8080")
+                }),
         ],
         kernel:
             "The request went to host, was turned round to the bridge with host's own address as its sender, and out of the port "

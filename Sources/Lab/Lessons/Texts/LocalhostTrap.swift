@@ -53,7 +53,10 @@ extension Lesson {
                 idea: "The packet has the source 127.0.0.1. No link but lo lets such a packet out.",
                 solution: Both(
                     LessonCommand("host", "curl -sS --max-time 1 127.0.0.1:8080 || true", "host asks its loopback")),
-                checks: [.fate("host", "127.0.0.1:8080")]),
+                checks: [.fate("host", "127.0.0.1:8080")],
+                shows: Shown("where the packet dies") { look throws(LabError) in
+                    try look.probe("host", "127.0.0.1:8080").path
+                }),
             LessonTask(
                 "let loopback's packet out, under another name",
                 "Two things keep it: the kernel routes no 127.0.0.1 out of a link, unless that link's route_localnet says so; and web "
@@ -85,7 +88,12 @@ extension Lesson {
                     .parameter("host", "net/ipv4/conf/all/route_localnet", is: "0"),
                     .answered("host", "198.51.100.2:8080", by: "web", seeing: "198.51.100.2"),
                     .answered("client", "198.51.100.2:8080", by: "web", seeing: "203.0.113.10"),
-                ]),
+                ],
+                shows: Shown("the three failures in their order, made again where they can be") {
+                    look throws(LabError) in
+                    try look.loopbackFailures(
+                        "host", "127.0.0.1:8080", server: "web", at: "10.88.0.2", by: "br0")
+                }),
         ],
         kernel:
             "A packet of host's own begins at output, not at prerouting: it needs the rule a second time. One from 127.0.0.1 "

@@ -44,7 +44,7 @@ extension Lesson {
                             "a gate after routing, priority srcnat"),
                         LessonCommand(
                             "host",
-                            "nft 'add rule ip lab postrouting ip saddr 10.88.0.0/24 oifname != \"br0\" masquerade'",
+                            "nft 'add rule ip lab postrouting ip saddr 10.88.0.0/24 oifname != \"br0\" counter masquerade'",
                             "what comes from the private network and does not stay on the bridge"),
                     ],
                     iptables: [
@@ -71,7 +71,11 @@ extension Lesson {
                         }
                         return turned.map { ($0.result ?? "").hasPrefix("by ") ? "yes" : "no" }
                     }
-                ]),
+                ],
+                shows: Shown("host's entry as two arrows, and the rule's counter beside the number of packets") {
+                    look throws(LabError) in
+                    try look.masqueraded("web", "203.0.113.10", 80, in: "host", by: "eth0")
+                }),
             LessonTask(
                 "two that take the same port",
                 "web and app both ask 203.0.113.10 from their own port 55555. Behind one address these two would look the same. "
@@ -106,7 +110,10 @@ extension Lesson {
                             "", nil
                         )
                     }
-                ]),
+                ],
+                shows: Shown("both entries as two arrows each") { look throws(LabError) in
+                    try look.arrows("host", from: ["10.88.0.2", "10.88.0.3"], port: 55555)
+                }),
         ],
         kernel:
             "Your rule saw one packet of each flow. It chose the address, and another port where the first was taken; conntrack "

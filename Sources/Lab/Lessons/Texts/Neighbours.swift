@@ -70,7 +70,7 @@ extension Lesson {
                     },
                     .learned("host", "app", at: "vapp"),
                 ],
-                shows: { look throws(LabError) in
+                shows: Shown("by which ports of host the packet comes and goes") { look throws(LabError) in
                     Journey.columns([("app to 10.88.0.2:80", try look.probe("app", "10.88.0.2:80"))])
                 }),
             LessonTask(

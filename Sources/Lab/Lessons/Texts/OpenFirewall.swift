@@ -77,7 +77,10 @@ extension Lesson {
                         let hooks = journey.forward?.steps.compactMap { $0.node == "host" ? $0.hook : nil } ?? []
                         return ["input", "forward", "output"].first { hooks.contains($0) }
                     }
-                ]),
+                ],
+                shows: Shown("both lanes, INPUT and FORWARD, and by which a packet went") { look throws(LabError) in
+                    try look.lanes("host", from: "client", own: "198.51.100.2:22", forwarded: "198.51.100.2:8080")
+                }),
             LessonTask(
                 "shut it where it passes",
                 "Nobody but 203.0.113.99 (the node admin) may use the published port 8080. The services of web and app to the outside, "
@@ -107,7 +110,10 @@ extension Lesson {
                     .answered("web", "203.0.113.10:80", by: "client", seeing: "198.51.100.2"),
                     .answered("client", "198.51.100.2:22", by: "host", seeing: "203.0.113.10"),
                     .shut("client", "198.51.100.2:9000", node: "host"),
-                ]),
+                ],
+                shows: Shown("both lanes, INPUT and FORWARD, and by which a packet went") { look throws(LabError) in
+                    try look.lanes("host", from: "client", own: "198.51.100.2:22", forwarded: "198.51.100.2:8080")
+                }),
         ],
         kernel:
             "prerouting made the packet one for web, so routing sent it through forward, and input never saw it. A published port is "

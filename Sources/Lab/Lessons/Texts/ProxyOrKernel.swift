@@ -94,7 +94,7 @@ extension Lesson {
                     LessonCommand("client", "curl -s --max-time 2 198.51.100.2:8080", "a request"),
                     LessonCommand("host", "ss -Htan", "what is left of it: one with the client, one with web")),
                 checks: [.connections("client", "198.51.100.2", 8080, server: "web", at: 80)],
-                shows: { look throws(LabError) in
+                shows: Shown("the two connections side by side") { look throws(LabError) in
                     Journey.columns([
                         ("1st: to 198.51.100.2:8080", try look.probe("client", "198.51.100.2:8080")),
                         ("2nd: to 10.88.0.2:80", try look.probe("host", "10.88.0.2:80")),
@@ -120,7 +120,7 @@ extension Lesson {
                     .silent("host", port: 8080),
                     .answered("client", "198.51.100.2:8080", by: "web", seeing: "203.0.113.10"),
                 ],
-                shows: { look throws(LabError) in
+                shows: Shown("the only connection") { look throws(LabError) in
                     Journey.columns([
                         (
                             "the only connection",

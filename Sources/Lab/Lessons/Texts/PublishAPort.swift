@@ -111,7 +111,10 @@ extension Lesson {
                         $0.sender(in: "web")
                     },
                     .answered("client", "198.51.100.2:8080", by: "web", seeing: "203.0.113.10"),
-                ]),
+                ],
+                shows: Shown("the whole way of that packet") { look throws(LabError) in
+                    try look.probe("client", "198.51.100.2:8080").path
+                }),
             LessonTask(
                 "read both lines of the conntrack entry",
                 "No rule rewrites the answers, and yet they leave as 198.51.100.2:8080. host remembers the flow as two "
@@ -129,7 +132,11 @@ extension Lesson {
                         journey.conntrack.first { $0.node == "host" }?.reply.split(separator: ":").first.map(
                             String.init)
                     }
-                ]),
+                ],
+                shows: Shown("the five steps of a published port, and that `berth run --explain` tells the same") {
+                    look throws(LabError) in
+                    try look.publishingSteps("client", "198.51.100.2:8080", in: "host")
+                }),
             LessonTask(
                 "remove it, and prove that it is closed",
                 "Take the rewrite away, and what conntrack remembers of it: a flow that is known passes without any rule.",

@@ -70,7 +70,11 @@ extension Lesson {
                     .said("web", "203.0.113.10/icmp", "the last node that saw the answer") { journey in
                         journey.isAnswered ? nil : journey.reply?.end.node
                     }
-                ]),
+                ],
+                shows: Shown("the time to live at each hop, and where the answer has nowhere to go") {
+                    look throws(LabError) in
+                    try look.probe("web", "203.0.113.10/icmp").oneWay
+                }),
         ],
         kernel:
             "Every node chose by its own table alone: web handed the packet to host, host to inet, inet to the client, and each "

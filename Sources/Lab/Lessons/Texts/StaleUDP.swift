@@ -71,7 +71,10 @@ extension Lesson {
                     .streamReaches, .streamUncounted,
                     .answered("client", "198.51.100.2:5353/udp", by: "web", seeing: "203.0.113.10"),
                     .redirected("client", "198.51.100.2:5353/udp", in: "host", to: "10.88.0.2:53"),
-                ], shows: { look throws(LabError) in try Observation.streamShown(look) }),
+                ],
+                shows: Shown("the flow beside the rule that does not meet it") { look throws(LabError) in
+                    try Observation.streamShown(look)
+                }),
             LessonTask(
                 "let host forget the flow",
                 "Leave the rule as it is and the client alone, and bring its datagrams to web.",

@@ -60,7 +60,10 @@ extension Lesson {
                     .said("client", "198.51.100.2:8080", "the answer's sender where it comes in to host") {
                         $0.answerSender(in: "host")
                     }
-                ]),
+                ],
+                shows: Shown("where on its way through host the answer gets its sender") { look throws(LabError) in
+                    try look.probe("client", "198.51.100.2:8080").answersWay(through: "host")
+                }),
             LessonTask(
                 "send the answer back by its own road",
                 "Make a request to 192.0.2.2:8080 be answered, and let the answer leave by eth1. Do not touch rp_filter of eth0; on eth1 it "
@@ -80,7 +83,10 @@ extension Lesson {
                     .comesBack("client", "198.51.100.2:8080", from: "host", by: "eth0", as: "198.51.100.2"),
                     .served("client", "198.51.100.2", 8080, by: "web", seeing: "203.0.113.10"),
                     .reversePath("host", "eth0", ["1"]), .reversePath("host", "eth1", ["1", "2"]),
-                ]),
+                ],
+                shows: Shown("where on its way through host the answer gets its sender") { look throws(LabError) in
+                    try look.probe("client", "192.0.2.2:8080").answersWay(through: "host")
+                }),
         ],
         kernel:
             "The answer's source is put right at postrouting, after its route was chosen: no rule of routing ever sees 192.0.2.2 there, "
