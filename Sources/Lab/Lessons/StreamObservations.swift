@@ -162,8 +162,8 @@ extension Observation {
     /// What is shown of it: the flow beside the rules that do not meet it.
     static func streamShown(_ look: Look) throws(LabError) -> [String] {
         let sight = try speaker(look)
-        let entry = sight.entry.map { ["host's entry:  \($0.line(own: []))"] } ?? []
-        return ["the client's next datagram:  \(sight.words)"] + entry
-            + sight.rules.map { "meanwhile the rule:  \($0)" }
+        let entry = sight.entry.map { hanging("host's entry:  ", $0.line(own: [])) } ?? []
+        return hanging("the client's next datagram:  ", sight.words) + entry
+            + sight.rules.flatMap { hanging("meanwhile the rule:  ", $0) }
     }
 }

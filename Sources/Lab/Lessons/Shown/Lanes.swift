@@ -1,5 +1,10 @@
 import Trace
 
+/// Two of them stand side by side.
+private enum Lane {
+    static let width = 34
+}
+
 /// The two lanes behind a node's choice of route: input, for itself, and forward, for others.
 extension Look {
     /// The gates of both lanes as they stand, and by which of them two packets went.
@@ -10,16 +15,14 @@ extension Look {
             var lines = [title]
             for chain in chains where chain.hook == hook {
                 let count = chain.rules.count
-                lines += hanging(
-                    "  ",
-                    "\(chain.table) \(chain.name): \(count == 1 ? "1 rule" : "\(count) rules"), "
-                        + "policy \(chain.policy ?? "accept")", 36)
+                lines += hanging("  ", "\(chain.table) \(chain.name)", Lane.width)
+                lines.append("  policy \(chain.policy ?? "accept"), \(count == 1 ? "1 rule" : "\(count) rules")")
             }
             if lines.count == 1 { lines.append("  no chain: all may pass") }
             for (target, journey) in packets {
                 guard let met = journey.gate(hook, in: node) else { continue }
-                lines += hanging("▶ ", "\(source) → \(target)", 36)
-                lines += hanging("  ", met, 36)
+                lines += hanging("▶ ", "\(source) → \(target)", Lane.width)
+                lines += hanging("  ", met, Lane.width)
             }
             return lines
         }

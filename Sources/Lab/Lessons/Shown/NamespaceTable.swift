@@ -49,7 +49,7 @@ extension Look {
     private func trackingWords(_ node: String) throws(LabError) -> String {
         switch try tracks(node) {
         case true?: "on"
-        case false?: "off: a packet left no entry"
+        case false?: "off: no entry made"
         case nil: "no packet passes"
         }
     }
