@@ -59,7 +59,8 @@ struct FrontDoorTests {
             for _ in 0..<100 {
                 if try lab.lab("exec", "host", "sh", "-c", "ss -Hltn | grep -q :8080").exitCode == 0 { break }
             }
-            try lab.green(upTo: 4, of: 4)
+            let text = try lab.green(upTo: 4, of: 4)
+            host.expect(text.holds("3 here neither is mended: a program of host takes the packet"), text)
         }
     }
 

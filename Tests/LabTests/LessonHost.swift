@@ -41,13 +41,15 @@ extension LabHost {
         }
     }
 
-    /// The check finds the tasks up to `number` done, and not the one after it.
-    func green(upTo number: Int, of count: Int, file: String = #fileID, line: Int = #line) throws {
+    /// The check finds the tasks up to `number` done, and not the one after it; gives what it told.
+    @discardableResult
+    func green(upTo number: Int, of count: Int, file: String = #fileID, line: Int = #line) throws -> String {
         let text = try must("check", exits: number == count ? 0 : 1, file: file, line: line)
         let lines = text.split(separator: "\n")
         for task in 1...count {
             let sign = task <= number ? "✓ \(task) " : task == number + 1 ? "✗ \(task) " : "  \(task) "
             host.expect(lines.contains { $0.hasPrefix(sign) }, "no \"\(sign)\" in:\n\(text)", file: file, line: line)
         }
+        return text
     }
 }

@@ -61,7 +61,8 @@ struct OpenFirewallTests {
             try lab.type("host", "iptables -I INPUT -p tcp --dport 8080 -j DROP")
             try lab.red("client → 198.51.100.2:8080", "answered by web")
             try lab.type("host", "iptables -t raw -A PREROUTING -i eth0 -p tcp --dport 8080 ! -s 203.0.113.99 -j DROP")
-            try lab.green(upTo: 3, of: 3)
+            let text = try lab.green(upTo: 3, of: 3)
+            host.expect(text.holds("client → 198.51.100.2:8080 came into neither: reached host, died there"), text)
         }
     }
 }

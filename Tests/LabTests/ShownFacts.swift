@@ -58,7 +58,8 @@ struct ShownFacts {
                 "2 routing     10.88.0.2 dev br0; net.ipv4.ip_forward is 1",
                 "3 forward     accept by \(backend == .nft ? "ct status dnat accept" : "")",
                 "4 delivery    out by vweb; web takes it, and sees 203.0.113.10",
-                "5 the answer  the answer's 10.88.0.2:80 becomes 198.51.100.2:8080", "berth run -p 8080:80 --explain",
+                "5 the answer  the answer's 10.88.0.2:80 becomes 198.51.100.2:8080",
+                "berth run -p 8080:80 --explain IMAGE", "map fwd_any4", "set published4",
             ]
         case ("08", 3): return ["╬ output", "127.0.0.1 may not leave lo: route_localnet=0"]
         case ("08", 4):

@@ -31,10 +31,16 @@ extension Look {
         let left = lane("input", "INPUT lane: for \(node) itself")
         let right = lane("forward", "FORWARD lane: for others")
         let width = left.map(\.count).max() ?? 0
-        return [
+        var lines = [
             "prerouting: \(rewrite)", "│", "routing: for \(node) itself, or for others?",
             "├" + String(repeating: "─", count: width + 2) + "┐",
-        ] + beside([left.map { "│ \($0)" }, right.map { "│ \($0)" }], gap: 1)
+        ]
+        lines += beside([left.map { "│ \($0)" }, right.map { "│ \($0)" }], gap: 1)
+        for (target, journey) in packets where journey.gate("input", in: node) == nil {
+            guard journey.gate("forward", in: node) == nil else { continue }
+            lines += wrapped("\(source) → \(target) came into neither: \(journey.seen)", Shown.width)
+        }
+        return lines
     }
 }
 

@@ -26,6 +26,13 @@ extension Look {
         lines += hanging("1 ", "no leave to go out: \(first); on \(link) it is \(own) now.")
         lines += hanging(
             "2 ", "a source that nobody can answer: one packet from 127.0.0.1, sent past your rules, \(crafted.seen).")
+        if whole.receiver == node {
+            return lines
+                + hanging(
+                    "3 ",
+                    "here neither is mended: a program of \(node) takes the packet on the loopback, and asks \(server) in its own name."
+                )
+        }
         let change = whole.newSource(in: node).map { "from \($0.before) to \($0.after)" } ?? "not at all"
         lines += hanging("3 ", "with both mended: its source is rewritten \(change), and it is \(whole.seen).")
         return lines

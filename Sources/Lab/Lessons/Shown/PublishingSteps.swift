@@ -51,7 +51,7 @@ extension Look {
         lines += hanging("5 the answer  ", answer ?? "none was seen to be turned back")
         return lines
             + wrapped(
-                "berth run -p 8080:80 --explain IMAGE takes the same five and tells them as commands: for 1 an element of the map "
+                "berth run -p 8080:80 --explain IMAGE takes the same five and tells them as commands, of nftables: for 1 an element of the map "
                     + "fwd_any4 (8080/tcp leads to the container's address), for 2 ip_forward, for 3 an element of the set "
                     + "published4, for 4 the container's cable; 5 is conntrack's, and no command.", Shown.width)
     }
