@@ -117,4 +117,65 @@ import Testing
                 + "198.51.100.2:5353, not from 192.0.2.2:5353, and no socket of client waits for that")
         #expect(journey.advice?.fixes == ["host: let the program listen at 192.0.2.2 itself"])
     }
+
+    /// Its way was told in a wrong order, and its end as "lost".
+    @Test(arguments: [false, true]) func goesRound(_ isHeard: Bool) throws {
+        let journey = try TraceWorld.journey(from: isHeard ? "client" : "web", to: "192.0.2.99/icmp", rules: "") {
+            host in
+            try host.must("ip -n host route add 192.0.2.99 via 198.51.100.1")
+            try host.must("ip -n inet route add 192.0.2.99 via 198.51.100.2")
+        }
+        let forward = try #require(journey.forward)
+        let text = PathView(journey).text
+        let nodes = forward.steps.map(\.node).reduce(into: [String]()) { if $0.last != $1 { $0.append($1) } }
+        #expect(nodes == (isHeard ? ["client", "inet", "host"] : ["web", "host", "inet"]), "\(text)")
+        #expect(forward.steps.filter { $0.kind == .tx }.compactMap { $0.l3?.ttl } == [64, 63, 62], "\(text)")
+        // The first of them has a bridge, with chains of IP within its own.
+        #expect(forward.steps.filter { $0.kind == .fib }.count == 2, "\(text)")
+        let words =
+            (isHeard ? "inet and host" : "host and inet") + " send it to each other until its time to live runs out"
+        #expect(forward.end.kind == (isHeard ? .refused : .dropped), "\(text)")
+        // inet knows no way back to web, and so web hears nothing.
+        #expect(forward.end.reason?.hasSuffix(words) == true, "\(text)")
+        if !isHeard {
+            #expect(journey.advice?.fixes == ["host: ip route get 192.0.2.99", "inet: ip route get 192.0.2.99"])
+        }
+    }
+
+    /// The next router sends it back to who sent it: "masquerade it" was told.
+    @Test func isSentBack() throws {
+        let journey = try TraceWorld.journey(from: "host", to: "192.0.2.99:80") { host in
+            try host.must("ip -n host route add 192.0.2.99 via 198.51.100.1")
+            try host.must("ip -n inet route add 192.0.2.99 via 198.51.100.2")
+        }
+        #expect(
+            journey.forward?.end.reason == "inet sends packets to 192.0.2.99 back to host, which sent this one",
+            "\(PathView(journey).text)")
+        #expect(journey.advice?.fixes == ["inet: ip route get 192.0.2.99"])
+    }
+
+    /// "Nobody owns it" was told of an address that a node has which does not answer.
+    @Test(arguments: [
+        (600, "10.88.0.2, which web has, does not answer ARP on br0"),
+        (4000, "host answered: host unreachable (ICMP 3/1), nobody there answers for the address"),
+    ]) func theOwnerIsSilent(_ milliseconds: Int, _ reason: String) throws {
+        let journey = try TraceWorld.journey(from: "host", to: "10.88.0.2:80", milliseconds: milliseconds) { host in
+            try host.must("ip -n web link set eth0 arp off")
+            try host.must("ip -n host neigh flush all")
+        }
+        #expect(journey.forward?.end.reason == reason, "\(PathView(journey).text)")
+    }
+
+    /// A bridge's device hands a packet to the bridge's chains, and not they to it.
+    @Test func theBridgesOwnOutput() throws {
+        let journey = try TraceWorld.journey(from: "host", to: "10.88.0.2:80") { host in
+            let rules = "table bridge t { chain o { type filter hook output priority 0; ip daddr 10.88.0.2 drop; }; }"
+            try host.inside("host") { _ = try host.must("nft -f -", input: rules) }
+            // Known, so that the packet goes.
+            try host.must("ip -n host neigh replace 10.88.0.2 lladdr 02:00:00:00:00:77 dev br0 nud permanent")
+        }
+        let places = journey.forward?.steps.filter { $0.kind == .tx || $0.kind == .rule }.map(\.at)
+        #expect(places?.suffix(2) == ["dev:br0", "hook:output"], "\(PathView(journey).text)")
+        #expect(PathView(journey).text.contains("✗ DROPPED HERE"), "\(PathView(journey).text)")
+    }
 }

@@ -6,6 +6,8 @@ struct DropReasons {
     let facts: NodeFacts
     /// Of the node that the packet came from.
     let before: NodeFacts?
+    /// Of every node.
+    var all: [NodeFacts] = []
 
     private var name: String { facts.name }
     private var isV4: Bool { way.last?.destination.family == .v4 }
@@ -43,9 +45,17 @@ struct DropReasons {
     /// Nil when nothing tells.
     var finding: Finding? {
         guard let visit = way.visits[name] else { return nil }
-        return malformed(visit) ?? loopback(visit) ?? hairpin(visit) ?? refusedSource(visit) ?? notRouted(visit) ?? cut(
-            visit)
+        return round() ?? malformed(visit) ?? loopback(visit) ?? hairpin(visit) ?? refusedSource(visit) ?? notRouted(
+            visit) ?? cut(
+                visit)
             ?? neighbour(visit) ?? noRoute(visit)
+    }
+
+    /// The routes of two or more routers lead to each other.
+    private func round() -> Finding? {
+        guard let target = way.last?.destination, let words = way.ringWords else { return nil }
+        return Finding(
+            sentence: words, fixes: way.ring.map { "\($0): ip route get \(target)" }, lesson: "05")
     }
 
     /// What no node takes, whoever it is for.
@@ -91,6 +101,13 @@ struct DropReasons {
             return found("\(name) takes no packet from \(source), which is nobody's address (a martian)", "13")
         }
         if facts.route(source, nil, nil)?.kind == .local {
+            if way.nodes.first == name, let router = way.nodes.last(where: { $0 != name }),
+                let target = way.last?.destination, facts.route(target, nil, nil)?.kind != .local
+            {
+                return Finding(
+                    sentence: "\(router) sends packets to \(target) back to \(name), which sent this one",
+                    fixes: ["\(router): ip route get \(target)"], lesson: "05")
+            }
             return elsewhere(
                 "\(name) got a packet from its own address \(source) by \(device), and takes none such: masquerade it",
                 "09", ("ip saddr \(source) ip daddr \(source)", "-s \(source) -d \(source)"))
@@ -137,9 +154,12 @@ struct DropReasons {
                 "\(route.gateway ?? target) does not answer ARP that asks from \(source): masquerade the packet", "08",
                 masquerade(("ip saddr 127.0.0.0/8 ip daddr \(target)", "-s 127.0.0.0/8 -d \(target)")))
         }
-        return found(
-            "nobody owns \(route.gateway ?? target) on \(facts.events.device(device)): it does not answer "
-                + (isV4 ? "ARP" : "neighbour solicitations"), "04")
+        let (hop, link) = (route.gateway ?? target, facts.events.device(device))
+        let question = isV4 ? "ARP" : "neighbour solicitations"
+        if let owner = all.first(where: { $0.name != name && $0.route(hop, nil, nil)?.kind == .local }) {
+            return found("\(hop), which \(owner.name) has, does not answer \(question) on \(link)", "04")
+        }
+        return found("nobody owns \(hop) on \(link): it does not answer \(question)", "04")
     }
 
     /// The next hop is behind a cable that carries nothing.
@@ -183,6 +203,15 @@ struct DropReasons {
         return found(
             "\(bridge.name) never sends a packet back out of the port that it came in by: hairpin is off on \(port.name)",
             "09", "bridge link set dev \(port.name) hairpin on")
+    }
+}
+
+extension PacketWay {
+    /// "host and inet send it to each other until its time to live runs out"; nil where it does not go round.
+    var ringWords: String? {
+        guard let last = ring.last else { return nil }
+        guard ring.count > 1 else { return "it comes to \(last) again and again until its time to live runs out" }
+        return "\(ring.dropLast().joined(by: ", ")) and \(last) send it to each other until its time to live runs out"
     }
 }
 

@@ -18,7 +18,7 @@ struct Judge {
             return nil
         }
         let router = way.nodes.last { $0 != node }
-        return DropReasons(way: way, facts: own, before: facts.first { $0.name == router }).finding
+        return DropReasons(way: way, facts: own, before: facts.first { $0.name == router }, all: facts).finding
     }
 
     /// `answer` is the way of what came back, nil when nothing did.
@@ -78,7 +78,8 @@ struct Judge {
         if let reason = tooLarge(way, reply, sender) {
             return Journey.End(.refused, node: sender, at: at, reason: reason)
         }
-        return Journey.End(.refused, node: sender, at: at, reason: "\(sender) answered: \(Judge.words(reply))")
+        let round = [3, 11].contains(reply.icmpType) ? way.ringWords.map { ": \($0)" } ?? "" : ""
+        return Journey.End(.refused, node: sender, at: at, reason: "\(sender) answered: \(Judge.words(reply))\(round)")
     }
 
     /// ICMP 3/4 and ICMPv6 2/0 tell the next link's MTU.
@@ -101,7 +102,8 @@ struct Judge {
         let code = error.icmpCode ?? 0
         switch (error.protocolNumber, type, code) {
         case (1, 3, 0), (58, 1, 0): return "network unreachable (ICMP \(type)/\(code)), it has no route"
-        case (1, 3, 1), (58, 1, 3): return "host unreachable (ICMP \(type)/\(code)), nobody there owns the address"
+        case (1, 3, 1), (58, 1, 3):
+            return "host unreachable (ICMP \(type)/\(code)), nobody there answers for the address"
         case (1, 3, 3), (58, 1, 4): return "port unreachable (ICMP \(type)/\(code)), nobody listens"
         case (1, 3, 4), (58, 2, _): return "too large for the next link (ICMP \(type)/\(code))"
         case (1, 3, 9), (1, 3, 10), (1, 3, 13), (58, 1, 1): return "prohibited by a filter (ICMP \(type)/\(code))"

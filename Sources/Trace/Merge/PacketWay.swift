@@ -11,6 +11,8 @@ struct PacketWay {
     var nodes: [String] = []
     /// What of each node the packet saw.
     var visits: [String: Visit] = [:]
+    /// Nodes that send it to each other in a ring, in their order; of each only the first visit is told.
+    var ring: [String] = []
     /// Nanoseconds of the first and last capture.
     var began: Int64?
     var ended: Int64?
@@ -33,20 +35,34 @@ struct PacketWay {
             return [-(lives.max() ?? 0), -(lives.min() ?? 0), place]
         }
 
+        /// Nothing of what a packet that goes round did here after it left: a router takes one of its time to live.
+        mutating func keepFirst() {
+            let (came, left) = (received.map(\.headers.ttl).max(), sent.map(\.headers.ttl).max())
+            guard let first = [came, left].compactMap({ $0 }).max() else { return }
+            let least = came == first ? first &- 1 : first
+            received.removeAll { $0.headers.ttl < least }
+            sent.removeAll { $0.headers.ttl < least }
+            hooks.removeAll { $0.headers.ttl < least }
+        }
+
         func reached(_ hook: String) -> Bool { hooks.contains { !$0.isBridge && $0.hookName == hook } }
     }
 
     /// The way of the packet `identity`; nil when nobody saw it. `source` comes first whatever the clocks say.
     init?(_ identity: PacketIdentity, source: String?, nodes: [NodeEvents]) {
         var firstSeen: [String: Int64] = [:]
+        var isRound: Set<String> = []
         for node in nodes {
             var visit = Visit()
             for packet in node.packets where PacketIdentity(packet.headers) == identity && !node.isOthers(packet) {
-                // A device sees a packet once in a direction; more is the same sent again.
-                let isKnown = (visit.received + visit.sent).contains {
+                // A device sees a packet once in a direction; more is the same sent again, or come round.
+                let known = (visit.received + visit.sent).first {
                     $0.device == packet.device && $0.isOutgoing == packet.isOutgoing
                 }
-                if isKnown { continue }
+                if let known {
+                    if known.headers.ttl > packet.headers.ttl { isRound.insert(node.name) }
+                    continue
+                }
                 if packet.isOutgoing { visit.sent.append(packet) } else { visit.received.append(packet) }
                 firstSeen[node.name] = min(firstSeen[node.name] ?? .max, packet.time)
                 began = min(began ?? .max, packet.time)
@@ -56,6 +72,7 @@ struct PacketWay {
             if !visit.hooks.isEmpty || firstSeen[node.name] != nil { visits[node.name] = visit }
         }
         guard !visits.isEmpty else { return nil }
+        if !isRound.isEmpty { for name in visits.keys { visits[name]?.keepFirst() } }
         // Each router takes one of the time to live. The clock comes last: the kernel begins to stamp packets a while after it
         // was asked to, and those before bear the time at which they were read.
         let ranks = visits.mapValues(\.rank)
@@ -76,6 +93,7 @@ struct PacketWay {
             self.nodes.append(name)
         }
         for place in steps.indices { steps[place].number = place + 1 }
+        ring = self.nodes.filter(isRound.contains)
     }
 
     /// The events up to a second traversal of the same chain: the packet sent again.
@@ -135,9 +153,11 @@ struct PacketWay {
         let wayIn = inner.dropFirst(wayOut.count)
         if beginsHere {
             through(Array(wayOut), node)
-            through(late.filter { $0.hookName == "output" }, node)
-            for packet in sent { device(packet, node) }
-            through(late.filter { $0.hookName != "output" }, node)
+            // A bridge's own device hands it to the bridge, and that to a port.
+            let bridges = sent.filter { node.links[$0.device]?.kind == "bridge" }
+            for packet in bridges { device(packet, node) }
+            through(late, node)
+            for packet in sent where node.links[packet.device]?.kind != "bridge" { device(packet, node) }
             // What went through other nodes comes back after them.
             if visits.count > 1, !received.isEmpty { return }
             for packet in received { device(packet, node) }
@@ -154,7 +174,8 @@ struct PacketWay {
             let nested = (visit.hooks.lastIndex { early.contains($0) } ?? -1) + 1
             through(Array(visit.hooks[..<nested]), node)
             for packet in received.dropFirst() { device(packet, node) }
-            through(visit.hooks[nested...].filter { !$0.isBridge }, node)
+            let before = visit.hooks[..<nested].last { !$0.isBridge }?.hookName
+            through(visit.hooks[nested...].filter { !$0.isBridge }, node, from: before)
             for packet in sent.dropLast() { device(packet, node) }
             through(late, node)
             for packet in sent.suffix(1) { device(packet, node) }
@@ -180,8 +201,8 @@ struct PacketWay {
     }
 
     /// The steps of the hooks in their order, with the route between them.
-    private mutating func through(_ events: [HookEvent], _ node: NodeEvents) {
-        var hook: String?
+    private mutating func through(_ events: [HookEvent], _ node: NodeEvents, from before: String? = nil) {
+        var hook = before
         for event in events {
             if event.isSnapshot {
                 rewrite(event, node)
