@@ -3,7 +3,7 @@ import NetCore
 
 /// The lab without its command line, for the holder and for tests: hidden words of `berth`.
 public enum LabProgram {
-    /// `lab-hold …` is what `World.start` executes, `lab-serve …` what lessons do, `proxy …` is `ProxyProgram`; `lab-plain start WORLD | exec NODE COMMAND… |
+    /// `lab-hold …` is what `World.start` executes, `lab-serve …` what lessons do, `proxy …` is `ProxyProgram`, `net …` `NetProgram`; `lab-plain start WORLD | exec NODE COMMAND… |
     /// status | stop | …`. Nil when the words are none of these; else the exit code. The process must have one thread.
     public static func run(_ words: [String]) -> Int32? {
         switch words.first {
@@ -12,6 +12,8 @@ public enum LabProgram {
         // Its help is the command line's own.
         case "proxy" where words.allSatisfy({ $0 != "--help" && $0 != "-h" }):
             return ProxyProgram.run(Array(words.dropFirst()))
+        case "net" where words.allSatisfy({ $0 != "--help" && $0 != "-h" }):
+            return NetProgram.run(Array(words.dropFirst()))
         case let word? where Traffic.words.contains(word): return Traffic.run(words)
         case "lab-plain": break
         default: return nil

@@ -96,6 +96,10 @@ struct NftOracleTests {
                 [.address(.source, NftOracleTests.prefix("172.16.0.0/12"))],
                 [.address(.destination, NftOracleTests.prefix("::1/128")), .comeBack],
                 [.address(.source, NftOracleTests.prefix("2001:db8::/37"))],
+                [.network(.source, NftOracleTests.prefix("10.88.0.0/24"))],
+                [.network(.destination, NftOracleTests.prefix("172.16.0.0/12"))],
+                [.network(.source, NftOracleTests.prefix("fd00:88::/64"))],
+                [.network(.source, NftOracleTests.prefix("10.88.0.2/32"))],
                 [.addressIn(.source, .v4, NftOracleTests.flat), .accept],
                 [.addressIn(.destination, .v4, NftOracleTests.flat)],
                 [.addressMap(.source, .v6, NftOracleTests.verdicts)],
@@ -136,6 +140,8 @@ struct NftOracleTests {
         let source: [[NftClause]] = [
             [.masquerade()], [.masquerade(fullyRandom: true)], [.translateSource(IPAddress("192.0.2.1")!)],
             [.translateSource(IPAddress("2001:db8::1")!)],
+            [.destinationPort(.tcp, 8080), .counter, .sendTo(IPAddress("10.88.0.2")!, 80)],
+            [.destinationPort(.udp, 53), .counter, .sendTo(IPAddress("fd00:88::2")!, 5353)],
         ]
         sample.chains += source.enumerated().map { NftChain("s\($0)", rules: [NftRule($1)]) } + [after]
         let (ours, theirs) = try NftOracleTests.compare(sample)

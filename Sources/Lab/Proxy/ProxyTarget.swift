@@ -46,7 +46,7 @@ struct ProxyTarget: Hashable {
         self.init(address, port)
     }
 
-    private static func parts(_ text: String) -> (String, UInt16)? {
+    static func parts(_ text: String) -> (String, UInt16)? {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else {
             return nil
         }

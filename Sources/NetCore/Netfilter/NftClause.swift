@@ -17,6 +17,8 @@ public enum NftClause: Hashable, Sendable, CustomStringConvertible {
     /// A set of incoming link and source MAC address; family bridge.
     case senderIn(NftSet, not: Bool = false)
     case address(Side, IPPrefix, not: Bool = false)
+    /// As `address`, but of a prefix of whole bytes these alone are loaded, as nft does.
+    case network(Side, IPPrefix)
     case addressIn(Side, AddressFamily, NftSet)
     case addressMap(Side, AddressFamily, NftSet)
     /// Only what is addressed to this host (CVE-2025-67499).
@@ -30,6 +32,10 @@ public enum NftClause: Hashable, Sendable, CustomStringConvertible {
     case translateDestination(AddressFamily, NftSet)
     case masquerade(fullyRandom: Bool = false)
     case translateSource(IPAddress)
+    /// Destination NAT to one address and port.
+    case sendTo(IPAddress, UInt16)
+    /// Counts the packets that come by it.
+    case counter
     case jump(String)
     case accept
     case drop
@@ -47,6 +53,7 @@ public enum NftClause: Hashable, Sendable, CustomStringConvertible {
         case .address(let side, let prefix, let not):
             "\(ip(prefix.family)) \(side.rawValue) \(not ? "!= " : "")"
                 + (prefix.length == prefix.family.bits ? "\(prefix.address)" : "\(prefix.network)")
+        case .network(let side, let prefix): "\(NftClause.address(side, prefix))"
         case .addressIn(let side, let family, let set): "\(ip(family)) \(side.rawValue) @\(set.name)"
         case .addressMap(let side, let family, let set): "\(ip(family)) \(side.rawValue) vmap @\(set.name)"
         case .toThisHost: "fib daddr type local"
@@ -59,6 +66,9 @@ public enum NftClause: Hashable, Sendable, CustomStringConvertible {
             "dnat \(ip(family)) to \(map.key.count == 3 ? "\(ip(family)) daddr . " : "")meta l4proto . th dport map @\(map.name)"
         case .masquerade(let random): random ? "masquerade fully-random" : "masquerade"
         case .translateSource(let address): "snat \(ip(address.family)) to \(address)"
+        case .sendTo(let address, let port):
+            "dnat \(ip(address.family)) to " + (address.family == .v4 ? "\(address):\(port)" : "[\(address)]:\(port)")
+        case .counter: "counter"
         case .jump(let chain): "jump \(chain)"
         case .accept: "accept"
         case .drop: "drop"
@@ -95,6 +105,12 @@ public enum NftClause: Hashable, Sendable, CustomStringConvertible {
                 NftExpression.mask(&writer, first, prefix.mask.bytes)
             }
             NftExpression.compare(&writer, first, prefix.first.bytes, not: not)
+        case .network(let side, let prefix):
+            let bytes = prefix.length / 8
+            guard prefix.length % 8 == 0, bytes > 0 else { return NftClause.address(side, prefix).put(&writer) }
+            NftExpression.family(&writer, prefix.family)
+            NftExpression.address(&writer, side, prefix.family, first, length: bytes)
+            NftExpression.compare(&writer, first, Array(prefix.first.bytes.prefix(bytes)))
         case .addressIn(let side, let family, let set):
             NftExpression.family(&writer, family)
             NftExpression.address(&writer, side, family, first)
@@ -120,6 +136,8 @@ public enum NftClause: Hashable, Sendable, CustomStringConvertible {
         case .translateDestination(let family, let map): NftExpression.translate(&writer, family, map)
         case .masquerade(let random): NftExpression.masquerade(&writer, fullyRandom: random)
         case .translateSource(let address): NftExpression.translateSource(&writer, address)
+        case .sendTo(let address, let port): NftExpression.sendTo(&writer, address, port)
+        case .counter: NftExpression.counter(&writer)
         case .jump(let chain): NftExpression.verdict(&writer, Int32(NFT_JUMP.rawValue), chain)
         case .accept: NftExpression.verdict(&writer, NF_ACCEPT)
         case .drop: NftExpression.verdict(&writer, NF_DROP)

@@ -192,6 +192,24 @@ enum NftExpression {
         }
     }
 
+    static func sendTo(_ writer: inout AttributeWriter, _ address: IPAddress, _ port: UInt16) {
+        // Two of sixteen bytes, as nft takes them.
+        let (first, second) = (NftRegister.word(0), NftRegister.word(4))
+        for (register, bytes) in [(first, address.bytes), (second, NftField.port(port).bytes(padded: false))] {
+            expression(&writer, "immediate") {
+                $0.put(Int(NFTA_IMMEDIATE_DREG.rawValue), bigEndian: register)
+                $0.nest(Int(NFTA_IMMEDIATE_DATA.rawValue)) { $0.put(Int(NFTA_DATA_VALUE.rawValue), bytes: bytes) }
+            }
+        }
+        expression(&writer, "nat") {
+            $0.put(Int(NFTA_NAT_TYPE.rawValue), bigEndian: UInt32(NFT_NAT_DNAT.rawValue))
+            $0.put(
+                Int(NFTA_NAT_FAMILY.rawValue), bigEndian: UInt32(address.family == .v4 ? NFPROTO_IPV4 : NFPROTO_IPV6))
+            $0.put(Int(NFTA_NAT_REG_ADDR_MIN.rawValue), bigEndian: first)
+            $0.put(Int(NFTA_NAT_REG_PROTO_MIN.rawValue), bigEndian: second)
+        }
+    }
+
     static func verdict(_ writer: inout AttributeWriter, _ code: Int32, _ chain: String? = nil) {
         expression(&writer, "immediate") {
             $0.put(Int(NFTA_IMMEDIATE_DREG.rawValue), bigEndian: NftRegister.verdict)

@@ -167,7 +167,7 @@ extension NetlinkSocket {
         try ruleMessages(ofChain: chain, table: table, family).map { NftRuleFound($0.attributes(after: 4)) }
     }
 
-    private mutating func ruleMessages(
+    mutating func ruleMessages(
         ofChain chain: String, table: String, _ family: NftFamily = .inet
     ) throws(KernelError) -> [NetlinkReply] {
         let request = try NftMessage.make(

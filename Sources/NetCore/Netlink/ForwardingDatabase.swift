@@ -49,3 +49,46 @@ extension NetlinkSocket {
         return ForwardingEntry(port: Int32(bitPattern: index), isSticky: Int32(bytes[10]) & Int32(NTF_STICKY) != 0)
     }
 }
+
+/// An entry as a list of all tells it (`bridge fdb show`).
+public struct BridgeEntry: Hashable, Sendable {
+    public let mac: MACAddress
+    /// Index of the port, or of the bridge itself for its own address.
+    public let port: Int32
+    /// Index of the bridge.
+    public let bridge: Int32
+    public let vlan: UInt16?
+    private let state: UInt16
+
+    /// It is a port's own address.
+    public var isPermanent: Bool { state & UInt16(NUD_PERMANENT) != 0 }
+    /// It came from a frame, and goes by itself.
+    public var isLearned: Bool { state & UInt16(NUD_PERMANENT | NUD_NOARP) == 0 }
+
+    /// Nil when the message is no entry of a bridge's.
+    public init?(_ reply: NetlinkReply) {
+        guard reply.type == RTM_NEWNEIGH, let bytes = reply.header(12).map(Array.init), Int32(bytes[0]) == AF_BRIDGE
+        else { return nil }
+        let attributes = reply.attributes(after: 12)
+        guard let mac = attributes[type: Int(NDA_LLADDR)].flatMap({ MACAddress(bytes: $0.payload) }),
+            let bridge = attributes[type: Int(NDA_MASTER)]?.u32
+        else { return nil }
+        self.mac = mac
+        self.bridge = Int32(bitPattern: bridge)
+        // struct ndmsg: family, padding, index at 4, state at 8.
+        port = Int32(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[4 + $1]) << (8 * UInt32($1)) })
+        state = UInt16(bytes[8]) | UInt16(bytes[9]) << 8
+        vlan = attributes[type: Int(NDA_VLAN)]?.u16
+    }
+}
+
+extension NetlinkSocket {
+    /// Every entry of every bridge's forwarding database.
+    public mutating func bridgeEntries() throws(KernelError) -> [BridgeEntry] {
+        var header = ndmsg()
+        header.ndm_family = UInt8(AF_BRIDGE)
+        let request = try NetlinkRequest(
+            "list the forwarding databases", type: RTM_GETNEIGH, flags: NLM_F_DUMP, header: header)
+        return try ask(request).compactMap(BridgeEntry.init)
+    }
+}

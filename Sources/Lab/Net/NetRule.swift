@@ -1,0 +1,143 @@
+import NetCore
+
+/// A rule that `berth net` makes: few kinds, each in the kernel's clauses, in nft's words and in those of iptables. The words by which it
+/// was asked for are the rule's comment, by which it is known again.
+enum NetRule: Hashable, Sendable {
+    /// The source becomes the address of the link by which the packet leaves.
+    case masquerade(IPPrefix, out: Outgoing?)
+    /// What is addressed to this node's port goes to another address.
+    case publish(TransportProtocol, UInt16, to: IPAddress, UInt16, fromHere: Bool)
+    case accept(Accepted)
+
+    struct Outgoing: Hashable, Sendable {
+        let link: LinkName
+        let isNot: Bool
+    }
+
+    enum Accepted: String, Hashable, Sendable, CaseIterable { case published, established }
+
+    /// As it is typed behind `berth net`.
+    var words: String {
+        switch self {
+        case .masquerade(let source, let out):
+            "masquerade \(source.network)" + (out.map { " \($0.isNot ? "not " : "")out \($0.link)" } ?? "")
+        case .publish(let proto, let port, let address, let target, let fromHere):
+            "publish \(port)\(proto == .tcp ? "" : "/\(proto)") to \(NetRule.pair(address, target))"
+                + (fromHere ? " output" : "")
+        case .accept(let what): "accept \(what.rawValue)"
+        }
+    }
+
+    /// The chain in which it stands.
+    var chain: NftChain {
+        switch self {
+        case .masquerade: NetTable.postrouting
+        case .publish(_, _, _, _, let fromHere): fromHere ? NetTable.output : NetTable.prerouting
+        case .accept: NetTable.forward
+        }
+    }
+
+    var rule: NftRule { NftRule(clauses, comment: words) }
+
+    private var clauses: [NftClause] {
+        switch self {
+        case .masquerade(let source, let out):
+            [.network(.source, source.network)]
+                + (out.map { [.outgoing($0.link.description, not: $0.isNot)] } ?? []) + [.counter, .masquerade()]
+        case .publish(let proto, let port, let address, let target, _):
+            [.toThisHost, .destinationPort(proto, port), .counter, .sendTo(address, target)]
+        case .accept(.published): [.translated, .counter, .accept]
+        case .accept(.established): [.established, .counter, .accept]
+        }
+    }
+
+    /// In the chains of iptables; `isAdded` or taken away.
+    func iptables(_ verb: String) -> String {
+        switch self {
+        case .masquerade(let source, let out):
+            "\(NetRule.program(source.family)) -t nat \(verb) POSTROUTING -s \(source.network)"
+                + (out.map { "\($0.isNot ? " !" : "") -o \($0.link)" } ?? "") + " -j MASQUERADE"
+        case .publish(let proto, let port, let address, let target, let fromHere):
+            "\(NetRule.program(address.family)) -t nat \(verb) \(fromHere ? "OUTPUT" : "PREROUTING") "
+                + "-m addrtype --dst-type LOCAL -p \(proto) --dport \(port) "
+                + "-j DNAT --to-destination \(NetRule.pair(address, target))"
+        case .accept(.published): "iptables \(verb) FORWARD -m conntrack --ctstate DNAT -j ACCEPT"
+        case .accept(.established): "iptables \(verb) FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"
+        }
+    }
+
+    private static func program(_ family: AddressFamily) -> String { family == .v4 ? "iptables" : "ip6tables" }
+
+    private static func pair(_ address: IPAddress, _ port: UInt16) -> String {
+        address.family == .v4 ? "\(address):\(port)" : "[\(address)]:\(port)"
+    }
+}
+
+extension NetRule {
+    /// Reads the words behind `berth net`, as they are typed and as they stand in a rule's comment. Throws E-NAME.
+    init(_ verb: String, _ words: inout NetWords) throws(LabError) {
+        switch verb {
+        case "masquerade": self = try NetRule.masquerade(&words)
+        case "publish": self = try NetRule.publish(&words)
+        default:
+            let word = try words.next("what is accepted")
+            guard let what = Accepted(rawValue: word) else {
+                throw words.fault("\"\(word)\" is nothing that it accepts", cause: "it is published or established")
+            }
+            self = .accept(what)
+        }
+    }
+
+    private static func masquerade(_ words: inout NetWords) throws(LabError) -> NetRule {
+        let source = try words.prefix("network")
+        guard source.isNetwork else {
+            throw words.fault("\(source) is an address, and no network: its network is \(source.network)")
+        }
+        guard !words.isEmpty else { return .masquerade(source, out: nil) }
+        var isNot = words.take("not", "!")
+        guard words.take("out", "-o") else {
+            throw words.fault(
+                "cannot make sense of \"\(words.first ?? "not")\"", cause: "what follows is out LINK, or not out LINK")
+        }
+        if words.take("!") { isNot = true }
+        // "!br0", which an interactive bash takes for its history.
+        if let word = words.first, word.hasPrefix("!"), let name = LinkName(String(word.dropFirst())) {
+            _ = words.next()
+            return .masquerade(source, out: Outgoing(link: name, isNot: true))
+        }
+        return .masquerade(source, out: Outgoing(link: try words.link(), isNot: isNot))
+    }
+
+    private static func publish(_ words: inout NetWords) throws(LabError) -> NetRule {
+        let (proto, port) = try words.port()
+        guard words.first != "-" else {
+            throw words.fault(
+                "\"->\" is a redirection to a shell, which has made a file of what follows: write to instead")
+        }
+        _ = words.take("to", "→")
+        let target = try words.next("who is to get it")
+        guard let parts = ProxyTarget.parts(target) else {
+            throw words.fault("\"\(target)\" is no address with a port", cause: "one looks like 10.88.0.2:80 or web:80")
+        }
+        guard let address = IPAddress(parts.0) ?? NetPlace.address(parts.0, .v4) else {
+            throw words.fault(
+                "nobody is called \(parts.0)", cause: "it is no address, and no node of this world that has one")
+        }
+        return .publish(proto, port, to: address, parts.1, fromHere: words.take("output"))
+    }
+}
+
+extension NetWords {
+    /// "8080", "5353/udp".
+    mutating func port() throws(LabError) -> (TransportProtocol, UInt16) {
+        let word = try next("the port")
+        let parts = word.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let proto = parts.count == 2 ? NetWords.protocols[parts[1]] : parts.count == 1 ? .tcp : nil
+        guard let proto, let port = UInt16(parts[0]), port > 0 else {
+            throw fault("\"\(word)\" is no port", cause: "one looks like 8080, 8080/tcp or 5353/udp")
+        }
+        return (proto, port)
+    }
+
+    private static let protocols: [String: TransportProtocol] = ["tcp": .tcp, "udp": .udp, "sctp": .sctp]
+}
