@@ -18,7 +18,7 @@ struct LessonTests {
                 Backend.allCases.flatMap { backend in
                     [0, 65534].map { Case(id: lesson.id, backend: backend, uid: $0) }
                 }
-            }
+            } + Lessons.all.filter(\.speaksNet).map { Case(id: $0.id, backend: .net, uid: 65534) }
         }
     }
 

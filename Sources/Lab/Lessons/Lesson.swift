@@ -50,19 +50,29 @@ public struct Lesson: Sendable {
     }
 }
 
-/// Which of the kernel's two languages for rules the lesson speaks. Checks accept either.
+/// In which language the lesson makes rules: one of the kernel's two, or that of `berth net`. Checks accept any.
 public enum Backend: String, Hashable, Sendable, CaseIterable {
     case nft, iptables
+    /// For a machine that has neither program; lessons 01 to 07.
+    case net
+
+    /// The kernel's two, which every lesson speaks.
+    public static let allCases: [Backend] = [.nft, .iptables]
 }
 
 /// Commands for both.
 public struct Both: Hashable, Sendable {
     public let nft: [LessonCommand]
     public let iptables: [LessonCommand]
+    /// Ways of our own to the same, beside rules in either language.
+    public let or: [LessonCommand]
 
-    init(nft: [LessonCommand], iptables: [LessonCommand]) { (self.nft, self.iptables) = (nft, iptables) }
-    init(_ either: LessonCommand...) { (nft, iptables) = (either, either) }
+    init(nft: [LessonCommand], iptables: [LessonCommand], or: [LessonCommand] = []) {
+        (self.nft, self.iptables, self.or) = (nft, iptables, or)
+    }
+    init(_ either: LessonCommand..., or: [LessonCommand] = []) { (nft, iptables, self.or) = (either, either, or) }
 
+    /// Each rule of iptables has its equivalent beside it.
     public subscript(backend: Backend) -> [LessonCommand] { backend == .nft ? nft : iptables }
 }
 
@@ -72,9 +82,11 @@ public struct LessonCommand: Hashable, Sendable {
     public let line: String
     /// Why, in a sentence; empty where the line before says it.
     public let reason: String
+    /// The same by `berth net`, where its words are others.
+    let net: String?
 
-    init(_ node: String, _ line: String, _ reason: String = "") {
-        (self.node, self.line, self.reason) = (node, line, reason)
+    init(_ node: String, _ line: String, _ reason: String = "", net: String? = nil) {
+        (self.node, self.line, self.reason, self.net) = (node, line, reason, net)
     }
 
     /// As typed outside the world.

@@ -4,7 +4,8 @@ extension Lesson {
         var lines = [
             "<!-- Made by `berth lab page \(id)` (make lab-pages) from the lesson's source: change it there. -->",
             "# \(id) \(title)", "", goal, "",
-            "About \(minutes) minutes. `berth lab start \(id)`, and `--backend nft` or `--backend iptables`.", "",
+            "About \(minutes) minutes. `berth lab start \(id)`, and `--backend nft` or `--backend iptables`"
+                + (speaksNet ? ", or `--backend net` where neither is ([berth net](net.md))." : "."), "",
             "## Where it begins", "",
             "World: \(world.title).",
         ]
@@ -34,7 +35,16 @@ extension Lesson {
                 + ["```"]
         }
         if commands.nft.isEmpty && commands.iptables.isEmpty { return [] }
-        if commands.nft == commands.iptables { return lines(commands.nft) }
-        return ["", "With nft:"] + lines(commands.nft) + ["", "With iptables:"] + lines(commands.iptables)
+        let isOne = commands.nft == commands.iptables
+        var all =
+            isOne
+            ? lines(commands.nft)
+            : ["", "With nft:"] + lines(commands.nft) + ["", "With iptables:"] + lines(commands.iptables)
+        if !commands.or.isEmpty {
+            all += ["", "Or, by berth itself:", "", "```text"] + commands.or.map(\.otherwise) + ["```"]
+        }
+        let ours = commands[.net].map { $0.here(.net, .none) }
+        guard speaksNet, ours.map(\.line) != commands.nft.map(\.line) else { return all }
+        return all + ["", isOne ? "Without these programs:" : "With neither:"] + lines(ours)
     }
 }

@@ -28,6 +28,7 @@ extension RunningLesson {
         if let current {
             let task = lesson.tasks[current - 1]
             lines += [""] + wrapped("\(current): \(task.text)")
+            if let note = Equivalents.note(task.text, .here, progress.backend) { lines += wrapped(note) }
             if let question = task.question {
                 lines += ["", "Say first (berth lab answer \(question.form.placeholder)):"] + question.lines
                 if let said = progress.answers[current] {

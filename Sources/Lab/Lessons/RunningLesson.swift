@@ -46,8 +46,8 @@ public struct RunningLesson {
         let lock: ProgressLock
         if let held { lock = held } else { lock = try ProgressLock(file) }
         var all = try file.read()
-        let backend = wanted ?? Backend.standard(all.lessons[lesson.id]?.backend)
-        try backend.mustBeHere()
+        let backend = wanted ?? Backend.standard(all.lessons[lesson.id]?.backend, for: lesson)
+        try backend.mustBeHere(for: lesson)
         let world = try World.start(lesson.world, keep: keep)
         if let trouble = lesson.trouble { all[lesson.id].begin(trouble) }
         if all[lesson.id].isDone(lesson) { (all[lesson.id].marks, all[lesson.id].answers) = ([:], [:]) }
@@ -70,7 +70,7 @@ public struct RunningLesson {
                     ["/proc/self/exe", "lab-serve", service.node, "\(service.port)"] + service.words, service.node,
                     "a program at port \(service.port)")
             }
-            for command in lesson.start[progress.backend] { try type(command) }
+            for command in lesson.start[progress.backend] { try type(command.here(progress.backend)) }
         } catch {
             try? world.stop()
             throw error
@@ -78,7 +78,8 @@ public struct RunningLesson {
     }
 
     private func type(_ command: LessonCommand) throws(LabError) {
-        try must(["sh", "-c", command.line], command.node, command.line)
+        // What it is the same as is not told: nobody has typed it.
+        try must(["sh", "-c", "exec >/dev/null; \(command.line)"], command.node, command.line)
     }
 
     private func apart(_ words: [String], _ node: String) -> Int32 {
@@ -91,7 +92,7 @@ public struct RunningLesson {
             throw LabError(
                 .kernel, "cannot bring the world to where it should be",
                 cause: "in \(node), exit code \(code): \(name)",
-                fix: "see what it says above; the other language may do: berth lab start \(lesson.id) --backend "
+                fix: "see what it says above; another language may do: berth lab start \(lesson.id) --backend "
                     + (progress.backend == .nft ? "iptables" : "nft"))
         }
     }
@@ -99,7 +100,7 @@ public struct RunningLesson {
     /// The solutions of the tasks before `number`, typed.
     private func replay(before number: Int) throws(LabError) {
         for task in lesson.tasks.prefix(max(0, number - 1)) where !task.needsBridgeFilter || BridgeFilter.isHere {
-            for command in task.solution[progress.backend] {
+            for command in task.solution[progress.backend].map({ $0.here(progress.backend) }) {
                 guard apart(["sh", "-c", "exec >/dev/null 2>&1; \(command.line)"], command.node) == 0 else {
                     throw LabError(
                         .kernel, "a step of lesson \(lesson.id) fails", cause: "in \(command.node): \(command.line)",
@@ -164,7 +165,7 @@ public struct RunningLesson {
             let cause = wrapped("The cause: \(lesson.kernel)").joined(by: "\n")
             say(lesson.trouble == nil ? "\(number) \(task.title)" : cause)
             let isPassedOver = task.needsBridgeFilter && !BridgeFilter.isHere
-            for command in isPassedOver ? [] : task.solution[progress.backend] {
+            for command in isPassedOver ? [] : task.solution[progress.backend].map({ $0.here(progress.backend) }) {
                 if !command.reason.isEmpty { say("  # \(command.reason)") }
                 say("  \(command.node) ▸ \(command.line)")
                 fflush(nil)
@@ -225,13 +226,15 @@ public struct RunningLesson {
 
 extension Lesson {
     /// 1 where to look, 2 the idea, 3 the commands.
-    func hint(_ level: Int, task number: Int, _ backend: Backend) -> String {
+    func hint(_ level: Int, task number: Int, _ backend: Backend, _ tools: Tools = .here) -> String {
         let task = tasks[number - 1]
         switch level {
-        case 1: return task.look
-        case 2: return task.idea
+        case 1, 2:
+            let text = level == 1 ? task.look : task.idea
+            return text + (Equivalents.note(text, tools, backend).map { " \($0)" } ?? "")
         default:
-            var lines = task.solution[backend].map { "\n  \($0.node) ▸ \($0.line)" }
+            var lines = task.solution[backend].map { $0.here(backend, tools) }.map { "\n  \($0.node) ▸ \($0.line)" }
+            if backend != .net { lines += task.solution.or.map { "\n  or: \($0.otherwise)" } }
             if let question = task.question { lines.append("\n  berth lab answer \(question.answer)") }
             return lines.joined(by: "")
         }
@@ -239,22 +242,27 @@ extension Lesson {
 }
 
 extension Backend {
-    /// What was taken before, else what this machine has.
-    static func standard(_ before: Backend?) -> Backend {
-        before ?? (Backend.nft.isHere || !Backend.iptables.isHere ? .nft : .iptables)
+    /// What was taken before, else what this machine has; ours where it has neither.
+    static func standard(_ before: Backend?, for lesson: Lesson) -> Backend {
+        before ?? allCases.first(where: \.isHere) ?? (lesson.speaksNet ? .net : .nft)
     }
 
-    /// Whether PATH leads to its program.
-    var isHere: Bool {
-        let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/sbin:/usr/bin:/sbin:/bin"
-        return path.split(separator: ":").contains { access("\($0)/\(rawValue)", X_OK) == 0 }
-    }
+    /// Whether PATH leads to its program; our own is always here.
+    var isHere: Bool { self == .net || Tools.isHere(rawValue) }
 
-    func mustBeHere() throws(LabError) {
+    func mustBeHere(for lesson: Lesson) throws(LabError) {
+        if self == .net, !lesson.speaksNet {
+            throw LabError(
+                .name, "\(lesson.id) takes nft or iptables", cause: "berth net does what lessons 01 to 07 have typed",
+                fix: "install one of them (apt install nftables), and leave --backend net out")
+        }
         guard !isHere else { return }
+        let other = self == .nft ? "iptables" : "nft"
         throw LabError(
             .name, "there is no \(rawValue) on this machine", cause: "PATH does not lead to it",
-            fix: "install it (apt install \(self == .nft ? "nftables" : "iptables")), or take the other: --backend "
-                + (self == .nft ? "iptables" : "nft"))
+            fix: "install it (apt install \(self == .nft ? "nftables" : "iptables")), or take "
+                + (lesson.speaksNet
+                    ? "another: --backend \(other), or --backend net, which takes no program but berth"
+                    : "the other: --backend \(other)"))
     }
 }

@@ -3,7 +3,9 @@
     import Glibc
     import Lab
 
-    extension Backend: ExpressibleByArgument {}
+    extension Backend: ExpressibleByArgument {
+        public static var allValueStrings: [String] { (allCases + [.net]).map(\.rawValue) }
+    }
 
     extension LabCommand {
         struct Dashboard: ParsableCommand {
@@ -108,7 +110,7 @@
         struct Next: ParsableCommand {
             static let configuration = CommandConfiguration(
                 commandName: "next", abstract: "Ends the lesson that is done, and starts the first one that is not.")
-            @Option(help: "nft or iptables.")
+            @Option(help: "nft, iptables, or net for berth's own.")
             var backend: Backend?
 
             func run() throws {

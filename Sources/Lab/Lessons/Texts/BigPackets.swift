@@ -171,7 +171,7 @@ extension Lesson {
                             + "-j DNAT --to-destination '[fd00:88::2]:80'", "port 8080 of host is web's port 80"),
                     LessonCommand(
                         "host", "ip6tables -A FORWARD -m conntrack --ctstate DNAT -j ACCEPT", "and may pass"),
-                ]),
+                ], or: [LessonCommand("host", "berth net publish 8080 to '[fd00:88::2]:80'", "in the rewrite's place")]),
             checks: [
                 .answered("client", front, by: "web", seeing: client6),
                 .answered("client", "198.51.100.2:8080", by: "web", seeing: "203.0.113.10"),

@@ -39,10 +39,10 @@ extension Lesson {
                 solution: Both(
                     LessonCommand(
                         "box", "(exec python3 -m http.server 80 >/dev/null 2>&1 </dev/null &); sleep 1",
-                        "a program on port 80"),
+                        "a program on port 80", net: "berth net serve 80"),
                     LessonCommand(
                         "twin", "(exec python3 -m http.server 80 >/dev/null 2>&1 </dev/null &); sleep 1",
-                        "and one on the same port, where nobody has it yet")),
+                        "and one on the same port, where nobody has it yet", net: "berth net serve 80")),
                 checks: [.listens("box", port: 80), .listens("twin", port: 80)],
                 shows: Shown("both network namespaces, as `lsns -t net` tells them") { look throws(LabError) in
                     try look.namespaces(["box", "twin"])

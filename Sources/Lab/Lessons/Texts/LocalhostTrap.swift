@@ -38,7 +38,7 @@ extension Lesson {
                             "host",
                             "iptables -t nat -A OUTPUT -m addrtype --dst-type LOCAL -p tcp --dport 8080 "
                                 + "-j DNAT --to-destination 10.88.0.2:80", "the gate where host's own packets begin")
-                    ]),
+                    ], or: [LessonCommand("host", "berth net publish 8080 to web:80 output")]),
                 checks: [
                     .answered("host", "198.51.100.2:8080", by: "web", seeing: "198.51.100.2"),
                     .answered("client", "198.51.100.2:8080", by: "web", seeing: "203.0.113.10"),
@@ -81,7 +81,7 @@ extension Lesson {
                         LessonCommand(
                             "host", "iptables -t nat -A POSTROUTING -s 127.0.0.0/8 -o br0 -j MASQUERADE",
                             "web answers an address that it can reach"),
-                    ]),
+                    ], or: [LessonCommand("host", "berth net masquerade 127.0.0.0/8 out br0", "in the rule's place")]),
                 checks: [
                     .served("host", "127.0.0.1", 8080, by: "web", seeing: "10.88.0.1"),
                     .parameter("host", "net/ipv4/conf/eth0/route_localnet", is: "0"),

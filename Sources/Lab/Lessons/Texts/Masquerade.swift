@@ -50,8 +50,9 @@ extension Lesson {
                     iptables: [
                         LessonCommand(
                             "host", "iptables -t nat -A POSTROUTING -s 10.88.0.0/24 ! -o br0 -j MASQUERADE",
-                            "what comes from the private network and does not stay on the bridge")
-                    ]),
+                            "what comes from the private network and does not stay on the bridge",
+                            net: "berth net masquerade 10.88.0.0/24 not out br0")
+                    ], or: [LessonCommand("host", "berth net masquerade 10.88.0.0/24 not out br0")]),
                 checks: [
                     .answered("web", "203.0.113.10:80", by: "client", seeing: "198.51.100.2"),
                     .answered("app", "203.0.113.10:80", by: "client", seeing: "198.51.100.2"),

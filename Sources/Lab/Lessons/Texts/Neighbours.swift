@@ -142,7 +142,9 @@ extension Lesson {
                     iptables: [
                         LessonCommand("db", "ip link set eth0 address 02:00:00:00:06:01", "db's own MAC"),
                         LessonCommand("web", "ping -c1 -W1 10.88.0.1 || true", "web is heard at its port"),
-                        LessonCommand("host", "iptables -P FORWARD DROP", "host forwards nothing"),
+                        LessonCommand(
+                            "host", "iptables -P FORWARD DROP", "host forwards nothing",
+                            net: "berth net policy forward drop"),
                         LessonCommand(
                             "host", "sysctl -qw net.bridge.bridge-nf-call-iptables=1", "and its switch asks the gate"),
                     ]),

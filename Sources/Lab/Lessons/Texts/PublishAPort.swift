@@ -20,8 +20,12 @@ extension Lesson {
                     "host forwards nothing but answers")
             ],
             iptables: [
-                LessonCommand("host", "iptables -P FORWARD DROP", "host forwards nothing but answers"),
-                LessonCommand("host", "iptables -A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"),
+                LessonCommand(
+                    "host", "iptables -P FORWARD DROP", "host forwards nothing but answers",
+                    net: "berth net policy forward drop"),
+                LessonCommand(
+                    "host", "iptables -A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT",
+                    net: "berth net accept established"),
             ]),
         tasks: [
             LessonTask(
@@ -66,7 +70,12 @@ extension Lesson {
                             "host",
                             "iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -p tcp --dport 8080 "
                                 + "-j DNAT --to-destination 10.88.0.2:80",
-                            "what is addressed to host itself, port 8080, goes to web")
+                            "what is addressed to host itself, port 8080, goes to web",
+                            net: "berth net publish 8080 to web:80")
+                    ],
+                    or: [
+                        LessonCommand("host", "berth net publish 8080 to web:80"),
+                        LessonCommand("a machine with containers", "berth run -p 8080:80 IMAGE"),
                     ]),
                 checks: [
                     .redirected("client", "198.51.100.2:8080", in: "host", to: "10.88.0.2:80"),
@@ -89,7 +98,8 @@ extension Lesson {
                     iptables: [
                         LessonCommand(
                             "host", "iptables -A FORWARD -m conntrack --ctstate DNAT -j ACCEPT",
-                            "what a DNAT rule let in may pass, whatever is published later")
+                            "what a DNAT rule let in may pass, whatever is published later",
+                            net: "berth net accept published")
                     ]),
                 checks: [
                     .answered("client", "198.51.100.2:8080", by: "web", seeing: "203.0.113.10"),
@@ -154,10 +164,15 @@ extension Lesson {
                         LessonCommand(
                             "host",
                             "iptables -t nat -D PREROUTING -m addrtype --dst-type LOCAL -p tcp --dport 8080 "
-                                + "-j DNAT --to-destination 10.88.0.2:80", "no packet is rewritten any more"),
+                                + "-j DNAT --to-destination 10.88.0.2:80", "no packet is rewritten any more",
+                            net: "berth net remove publish 8080"),
                         LessonCommand(
                             "host", "conntrack -D -p tcp --orig-port-dst 8080 >/dev/null 2>&1 || true",
                             "and no flow is remembered"),
+                    ],
+                    or: [
+                        LessonCommand("host", "berth net remove publish 8080", "if it was made so"),
+                        LessonCommand("host", "berth conntrack flush host --tcp --dport 8080"),
                     ]),
                 checks: [
                     .forgotten("host", port: 8080, to: "10.88.0.2"),

@@ -85,10 +85,10 @@ extension Lesson {
                 solution: Both(
                     LessonCommand(
                         "host", "conntrack -D -p udp --orig-port-dst 5353",
-                        "the next datagram begins the flow anew (berth conntrack flush host --udp --port 5353 does the same)"
-                    ),
+                        "the next datagram begins the flow anew"),
                     LessonCommand(
-                        "host", "sleep 2; conntrack -L -p udp --orig-port-dst 5353", "answers come from 10.88.0.2 now")),
+                        "host", "sleep 2; conntrack -L -p udp --orig-port-dst 5353", "answers come from 10.88.0.2 now"),
+                    or: [LessonCommand("host", "berth conntrack flush host --udp --dport 5353")]),
                 checks: [.streamArrives("10.88.0.2:53")]),
             LessonTask(
                 "replace the container",
@@ -127,7 +127,8 @@ extension Lesson {
                     "The port that was asked for, 5353, is the same as before; the container's, 53, would be that of many others.",
                 solution: Both(
                     LessonCommand(
-                        "host", "conntrack -D -p udp --orig-port-dst 5353", "what every change of a rule of NAT takes")),
+                        "host", "conntrack -D -p udp --orig-port-dst 5353", "what every change of a rule of NAT takes"),
+                    or: [LessonCommand("host", "berth conntrack flush host --udp --dport 5353")]),
                 checks: [.streamArrives("10.88.0.7:53"), .forgotten("host", port: 5353, to: "10.88.0.2")]),
         ],
         kernel:
