@@ -58,6 +58,19 @@ struct BareLessonTests {
         }
     }
 
+    @Test("a packet's way tells what rules of berth net say, and how to mend it by berth net")
+    func explained() async throws {
+        try await PrivateHost.inTurn { host in
+            let lab = try LabHost.bare(host, uid: 65534)
+            try lab.must("start", "07")
+            try lab.must("solve", "--step", "2")
+            let text = try lab.must("check", "--explain", exits: 1)
+            host.expect(text.holds("fib daddr type local tcp dport 8080 counter dnat ip to 10.88.0.2:80"), text)
+            host.expect(text.holds("Fix: host: berth net accept published"), text)
+            host.expect(!text.holds("it has no rule that accepts"), text)
+        }
+    }
+
     @Test("one program that is missing is stood in for by itself", arguments: [0, 65534])
     func one(uid: Int) async throws {
         try await PrivateHost.inTurn { host in

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import Lab
+@testable import Trace
 
 /// `berth net` itself.
 @Suite("berth net")
@@ -21,6 +22,26 @@ struct NetVerbTests {
             }
         }
         return ways
+    }
+
+    @Test("a rule is known by its words, and by no others")
+    func words() throws {
+        let link = try #require(LinkName("br0"))
+        let rules: [NetRule] = [
+            .masquerade(IPPrefix("10.88.0.0/24")!, out: nil),
+            .masquerade(IPPrefix("10.88.0.0/24")!, out: .init(link: link, isNot: true)),
+            .masquerade(IPPrefix("fd00::/8")!, out: .init(link: link, isNot: false)),
+            .publish(.tcp, 8080, to: IPAddress("10.88.0.2")!, 80, fromHere: false),
+            .publish(.udp, 53, to: IPAddress("fd00:88::2")!, 5353, fromHere: true), .accept(.published),
+            .accept(.established),
+        ]
+        for rule in rules { #expect(NetRule(comment: rule.words) == rule) }
+        for words in [
+            "", "accept", "accept all", "publish / to 10.88.0.2:80", "publish 80 to nobody:80",
+            "publish 80 10.88.0.2:80",
+            "masquerade 10.88.0.1/24", "masquerade 10.88.0.0/24 by br0", "publish 80/tcp to 10.88.0.2:80",
+            "publish 80 to 10.88.0.2:80 input", "publish 80/a/b to 10.88.0.2:80", "masquerade 10.88.0.0/24 out",
+        ] { #expect(NetRule(comment: words) == nil, "\(words)") }
     }
 
     /// A host with the program, and networks of these names.

@@ -1,12 +1,10 @@
 import CKernel
 import Glibc
 import NetCore
+import Trace
 
 /// The verbs of `berth net` that make rules, show them and take them away.
 enum NetRules {
-    /// Those whose words stand in a rule.
-    static let verbs = [masquerade, publish, accept]
-
     static let masquerade = NetVerb(
         name: "masquerade",
         forms: ["berth net masquerade NETWORK", "berth net masquerade NETWORK [not] out LINK"],
@@ -28,7 +26,7 @@ enum NetRules {
         name: "policy", forms: ["berth net policy forward|input|output drop|accept"],
         run: { (words, call) throws(LabError) in
             let name = try words.next("the gate")
-            let gates = ["forward": NetTable.forward, "input": NetTable.input, "output": NetTable.leaving]
+            let gates = ["forward": NetRule.forward, "input": NetTable.input, "output": NetTable.leaving]
             guard let chain = gates[name] else {
                 throw words.fault("\"\(name)\" is no gate that has a policy", cause: "it is forward, input or output")
             }

@@ -1,18 +1,17 @@
 import CKernel
 import Glibc
 import NetCore
+import Trace
 
-/// The table of `berth net` in nftables, `inet berth-net`: its chains are made with the first rule that needs them.
+/// The table of `berth net` in nftables, `inet berth-net`.
 enum NetTable {
-    static let name = "berth-net"
-    static let prerouting = NftChain("prerouting", .prerouting("nat", -100), rules: [])
-    static let output = NftChain("output", .output("nat", -100), rules: [])
-    static let postrouting = NftChain("postrouting", .postrouting("nat", 100), rules: [])
+    static let name = NetRule.table
     static let input = NftChain("input", .input("filter", 0), rules: [])
-    static let forward = NftChain("forward", .forward("filter", 0), rules: [])
     /// Of programs of the node itself; its name is not that of the chain in which their destinations are rewritten.
     static let leaving = NftChain("leaving", .output("filter", 0), rules: [])
-    static let all = [prerouting, output, input, forward, leaving, postrouting]
+    static let all = [
+        NetRule.prerouting, NetRule.output, input, NetRule.forward, leaving, NetRule.postrouting,
+    ]
 
     /// A rule that stands, or what became of one.
     struct Standing {
@@ -37,17 +36,8 @@ enum NetTable {
 
     /// The rule that its comment names, if it is that.
     private static func known(_ standing: NftStandingRule) -> NetRule? {
-        guard let comment = standing.rule.comment else { return nil }
-        let parts = comment.split(separator: " ").map(String.init)
-        guard let verb = parts.first.flatMap({ name in NetRules.verbs.first { $0.name == name } }) else { return nil }
-        var words = NetWords(verb, parts.dropFirst())
-        do throws(LabError) {
-            let rule = try NetRule(verb.name, &words)
-            try words.end()
-            return standing.rule.matches(rule.rule) ? rule : nil
-        } catch {
-            return nil
-        }
+        guard let rule = standing.rule.comment.flatMap({ NetRule(comment: $0) }) else { return nil }
+        return standing.rule.matches(rule.rule) ? rule : nil
     }
 
     /// The chains that stand, with whether they drop what no rule accepts.

@@ -83,3 +83,36 @@ extension NetlinkSocket {
         try ruleMessages(ofChain: chain, table: table, family).map { NftStandingRule($0.attributes(after: 4)) }
     }
 }
+
+/// A rule that bears a comment, and where it stands.
+public struct NftCommentedRule: Hashable, Sendable {
+    /// "inet berth-net".
+    public let table: String
+    public let chain: String
+    public let handle: UInt64
+    public let comment: String
+
+    /// Nil without a comment, and for what is no rule.
+    init?(_ reply: NetlinkReply) {
+        let attributes = reply.attributes(after: 4)
+        guard reply.type & 0xff == Int(NFT_MSG_NEWRULE.rawValue), let number = reply.payload.first,
+            let comment = NftRuleFound.comment(attributes)
+        else { return nil }
+        let families = [NFPROTO_INET: "inet", NFPROTO_IPV4: "ip", NFPROTO_IPV6: "ip6", NFPROTO_BRIDGE: "bridge"]
+        table =
+            "\(families.first { Int32($0.key) == Int32(number) }?.value ?? "?") "
+            + (attributes[type: Int(NFTA_RULE_TABLE.rawValue)]?.text ?? "?")
+        chain = attributes[type: Int(NFTA_RULE_CHAIN.rawValue)]?.text ?? "?"
+        handle = attributes[type: Int(NFTA_RULE_HANDLE.rawValue)]?.bigEndian64 ?? 0
+        self.comment = comment
+    }
+}
+
+extension NetlinkSocket {
+    /// Every rule of nftables that bears a comment, of all tables.
+    public mutating func commentedRules() throws(KernelError) -> [NftCommentedRule] {
+        let request = try NftMessage.make(
+            "list rules", NFT_MSG_GETRULE, NLM_F_DUMP, family: Int32(NFPROTO_UNSPEC))
+        return try ask(request).compactMap(NftCommentedRule.init)
+    }
+}

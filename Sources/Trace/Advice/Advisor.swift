@@ -109,6 +109,10 @@ struct Advisor {
             if event.hookName == "forward", let input = packet.input { match.insert("iifname \"\(input)\"", at: 0) }
             if let port { match.append("\(proto) dport \(port)") } else { match.append("meta l4proto \(proto)") }
         }
+        if table == "inet \(NetRule.table)", !facts.texts.hasNft, handle == nil {
+            let isPublished = isNatted && chain == NetRule.forward.name
+            return ["\(facts.name): berth net \(isPublished ? "accept published" : "policy \(event.hookName) accept")"]
+        }
         let verb = handle.map { "insert rule \(table) \(chain) position \($0)" } ?? "add rule \(table) \(chain)"
         return ["\(facts.name): nft \(verb) \(match.joined(by: " ")) accept"]
     }

@@ -25,6 +25,8 @@ struct RuleTexts: Hashable, Sendable {
     private var legacy: [String: [String]] = [:]
     /// Elements of named sets, by "ip lab NAME".
     private var elements: [String: [String]] = [:]
+    /// This machine has the program.
+    private(set) var hasNft = true
 
     /// What one call of iptables lists.
     struct LegacyTable: Hashable, Sendable {
@@ -63,6 +65,17 @@ struct RuleTexts: Hashable, Sendable {
             else { continue }
             rules["\(table) \(handle)"] = words.dropLast(3).map(String.init).joined(by: " ")
             order["\(table) \(chain)", default: []].append(handle)
+        }
+    }
+
+    /// Where there is no nft: of rules that bear a comment this, and of those of `berth net` what they say.
+    private mutating func readComments() {
+        hasNft = false
+        guard var socket = try? NetlinkSocket(NETLINK_NETFILTER), let all = try? socket.commentedRules() else { return }
+        for one in all {
+            let own = one.table == "inet \(NetRule.table)" ? NetRule(comment: one.comment) : nil
+            rules["\(one.table) \(one.handle)"] = own.map { "\($0.rule)" } ?? "comment \"\(one.comment)\""
+            order["\(one.table) \(one.chain)", default: []].append(one.handle)
         }
     }
 
@@ -139,7 +152,13 @@ struct RuleTexts: Hashable, Sendable {
     /// Reads what the thread's namespace has.
     static func read(nft: Bool, legacyTables: Set<LegacyTable>) -> RuleTexts {
         var texts = RuleTexts()
-        if nft, let text = output("nft", ["-a", "-s", "list", "ruleset"]) { texts.read(nft: text) }
+        if nft {
+            if let text = output("nft", ["-a", "-s", "list", "ruleset"]) {
+                texts.read(nft: text)
+            } else {
+                texts.readComments()
+            }
+        }
         for table in texts.translated {
             if let text = output(table.program, ["-t", table.table, "-S"]) { texts.read(translated: text, table) }
         }

@@ -26,7 +26,7 @@
                 abstract: "Builds a lesson's world, or a bare one; with a terminal, a shell in it follows.")
             @Argument(help: "A lesson (berth lab list), next, or a bare world: standard or box.")
             var world: String
-            @Option(help: "The language of the lesson's rules: nft, iptables, or net for berth's own. Checks accept all.")
+            @Option(help: "In what rules are told: nft, iptables, or net for berth's own. Checks accept all.")
             var backend: Backend?
             @Option(help: "none: return when the world stands.")
             var view: View?
