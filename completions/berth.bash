@@ -189,13 +189,13 @@ _berth() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    cni|plan|ls|graph|rules|trace|conntrack|capture|proxy|repair|watch|doctor|ipam|lint|status|metrics|netns|lab|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
+    cni|plan|ls|graph|rules|trace|conntrack|capture|proxy|net|repair|watch|doctor|ipam|lint|status|metrics|netns|lab|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
         # Offer subcommand argument completions
         "_berth_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'cni plan ls graph rules trace conntrack capture proxy repair watch doctor ipam lint status metrics netns lab daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'cni plan ls graph rules trace conntrack capture proxy net repair watch doctor ipam lint status metrics netns lab daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
         ;;
     esac
 }
@@ -601,6 +601,165 @@ _berth_proxy() {
     __berth_offer_flags_options 2
 }
 
+_berth_net() {
+    repeating_flags=()
+    non_repeating_flags=(--quiet -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    link|address|route|neigh|bridge|sysctl|masquerade|publish|accept|policy|rules|remove|conntrack|ping|get|serve|ss)
+        # Offer subcommand argument completions
+        "_berth_net_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'link address route neigh bridge sysctl masquerade publish accept policy rules remove conntrack ping get serve ss' -- "${cur}"))
+        ;;
+    esac
+}
+
+_berth_net_link() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_address() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_route() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_neigh() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_bridge() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_sysctl() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_masquerade() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_publish() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_accept() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_policy() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_rules() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_remove() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_conntrack() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_ping() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_get() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_serve() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
+_berth_net_ss() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __berth_offer_flags_options -1
+}
+
 _berth_repair() {
     repeating_flags=()
     non_repeating_flags=(--dry-run -h --help)
@@ -883,7 +1042,7 @@ _berth_lab_start() {
     # Offer option value completions
     case "${prev}" in
     '--backend')
-        __berth_add_completions -W 'nft'$'\n''iptables'
+        __berth_add_completions -W 'nft'$'\n''iptables'$'\n''net'
         return
         ;;
     '--view')
@@ -973,7 +1132,7 @@ _berth_lab_next() {
     # Offer option value completions
     case "${prev}" in
     '--backend')
-        __berth_add_completions -W 'nft'$'\n''iptables'
+        __berth_add_completions -W 'nft'$'\n''iptables'$'\n''net'
         return
         ;;
     esac
@@ -1000,7 +1159,7 @@ _berth_lab_break() {
         return
         ;;
     '--backend')
-        __berth_add_completions -W 'nft'$'\n''iptables'
+        __berth_add_completions -W 'nft'$'\n''iptables'$'\n''net'
         return
         ;;
     '--view')

@@ -11,7 +11,7 @@
             var world: String
             @Option(help: "Chooses the cause: the same number, the same cause. Without it one is drawn.")
             var seed: Int?
-            @Option(help: "The language of its rules: nft or iptables. Checks accept both.")
+            @Option(help: "The language of its rules: nft or iptables; net where it makes none. Checks accept all.")
             var backend: Backend?
             @Option(help: "none: return when the world stands.")
             var view: View?
