@@ -39,6 +39,13 @@ struct UndoTests {
             "nft rule ip lab pre 1, nft chain ip lab mine, nft set ip lab who"),
         Step("host", "nft 'delete element ip lab who { 203.0.113.11 }'", "nft set ip lab who"),
         Step("host", "nft 'add chain ip lab pre { policy drop; }'", "policy of ip lab pre"),
+        Step(
+            "host",
+            "nft 'add counter ip lab web; add chain ip lab count { comment \"of each port\"; };"
+                + "add rule ip lab count counter name tcp dport map { 80 : \"web\" }'",
+            "nft chain ip lab count, nft rule ip lab count 1"),
+        Step("host", "nft flush chain ip lab count", "removal of nft rule ip lab count 1"),
+        Step("host", "nft delete chain ip lab count", "removal of nft chain ip lab count"),
         Step("host", "nft flush ruleset", "removal of nft table ip lab"),
         // iptables on nf_tables: extensions that nft cannot print.
         Step(
@@ -71,6 +78,30 @@ struct UndoTests {
         Step(
             "host", "bridge fdb add 02:00:00:00:00:99 dev vapp master static", "bridge entry 02:00:00:00:00:99 on vapp"),
         Step("web", "ip address flush dev eth0", "removal of address 10.88.0.2/24 on eth0 in web"),
+        Step("host", "ip link set br0 type bridge ageing_time 1000 mcast_snooping 0", "br0 settings"),
+        Step(
+            "host", "ip link set eth0 alias uplink txqueuelen 500 arp off",
+            "eth0 queue length 500, alias uplink, arp off"),
+        Step("host", "ip link add vx0 type vxlan id 7 remote 198.51.100.1 dstport 4789 dev eth0", "link vx0"),
+        Step("host", "ip link delete vx0", "removal of link vx0"),
+        Step("host", "ip link add mv0 link eth0 type macvlan mode bridge", "link mv0"),
+        Step("host", "ip link set mv0 type macvlan mode private", "mv0 settings"),
+        Step("host", "ip link delete mv0", "removal of link mv0"),
+        // The first address of a network is first again.
+        Step(
+            "host", "sysctl -qw net.ipv4.conf.br0.promote_secondaries=1; ip address add 10.88.0.9/24 dev br0",
+            "address 10.88.0.9/24 on br0, net.ipv4.conf.br0.promote_secondaries=1"),
+        Step("host", "ip address delete 10.88.0.1/24 dev br0", "removal of address 10.88.0.1/24 on br0"),
+        Step("host", "ip address add 10.88.0.1/24 dev br0", "address 10.88.0.1/24 on br0"),
+        Step(
+            "host", "ip nexthop add id 5 via 10.88.0.2 dev br0; ip route add 192.0.2.128/25 nhid 5",
+            "nexthop 5 via 10.88.0.2 dev br0, route 192.0.2.128/25 nhid 5"),
+        Step("host", "ip nexthop delete id 5", "removal of nexthop 5 via 10.88.0.2 dev br0"),
+        Step("host", "ip route add local 192.0.2.9 dev lo", "route local 192.0.2.9/32 dev lo table local"),
+        Step("host", "ip route add throw 192.0.2.10", "route throw 192.0.2.10/32"),
+        Step("host", "ip neighbour add proxy 10.88.0.78 dev br0", "proxy for 10.88.0.78 on br0"),
+        Step(
+            "host", "bridge fdb add 02:00:00:00:00:98 dev vapp master", "bridge entry 02:00:00:00:00:98 on vapp"),
         Step("host", "ip link set vweb type bridge_slave hairpin on", "vweb hairpin on"),
         Step("host", "ip link set vapp type bridge_slave isolated on", "vapp isolated on"),
         Step("host", "ip link set eth0 down", "eth0 down"),
@@ -81,6 +112,9 @@ struct UndoTests {
         Step("app", "ip link set eth0 mtu 1300", "eth0 MTU 1300 in app"),
         Step("app", "ip link add br9 type bridge && ip link set br9 up", "link br9 in app"),
         Step("host", "ip rule add fwmark 0x65 lookup 101", "ip rule 32765: fwmark 0x65 lookup 101"),
+        Step("host", "ip rule add goto 32766 pref 901", "ip rule 901:"),
+        Step("host", "ip rule delete pref 32766", "removal of ip rule 32766: lookup main"),
+        Step("host", "ip rule delete pref 0", "removal of ip rule 0: lookup local"),
         Step(
             "host", "ip neighbour add 10.88.0.77 lladdr 02:00:00:00:00:77 dev br0 nud permanent",
             "neighbour 10.88.0.77 on br0"),
@@ -89,6 +123,7 @@ struct UndoTests {
         Step("host", "sysctl -qw net.ipv6.conf.all.forwarding=0", "net.ipv6.conf.all.forwarding=0"),
         Step("host", "sysctl -qw net.ipv4.conf.eth0.route_localnet=1", "net.ipv4.conf.eth0.route_localnet=1"),
         Step("host", "sysctl -qw net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.all.rp_filter=1"),
+        Step("host", "sysctl -qw net.ipv4.ip_local_reserved_ports=8080", "net.ipv4.ip_local_reserved_ports=8080"),
         // By other ways than a command of the node's own.
         Step("host", "on web ip link set lo down", "lo down in web"),
         Step(
@@ -122,6 +157,71 @@ struct UndoTests {
             try lab.must("stop")
             try lab.expectNothing(of: print, mounts: mounts, "after stop")
             host.expect(try lab.state().difference(from: before), is: "", "the host after stop")
+        }
+    }
+
+    @Test("what packets count is no change: undo goes to what was typed before them")
+    func counted() async throws {
+        try await PrivateHost.inTurn { host in
+            let lab = try LabHost.learner(host, uid: 0)
+            try lab.must("start", "standard")
+            try lab.type(
+                "host",
+                "nft 'add table ip lab; add chain ip lab o { type filter hook output priority 0; };"
+                    + "add set ip lab who { type ipv4_addr; counter; }; add element ip lab who { 10.88.0.2 };"
+                    + "add quota ip lab much { over 10 mbytes; }'")
+            // Each would be passed over if one before it accepted.
+            for rule in ["ip daddr @who", "ip daddr 10.88.0.2 quota over 10 mbytes drop", "quota name much drop"] {
+                try lab.type("host", "nft add rule ip lab o \(rule)")
+            }
+            try lab.type("host", "nft add rule ip lab o udp dport 98 drop")
+            try lab.type("host", "ping -c 1 -W 2 10.88.0.2")
+            let counted = try lab.type("host", "nft list ruleset")
+            host.expect(counted.holds("10.88.0.2 counter packets 1 "), "the set counts: \(counted)")
+            host.expect(try lab.must("undo"), is: "undone: nft rule ip lab o 4\n", "after the ping")
+            host.expect(
+                try lab.type("host", "nft list ruleset").holds("10.88.0.2 counter packets 1 "), "what stays counts on")
+            for place in [3, 2, 1] {
+                host.expect(try lab.must("undo"), is: "undone: nft rule ip lab o \(place)\n", "before it")
+            }
+            // The other way: what had counted comes back, and counts from 0.
+            try lab.type("host", "nft delete table ip lab")
+            host.expect(try lab.must("undo"), is: "undone: removal of nft table ip lab\n", "the table")
+            let back = try lab.type("host", "nft list ruleset")
+            host.expect(back.holds("10.88.0.2 counter packets 0 ") && back.holds("quota much"), back)
+            try lab.must("stop")
+        }
+    }
+
+    @Test("a bridge that was deleted comes back, with its ports and what it was for", arguments: [0, 65534])
+    func bridge(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
+            let lab = try LabHost.learner(host, uid: uid)
+            try lab.must("start", "standard")
+            let before = try lab.stateOfNodes()
+            try lab.type("host", "ip link delete br0")
+            let words = "vweb off its bridge, vapp off its bridge, removal of link br0"
+            host.expect(try lab.must("undo").hasPrefix("undone: \(words)"), "words")
+            host.expect(try lab.stateOfNodes().difference(from: before), is: "", "all of it")
+            try lab.type("web", "ping -c 1 -W 2 10.88.0.3")
+            try lab.must("stop")
+        }
+    }
+
+    @Test("what cannot come back is said once, and the next undo goes on before it")
+    func refused() async throws {
+        try await PrivateHost.inTurn { host in
+            let lab = try LabHost.learner(host, uid: 0)
+            try lab.must("start", "standard")
+            try lab.type("host", "sysctl -qw net.ipv4.conf.eth0.log_martians=1")
+            try lab.type("host", "ip tuntap add tap8 mode tap")
+            try lab.type("host", "ip link delete tap8")
+            let said = try lab.must("undo", exits: 1)
+            host.expect(said.hasPrefix("not undone: removal of link tap8 (make link tap8 again: "), said)
+            host.expect(said.split(separator: "\n").count, is: 1, said)
+            host.expect(try lab.must("undo"), is: "undone: net.ipv4.conf.eth0.log_martians=1\n", "before it")
+            host.expect(try lab.must("undo", exits: 1).holds("there is nothing to undo"), "at the end")
+            try lab.must("stop")
         }
     }
 
@@ -209,10 +309,12 @@ extension LabHost {
             + "ip -o address | grep -v 'inet6 fe80';"
             + "ip -4 route show table all | grep -v 'table local' | sed 's/ linkdown//';"
             + "ip -6 route show table all | grep -v 'table local\\|fe80\\|^multicast\\|^ff00' | sed 's/ linkdown//';"
+            + "ip route show table local | grep -v 'proto kernel'; ip -d link show type bridge | grep -o 'ageing_time [0-9]*\\|mcast_snooping [0-9]';"
+            + "ip -d link show type macvlan | grep -o 'macvlan mode [a-z]*'; ip nexthop; ip neigh show proxy;"
             + "ip rule; ip neigh show nud permanent; bridge -d link | sed 's/state [a-z]*//; s/,LOWER_UP//; s/NO-CARRIER,//';"
-            + "bridge fdb show | grep static; nft list ruleset 2>/dev/null;"
+            + "bridge fdb show | grep 'static\\|master.*permanent'; nft list ruleset 2>/dev/null;"
             + "(iptables-nft-save; iptables-legacy-save; ip6tables-legacy-save) 2>/dev/null | sed 's/ \\[.*//' | grep -- '^-A\\|^-P\\|DROP\\|^:[a-z]';"
-            + "cd /proc/sys/net; grep -s . ipv4/ip_forward ipv4/conf/*/* ipv6/conf/*/forwarding bridge/*; true"
+            + "cd /proc/sys/net; grep -s . ipv4/ip_forward ipv4/ip_local_reserved_ports ipv4/conf/*/* ipv6/conf/*/forwarding bridge/*; true"
         var lines: [String] = []
         for node in StandardWorlds.standard.nodes.map(\.name) {
             lines += try type(node, line).split(separator: "\n").map { "\(node): \($0)" }

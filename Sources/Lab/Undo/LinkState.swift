@@ -64,10 +64,7 @@ struct LinkState: Hashable {
     private mutating func read(_ information: [Attribute]) {
         kind = information[type: Int(IFLA_INFO_KIND)]?.text
         if let data = information[type: Int(IFLA_INFO_DATA)] {
-            settings =
-                kind == "bridge"
-                ? data.nested.filter { LinkState.bridgeSettings.contains($0.type) }.flatMap(\.raw)
-                : Array(data.payload)
+            settings = data.nested.flatMap(given)
         }
         if information[type: Int(IFLA_INFO_SLAVE_KIND)]?.text == "bridge",
             let data = information[type: Int(IFLA_INFO_SLAVE_DATA)]
@@ -75,6 +72,34 @@ struct LinkState: Hashable {
             port = data.nested.filter { LinkState.portSettings.contains($0.type) }.flatMap(\.raw)
         }
     }
+
+    /// An attribute of its kind as the kernel takes it; nothing where it only tells it.
+    private func given(_ attribute: Attribute) -> [UInt8] {
+        switch kind {
+        case "bridge": return LinkState.bridgeSettings.contains(attribute.type) ? attribute.raw : []
+        case "macvlan", "macvtap":
+            let set = [IFLA_MACVLAN_MODE, IFLA_MACVLAN_FLAGS, IFLA_MACVLAN_BC_QUEUE_LEN].map { Int($0) }
+            return set.contains(attribute.type) ? attribute.raw : []
+        case "vxlan" where attribute.type == Int(IFLA_VXLAN_TTL_INHERIT):
+            // Told as a number, taken as a flag.
+            return attribute.payload.first == 0 ? [] : RawAttribute.bytes(attribute.type, [])
+        case "vxlan" where attribute.type == Int(IFLA_VXLAN_REMCSUM_RX) && attribute.payload.first == 0:
+            // To name it is to use it, whatever the value, and its bits are reserved (IFLA_VXLAN_RESERVED_BITS).
+            return []
+        default: return attribute.raw
+        }
+    }
+
+    /// What `settings` has otherwise than `others`: kernels refuse to be told even what is so where they lack the thing.
+    private func settings(unlike others: [UInt8]) -> [UInt8] {
+        let known = Attribute.list(others[...])
+        return Attribute.list(settings[...]).filter { one in
+            known[type: one.type].map { !$0.payload.elementsEqual(one.payload) } ?? true
+        }.flatMap(\.raw)
+    }
+
+    /// Those of a bridge that is new: VLAN filtering is off, and a kernel without it cannot be told so.
+    private static let newBridge = RawAttribute.bytes(Int(IFLA_BR_VLAN_FILTERING), [0])
 
     /// The same link, though other things may be set of it.
     func isSame(_ other: LinkState) -> Bool { index == other.index && kind == other.kind }
@@ -99,7 +124,8 @@ struct LinkState: Hashable {
                 + RawAttribute.number(Int(IFLA_NET_NS_FD), UInt32(bitPattern: peerSpace))
             information += RawAttribute.bytes(Int(IFLA_INFO_DATA), RawAttribute.bytes(1, end))  // VETH_INFO_PEER
         } else if !settings.isEmpty {
-            information += RawAttribute.bytes(Int(IFLA_INFO_DATA), settings)
+            let data = kind == "bridge" ? settings(unlike: LinkState.newBridge) : settings
+            information += RawAttribute.bytes(Int(IFLA_INFO_DATA), data)
         }
         var attributes = own
         if kind != "veth", let below { attributes += RawAttribute.number(Int(IFLA_LINK), UInt32(bitPattern: below)) }
@@ -137,14 +163,14 @@ struct LinkState: Hashable {
         if now.master != master {
             request("the bridge", message(RawAttribute.number(Int(IFLA_MASTER), UInt32(bitPattern: master))))
         }
-        if now.settings != settings, kind == "bridge" {
+        if now.settings != settings, let kind {
             request(
-                "the bridge's settings",
+                kind == "bridge" ? "the bridge's settings" : "the settings",
                 message(
                     RawAttribute.bytes(
                         Int(IFLA_LINKINFO),
-                        RawAttribute.text(Int(IFLA_INFO_KIND), "bridge")
-                            + RawAttribute.bytes(Int(IFLA_INFO_DATA), settings))))
+                        RawAttribute.text(Int(IFLA_INFO_KIND), kind)
+                            + RawAttribute.bytes(Int(IFLA_INFO_DATA), settings(unlike: now.settings)))))
         }
         if now.port != port || now.master != master, !port.isEmpty {
             request(
@@ -176,9 +202,20 @@ struct LinkState: Hashable {
             words.append(contentsOf: LinkState.portWords(before.port, port))
         }
         if before.settings != settings { words.append("settings") }
+        if before.queueLength != queueLength { words.append("queue length \(queueLength)") }
+        if before.alias != alias { words.append(alias.isEmpty ? "no alias" : "alias \(alias)") }
+        for (flag, name, isGiven) in LinkState.flagNames where (before.flags ^ flags) & UInt32(flag) != 0 {
+            words.append("\(name) \((flags & UInt32(flag) != 0) == isGiven ? "on" : "off")")
+        }
         if words.isEmpty { words = ["flags"] }
         return "\(before.name) \(words.joined(by: ", "))"
     }
+
+    /// As `ip link set` names them; IFF_NOARP is "arp off".
+    private static let flagNames: [(Int, String, Bool)] = [
+        (Int(IFF_NOARP), "arp", false), (Int(IFF_PROMISC), "promisc", true), (Int(IFF_ALLMULTI), "allmulticast", true),
+        (Int(IFF_MULTICAST), "multicast", true),
+    ]
 
     private static func portWords(_ before: [UInt8], _ now: [UInt8]) -> [String] {
         let names: [Int: String] = [

@@ -151,7 +151,7 @@ struct NftReturn {
                 NFT_MSG_NEWCHAIN, name,
                 RawAttribute.text(Int(NFTA_CHAIN_TABLE.rawValue), name.name)
                     + RawAttribute.text(Int(NFTA_CHAIN_NAME.rawValue), chain.name)
-                    + (known == nil ? chain.place : []) + chain.policy)
+                    + (known == nil ? chain.place + chain.userdata : []) + chain.policy)
         }
         for object in new.objects where !old.objects.contains(object) { put(NFT_MSG_NEWOBJ, name, object) }
         for set in new.sets {
@@ -231,18 +231,24 @@ extension NftState.Rule {
         }
     }
 
+    /// Expressions that ask a set, with the attributes of its name and of its number in the transaction.
+    static let lookUps = [
+        "lookup": (set: Int(NFTA_LOOKUP_SET.rawValue), number: Int(NFTA_LOOKUP_SET_ID.rawValue)),
+        "objref": (set: Int(NFTA_OBJREF_SET_NAME.rawValue), number: Int(NFTA_OBJREF_SET_ID.rawValue)),
+    ]
+
     private func renumbered(_ parts: [Attribute], _ first: UInt32) -> [UInt8] {
-        guard parts[type: Int(NFTA_EXPR_NAME.rawValue)]?.text == "lookup" else { return parts.flatMap(\.raw) }
+        guard let name = parts[type: Int(NFTA_EXPR_NAME.rawValue)]?.text, let place = Self.lookUps[name] else {
+            return parts.flatMap(\.raw)
+        }
         return parts.flatMap { part -> [UInt8] in
             guard part.type == Int(NFTA_EXPR_DATA.rawValue),
-                part.nested.contains(where: {
-                    $0.type == Int(NFTA_LOOKUP_SET.rawValue) && $0.text.hasSuffix("%d")
-                })
+                part.nested.contains(where: { $0.type == place.set && $0.text.hasSuffix("%d") })
             else { return part.raw }
             return RawAttribute.bytes(
                 part.type,
                 part.nested.flatMap { one in
-                    one.type == Int(NFTA_LOOKUP_SET_ID.rawValue)
+                    one.type == place.number
                         ? RawAttribute.bigEndian(one.type, (one.bigEndian32 ?? 0) + first) : one.raw
                 })
         }

@@ -27,6 +27,8 @@ struct NftState: Hashable {
         /// Hook and type: they cannot be changed.
         var place: [UInt8] = []
         var policy: [UInt8] = []
+        /// What stands with it since it was made: its comment.
+        var userdata: [UInt8] = []
         var rules: [Rule] = []
     }
 
@@ -91,13 +93,15 @@ extension NftState {
         }
         for (family, attributes) in try ask("the objects", NFT_MSG_GETOBJ, &socket) {
             let table = TableName(family: family, name: attributes[type: Int(NFTA_OBJ_TABLE.rawValue)]?.text ?? "")
-            let kept = [NFTA_OBJ_TABLE, NFTA_OBJ_NAME, NFTA_OBJ_TYPE].map { Int($0.rawValue) }
-            // What they have counted is left out: NFTA_OBJ_DATA of a counter begins anew.
-            let data =
-                attributes[type: Int(NFTA_OBJ_TYPE.rawValue)]?.bigEndian32 == 1
-                ? RawAttribute.bytes(Int(NFTA_OBJ_DATA.rawValue), [UInt8]())
-                : attributes[type: Int(NFTA_OBJ_DATA.rawValue)]?.raw ?? []
-            state.tables[table]?.objects.append(attributes.filter { kept.contains($0.type) }.flatMap(\.raw) + data)
+            let kept = [NFTA_OBJ_TABLE, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, NFTA_OBJ_USERDATA].map { Int($0.rawValue) }
+            // What they have counted is left out. NFT_OBJECT_COUNTER 1, _QUOTA 2.
+            let kind =
+                [1: "counter", 2: "quota"][attributes[type: Int(NFTA_OBJ_TYPE.rawValue)]?.bigEndian32 ?? 0] ?? ""
+            let data = attributes[type: Int(NFTA_OBJ_DATA.rawValue)].map { data in
+                RawAttribute.bytes(data.type, NftState.lasting(kind, data.nested).flatMap(\.raw))
+            }
+            state.tables[table]?.objects.append(
+                attributes.filter { kept.contains($0.type) }.flatMap(\.raw) + (data ?? []))
         }
         var anonymous: [String: Set] = [:]
         for (family, attributes) in try ask("the sets", NFT_MSG_GETSET, &socket) {
@@ -109,7 +113,7 @@ extension NftState {
                     + RawAttribute.text(Int(NFTA_SET_ELEM_LIST_SET.rawValue), set.name)
                 let parts = try ask("the elements", NFT_MSG_GETSETELEM, &socket, wanted, family: family)
                 set.elements = parts.flatMap { _, attributes in
-                    attributes[type: Int(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)]?.nested.map(\.raw) ?? []
+                    attributes[type: Int(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)]?.nested.map(NftState.element) ?? []
                 }
                 // Intervals come in their order, hashes in none.
                 if set.flags & UInt32(NFT_SET_INTERVAL.rawValue) == 0 {
@@ -128,12 +132,43 @@ extension NftState {
         return state
     }
 
+    /// What is set of an expression or object, without what packets have made of it: a counter begins anew.
+    private static func lasting(_ kind: String, _ parts: [Attribute]) -> [Attribute] {
+        switch kind {
+        case "counter", "last": []
+        case "quota": parts.filter { $0.type != Int(NFTA_QUOTA_CONSUMED.rawValue) }
+        default: parts
+        }
+    }
+
+    /// An element without what its own counters and quotas have counted.
+    private static func element(_ whole: Attribute) -> [UInt8] {
+        func expression(_ parts: [Attribute]) -> [UInt8] {
+            let kind = parts[type: Int(NFTA_EXPR_NAME.rawValue)]?.text ?? ""
+            return parts.flatMap { part in
+                part.type == Int(NFTA_EXPR_DATA.rawValue)
+                    ? RawAttribute.bytes(part.type, lasting(kind, part.nested).flatMap(\.raw)) : part.raw
+            }
+        }
+        let parts = whole.nested.flatMap { part -> [UInt8] in
+            switch part.type {
+            case Int(NFTA_SET_ELEM_EXPR.rawValue): RawAttribute.bytes(part.type, expression(part.nested))
+            case Int(NFTA_SET_ELEM_EXPRESSIONS.rawValue):
+                RawAttribute.bytes(
+                    part.type, part.nested.flatMap { RawAttribute.bytes($0.type, expression($0.nested)) })
+            default: part.raw
+            }
+        }
+        return RawAttribute.bytes(whole.type, parts)
+    }
+
     private mutating func add(chain attributes: [Attribute], _ family: UInt8) {
         let table = TableName(family: family, name: attributes[type: Int(NFTA_CHAIN_TABLE.rawValue)]?.text ?? "")
         var chain = Chain(name: attributes[type: Int(NFTA_CHAIN_NAME.rawValue)]?.text ?? "")
         let kept = [NFTA_CHAIN_HOOK, NFTA_CHAIN_TYPE].map { Int($0.rawValue) }
         chain.place = attributes.filter { kept.contains($0.type) }.flatMap(\.raw)
         chain.policy = attributes[type: Int(NFTA_CHAIN_POLICY.rawValue)]?.raw ?? []
+        chain.userdata = attributes[type: Int(NFTA_CHAIN_USERDATA.rawValue)]?.raw ?? []
         tables[table]?.chains.append(chain)
     }
 
@@ -150,9 +185,8 @@ extension NftState {
             let parts = element.nested
             let kind = parts[type: Int(NFTA_EXPR_NAME.rawValue)]?.text ?? ""
             let data = parts[type: Int(NFTA_EXPR_DATA.rawValue)]
-            var own = data?.nested ?? []
+            let own = NftState.lasting(kind, data?.nested ?? [])
             switch kind {
-            case "counter": own = []
             case "match", "target": isExtension = true
             // NFT_META_L4PROTO 16; byte 9 of the IPv4 header.
             case "meta": asksProtocol = own[type: Int(NFTA_META_KEY.rawValue)]?.bigEndian32 == 16
@@ -172,15 +206,15 @@ extension NftState {
             default: break
             }
             var written = own.flatMap(\.raw)
-            if kind == "lookup", let name = own[type: Int(NFTA_LOOKUP_SET.rawValue)]?.text,
+            if let place = NftState.Rule.lookUps[kind], let name = own[type: place.set]?.text,
                 let set = anonymous["\(family) \(table.name) \(name)"]
             {
                 rule.anonymous.append(set)
-                let others = own.filter { ![1, Int(NFTA_LOOKUP_SET_ID.rawValue)].contains($0.type) }
+                let others = own.filter { ![place.set, place.number].contains($0.type) }
                 // Its number in the transaction is put in when it comes back.
                 written =
-                    RawAttribute.text(Int(NFTA_LOOKUP_SET.rawValue), set.pattern) + others.flatMap(\.raw)
-                    + RawAttribute.bigEndian(Int(NFTA_LOOKUP_SET_ID.rawValue), UInt32(rule.anonymous.count))
+                    RawAttribute.text(place.set, set.pattern) + others.flatMap(\.raw)
+                    + RawAttribute.bigEndian(place.number, UInt32(rule.anonymous.count))
             }
             expressions += RawAttribute.bytes(
                 Int(NFTA_LIST_ELEM.rawValue),
@@ -208,10 +242,14 @@ extension NftState.Set {
         let kept = [
             NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_KEY_LEN, NFTA_SET_DATA_TYPE, NFTA_SET_DATA_LEN, NFTA_SET_DESC,
             NFTA_SET_TIMEOUT, NFTA_SET_GC_INTERVAL, NFTA_SET_USERDATA, NFTA_SET_OBJ_TYPE, NFTA_SET_EXPR,
+            NFTA_SET_EXPRESSIONS,
         ].map { Int($0.rawValue) }
         settings = attributes.filter { kept.contains($0.type) }.flatMap(\.raw)
     }
 
     /// For which the kernel makes a name.
-    var pattern: String { flags & UInt32(NFT_SET_MAP.rawValue) != 0 ? "__map%d" : "__set%d" }
+    var pattern: String {
+        if flags & UInt32(NFT_SET_OBJECT.rawValue) != 0 { return "__objmap%d" }
+        return flags & UInt32(NFT_SET_MAP.rawValue) != 0 ? "__map%d" : "__set%d"
+    }
 }

@@ -53,7 +53,7 @@ final class RecordedNode {
     func read(_ all: [RecordedNode], _ place: Int) throws(KernelError) -> NodeState {
         var state = NodeState()
         state.links = try links(all, place)
-        for kind in KernelMessages.allCases { state.messages.append(try kind.read(&routes)) }
+        for kind in KernelMessages.allCases { state.messages.append(try kind.read(&routes, state.links)) }
         state.nft = try NftState.read(&rules)
         (state.parameters, state.legacy) = try namespace.inside(home: home) { () throws(KernelError) in
             (ParameterState.read(), LegacyState.read())

@@ -10,7 +10,8 @@ struct ParameterState: Hashable {
     static let single = [
         "net/ipv4/ip_forward", "net/ipv4/ip_nonlocal_bind", "net/ipv4/ip_default_ttl",
         "net/ipv4/icmp_echo_ignore_all", "net/ipv4/icmp_echo_ignore_broadcasts", "net/ipv4/ip_no_pmtu_disc",
-        "net/ipv4/ip_local_port_range", "net/ipv4/ip_unprivileged_port_start", "net/ipv4/ping_group_range",
+        "net/ipv4/ip_local_port_range", "net/ipv4/ip_local_reserved_ports", "net/ipv4/ip_unprivileged_port_start",
+        "net/ipv4/ping_group_range",
         "net/ipv4/tcp_mtu_probing", "net/ipv4/fwmark_reflect", "net/ipv4/tcp_fwmark_accept",
         "net/ipv6/bindv6only", "net/ipv6/ip_nonlocal_bind",
         "net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables",
@@ -83,7 +84,9 @@ struct ParameterState: Hashable {
             guard !open.isEmpty else { return [] }
             refused = []
             for one in open {
-                do throws(KernelError) { try Sysctl.write(one.path, one.here) } catch { refused.append(error) }
+                // Nothing written is nothing changed: a list is emptied by an empty line.
+                let value = one.here.isEmpty ? "\n" : one.here
+                do throws(KernelError) { try Sysctl.write(one.path, value) } catch { refused.append(error) }
             }
         }
         return refused

@@ -222,9 +222,15 @@ final class Recorder {
             wanted = moments.count - 2
         }
         guard wanted >= 0, wanted < moments.count - 1 else { return RecorderLine.nothing }
-        let words = WorldDifference.words(nodes.map(\.name), from: moments[wanted], to: moments[moments.count - 1])
+        let names = nodes.map(\.name)
+        var words = WorldDifference.words(names, from: moments[wanted], to: moments[moments.count - 1])
+        // A change that could not be undone before, and has no other name than what stands now.
+        while words.isEmpty, wanted > 0 {
+            wanted -= 1
+            words = WorldDifference.words(names, from: moments[wanted], to: moments[moments.count - 1])
+        }
         let result = WorldReturn(nodes: nodes, wanted: moments[wanted]).restore()
-        let left = WorldDifference.words(nodes.map(\.name), from: moments[wanted], to: result.now)
+        let left = WorldDifference.words(names, from: moments[wanted], to: result.now)
         moments.removeLast(moments.count - wanted)
         moments.append(result.now)
         taskBegan = max(1, min(taskBegan, moments.count))
@@ -239,11 +245,14 @@ final class Recorder {
         func list(_ all: [String]) -> String {
             all.count <= 4 ? all.joined(by: ", ") : Array(all.prefix(3)).joined(by: ", ") + " and \(all.count - 3) more"
         }
-        var text = "undone: \(words.isEmpty ? "routes that the kernel keeps" : list(words))"
-        if !left.isEmpty {
-            text += "\nnot undone: \(list(left))"
-            if let why = refused.first { text += " (\(why))" }
+        var lines: [String] = []
+        let done = words.filter { !left.contains($0) }
+        if !done.isEmpty || left.isEmpty {
+            lines.append("undone: \(done.isEmpty ? "routes that the kernel keeps" : list(done))")
         }
-        return text
+        if !left.isEmpty {
+            lines.append("\(RecorderLine.refusal) \(list(left))" + (refused.first.map { " (\($0))" } ?? ""))
+        }
+        return lines.joined(by: "\n")
     }
 }

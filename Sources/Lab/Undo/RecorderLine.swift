@@ -12,6 +12,8 @@ enum RecorderLine {
 
     /// The answer to an `undo` that finds nothing.
     static let nothing = "nothing"
+    /// Begins a line of the answer that tells what stays as it is.
+    static let refusal = "not undone:"
 
     enum Question: String {
         /// A command has ended: what it changed is one change. Answered when it is noted.

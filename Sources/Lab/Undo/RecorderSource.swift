@@ -27,6 +27,7 @@ final class RecorderSource {
         let routes = [
             RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
             RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF,
+            RTNLGRP_NEXTHOP,
         ].map { Int32($0.rawValue) }
         return [
             try RecorderSource(node, place, .routes, NETLINK_ROUTE, routes),

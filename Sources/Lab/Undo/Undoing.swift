@@ -32,6 +32,6 @@ extension LessonCommands {
         let answer = try World.undo(sinceTaskBegan: sinceTaskBegan)
         print(answer)
         fflush(nil)
-        return answer.split(separator: "\n").count == 1 ? 0 : 1
+        return answer.split(separator: "\n").contains { $0.hasPrefix(RecorderLine.refusal) } ? 1 : 0
     }
 }

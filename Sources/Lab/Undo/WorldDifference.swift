@@ -63,6 +63,9 @@ enum WorldDifference {
                 let follows = kind.followsByItself(one) || kind.link(one).map(touched.contains) ?? false
                 if follows { quiet.append(text) } else { words.append(text) }
             }
+            if kind == .address, old != new, Set(old) == Set(new) {
+                for link in KernelMessages.reordered(old, new) { words.append("order of addresses on \(name(link))") }
+            }
         }
         return words.isEmpty && touched.isEmpty ? quiet : words
     }
@@ -189,12 +192,23 @@ extension KernelMessages {
     /// Addresses bring and take such routes along: proto kernel.
     func followsByItself(_ message: [UInt8]) -> Bool { self == .route && message.count > 5 && message[5] == 2 }
 
+    /// The links whose addresses of IPv4 are others, or in another order: the first of a network is what the kernel takes as sender.
+    static func reordered(_ old: [[UInt8]], _ new: [[UInt8]]) -> [Int32] {
+        func byLink(_ all: [[UInt8]]) -> [Int32: [[UInt8]]] {
+            Dictionary(grouping: all.filter { $0.first == UInt8(AF_INET) }) { KernelMessages.address.link($0) ?? 0 }
+        }
+        let (before, now) = (byLink(old), byLink(new))
+        return now.keys.filter { before[$0] != now[$0] }.sorted()
+    }
+
     /// The link that it is on.
     func link(_ message: [UInt8]) -> Int32? {
         switch self {
         case .route:
             return Attribute.list(message[12...])[type: Int(RTA_OIF.rawValue)]?.u32.map { Int32(bitPattern: $0) }
         case .rule: return nil
+        // NHA_OIF.
+        case .nexthop: return Attribute.list(message[8...])[type: 5]?.u32.map { Int32(bitPattern: $0) }
         default: return message.count >= 8 ? Int32(bitPattern: RawAttribute.number(message[4...])) : nil
         }
     }

@@ -74,14 +74,35 @@ struct WorldReturn {
         }
     }
 
+    /// An address comes to stand behind those that are there: those that were behind it go, and come after it.
+    private static func keepOrder(
+        _ now: [[UInt8]], _ then: [[UInt8]], _ surplus: inout [[UInt8]], _ missing: inout [[UInt8]]
+    ) {
+        for link in KernelMessages.reordered(now, then) {
+            func own(_ all: [[UInt8]]) -> [[UInt8]] {
+                all.filter { $0.first == UInt8(AF_INET) && KernelMessages.address.link($0) == link }
+            }
+            let wanted = own(then)
+            let staying = own(now).filter(wanted.contains)
+            var same = 0
+            while same < staying.count, staying[same] == wanted[same] { same += 1 }
+            // The last first: with the first of a network the kernel takes the others of it.
+            surplus = staying[same...].reversed() + surplus
+            missing.removeAll(where: wanted.contains)
+            missing += wanted[same...]
+        }
+    }
+
     private func others(_ place: Int, _ refused: inout [KernelError]) throws(KernelError) {
         let (node, before) = (nodes[place], wanted[place])
         refused += try node.namespace.inside(home: node.home) { () throws(KernelError) in before.parameters.restore() }
         let name = { (index: Int32) in before.links.first { $0.index == index }?.name ?? "link \(index)" }
+        let links = try node.links(nodes, place)
         for kind in KernelMessages.allCases {
-            let now = try kind.read(&node.routes)
+            let now = try kind.read(&node.routes, links)
             let then = before.messages[kind.rawValue]
-            let (surplus, missing) = (now.filter { !then.contains($0) }, then.filter { !now.contains($0) })
+            var (surplus, missing) = (now.filter { !then.contains($0) }, then.filter { !now.contains($0) })
+            if kind == .address { WorldReturn.keepOrder(now, then, &surplus, &missing) }
             let going = surplus.filter(kind.isLate) + surplus.filter { !kind.isLate($0) }
             let coming = missing.filter { !kind.isLate($0) } + missing.filter(kind.isLate)
             refused += try node.routes.attempt(going.map { kind.remove($0, kind.words($0, name)) }).compactMap { $0 }
