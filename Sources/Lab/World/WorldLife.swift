@@ -11,7 +11,10 @@ extension World {
         _ name: String, keep: Bool = false, in directory: LabDirectory = .standard, program: String = "/proc/self/exe"
     ) throws(LabError) -> World {
         guard let description = StandardWorlds.named(name) else { throw unknown(name) }
-        return try start(description, keep: keep, in: directory, program: program)
+        let world = try start(description, keep: keep, in: directory, program: program)
+        // Its recorder is a process of its own, and may not have looked yet: what is typed now would belong to the beginning.
+        world.recordFromHere()
+        return world
     }
 
     /// As above, of a world that need not be one of the standard ones. Throws E-NAME with what is wrong with the description.
