@@ -43,7 +43,7 @@ struct UndoTests {
             "host",
             "nft 'add counter ip lab web; add chain ip lab count { comment \"of each port\"; };"
                 + "add rule ip lab count counter name tcp dport map { 80 : \"web\" }'",
-            "nft chain ip lab count, nft rule ip lab count 1"),
+            "nft chain ip lab count"),
         Step("host", "nft flush chain ip lab count", "removal of nft rule ip lab count 1"),
         Step("host", "nft delete chain ip lab count", "removal of nft chain ip lab count"),
         Step("host", "nft flush ruleset", "removal of nft table ip lab"),
