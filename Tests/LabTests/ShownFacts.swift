@@ -47,10 +47,12 @@ struct ShownFacts {
                 "REPLY     198.51.100.2:\(second ?? "?") ",
             ]
         case ("07", 4):
+            // berth net's table is of family inet, where nft names the family of the address.
+            let rule: [Backend: String] = [
+                .nft: "dnat to 10.88.0.2:80", .net: "dnat ip to 10.88.0.2:80", .iptables: "DNAT",
+            ]
             return [
-                "client  eth0 ─▶", "╬ prerouting", backend == .nft ? "dnat to 10.88.0.2:80" : "DNAT", "REWRITE",
-                "vweb ─▶",
-                "✓ delivered to web",
+                "client  eth0 ─▶", "╬ prerouting", rule[backend] ?? "", "REWRITE", "vweb ─▶", "✓ delivered to web",
             ]
         case ("07", 5):
             return [
