@@ -30,18 +30,15 @@ import Testing
         #expect(journey.complete)
     }
 
-    /// The best of five, since others work on the machine as well.
-    @Test(arguments: [true, false]) func isFast(_ isDelivered: Bool) throws {
-        let times = try TraceWorld.run { host in
+    /// An answer, or a drop that a kernel tells of, ends the wait. How fast that is `make bench-lab` measures.
+    @Test(arguments: [true, false]) func waitsNoLongerThanForTheEnd(_ isDelivered: Bool) throws {
+        let time = try TraceWorld.run { host in
             if !isDelivered { try host.inside("host") { try Sysctl.write("net/ipv4/ip_forward", "0") } }
-            return try (0..<5).map { _ in
-                let clock = ContinuousClock()
-                return try clock.measure {
-                    _ = try TraceWorld.trace(host, to: "198.51.100.2:8080", milliseconds: 5000)
-                }
+            return try ContinuousClock().measure {
+                _ = try TraceWorld.trace(host, to: "198.51.100.2:8080", milliseconds: 60_000)
             }
         }
-        #expect(try #require(times.min()) < .milliseconds(isDelivered ? 300 : 800), "\(times)")
+        #expect(time < .seconds(60))
     }
 
     @Test func droppedByPolicy() throws {
