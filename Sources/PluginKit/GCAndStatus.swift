@@ -73,6 +73,23 @@ extension PlannedPlugin {
     public func status(_ request: Request) throws(CNIError) {
         // What ADD would refuse cannot be served.
         _ = try configuration(request)
+        do throws(CNIError) {
+            try ready(request)
+        } catch  where error.code == CNIErrorCode.limitedConnectivity.rawValue {
+            try readyWhileNobodyChanges(request)
+        }
+        if !isChained, let type = request.configuration.root.ipamType { _ = try call(type, .status, request) }
+    }
+
+    /// A DEL that ended between the look at the records and that at the rules looks like rules that were flushed. While nobody adds
+    /// or deletes, there is no between.
+    private func readyWhileNobodyChanges(_ request: Request) throws(CNIError) {
+        let lock = try request.networkLock(.exclusive)
+        defer { withExtendedLifetime(lock.descriptor) {} }
+        try ready(request)
+    }
+
+    private func ready(_ request: Request) throws(CNIError) {
         let records = AttachmentRecords(request.state)
         let present = try answering { () throws(KernelError) in try records.all(network: request.configuration.name) }
         var kernel: LinuxKernel
@@ -82,7 +99,6 @@ extension PlannedPlugin {
             throw CNIError(.notAvailable, error.description)
         }
         try readiness(request, present.filter { $0[name]?.isDone == true }, &kernel)
-        if !isChained, let type = request.configuration.root.ipamType { _ = try call(type, .status, request) }
     }
 
     /// What makes the plugin's rules can be used, and once made they are whole.

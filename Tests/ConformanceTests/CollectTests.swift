@@ -193,6 +193,29 @@ struct CollectTests {
         }
     }
 
+    @Test("P-56 STATUS while the only container goes finds nothing flushed")
+    func statusBesideDel() throws {
+        try PrivateHost.run { host in
+            let network = TestNetwork.everything
+            let place = network.plugins.firstIndex { $0["type"]?.string == "firewall" }!
+            for round in 0..<40 {
+                let attached = try host.attach(network, "c1")
+                // Side by side, each time a little later.
+                let deletion = attached.call(place, "DEL", previous: attached.result)
+                let leaving = try host.start(
+                    ["sh", "-c", "sleep 0.0\(round / 10)\(round % 10); exec \"$0\"", PluginType.firewall.path],
+                    environment: deletion.variables, input: deletion.input)
+                for _ in 0..<6 {
+                    let answer = try host.status(network)
+                    host.expect(answer == nil, "round \(round): \(answer!)")
+                }
+                let left = Answer(leaving.wait())
+                host.expect(left.succeeded, "\(left)")
+                try host.detach(attached)
+            }
+        }
+    }
+
     @Test("P-59 GC leaves an ADD alone that has not ended")
     func pending() throws {
         try PrivateHost.run { host in

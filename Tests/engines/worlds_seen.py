@@ -187,6 +187,9 @@ class Stage:
                     data, (device, protocol, kind, _, _) = one.recvfrom(2048)
                 except BlockingIOError:
                     break
+                # PACKET_OTHERHOST: flooded by a bridge to one that is not meant, and takes no notice.
+                if kind == 3 and node != "host":
+                    continue
                 if protocol in (0x0800, 0x86DD) and len(data) >= 40 - 20 * (protocol == 0x0800):
                     found.append(Frame(node, device, kind == 4, data))
         return found
