@@ -79,6 +79,7 @@ test-cli: all
 	scripts/as-root Tests/engines/berth
 	scripts/as-root Tests/engines/looking
 	scripts/as-root Tests/engines/tracing
+	scripts/as-root Tests/engines/schemas
 
 test-engines: core
 	@scripts/deps engines
