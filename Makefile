@@ -81,6 +81,7 @@ test-cli: all
 	scripts/as-root Tests/engines/tracing
 	scripts/as-root Tests/engines/schemas
 	scripts/as-root Tests/engines/completions
+	scripts/as-root Tests/engines/examples
 
 test-engines: core
 	@scripts/deps engines
