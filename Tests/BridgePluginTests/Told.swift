@@ -136,14 +136,21 @@ enum RealHost {
     ) throws -> String {
         let plan = told.plan
         let script = told.script
-        let ours = try state(after: plans, prepared: prepare) { _ in try apply(plan) }
-        let theirs = try state(after: plans, prepared: prepare) { host in
-            let outcome = try host.run(["sh", "-e"], input: Array(script.utf8))
-            guard outcome.exitCode == 0 else { throw HostRefused("\(outcome)\n\(script)") }
+        // The kernel brings a link's operational state up to its carrier's some time later (linkwatch): what differs by that alone is
+        // equal the next time.
+        var difference = ""
+        for _ in 0..<3 {
+            let ours = try state(after: plans, prepared: prepare) { _ in try apply(plan) }
+            let theirs = try state(after: plans, prepared: prepare) { host in
+                let outcome = try host.run(["sh", "-e"], input: Array(script.utf8))
+                guard outcome.exitCode == 0 else { throw HostRefused("\(outcome)\n\(script)") }
+            }
+            let (old, new) = (Set(theirs), Set(ours))
+            difference =
+                (theirs.filter { !new.contains($0) }.map { "script: \($0)" }
+                + ours.filter { !old.contains($0) }.map { "netlink: \($0)" }).joined(separator: "\n")
+            if difference.isEmpty { break }
         }
-        let (old, new) = (Set(theirs), Set(ours))
-        return
-            (theirs.filter { !new.contains($0) }.map { "script: \($0)" }
-            + ours.filter { !old.contains($0) }.map { "netlink: \($0)" }).joined(separator: "\n")
+        return difference
     }
 }
