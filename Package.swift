@@ -91,6 +91,7 @@ let package = Package(
         .target(name: "NetCore", dependencies: ["CKernel", "CDigest"], swiftSettings: core),
         .target(name: "JSON", dependencies: ["CJSON"], swiftSettings: core),
         .target(name: "Trace", dependencies: ["NetCore", "JSON", "CKernel"], swiftSettings: core),
+        .target(name: "Explain", dependencies: ["NetCore", "JSON", "CKernel"], swiftSettings: core),
         .target(name: "Topology", dependencies: ["NetCore", "JSON", "CKernel"], swiftSettings: core),
         .target(name: "CNI", dependencies: ["NetCore", "JSON"], swiftSettings: core),
         .target(name: "NetPlan", dependencies: ["NetCore"], swiftSettings: core),
@@ -151,6 +152,7 @@ let package = Package(
             name: "berth",
             dependencies: [
                 "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client", "Lab", "Trace", "Topology",
+                "Explain",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],
@@ -162,7 +164,8 @@ let package = Package(
             name: "NetPlanTests", dependencies: ["NetPlan", "BridgePlugin", "NATPlugin", "TestSupport"],
             swiftSettings: tests),
         .testTarget(
-            name: "TraceTests", dependencies: ["Trace", "JSON", "NetCore", "TestSupport"], swiftSettings: tests),
+            name: "TraceTests", dependencies: ["Trace", "Explain", "JSON", "NetCore", "TestSupport"],
+            swiftSettings: tests),
         .testTarget(
             name: "TopologyTests", dependencies: ["Topology", "JSON", "NetCore", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "CNITests", dependencies: ["CNI", "TestSupport"], swiftSettings: tests),

@@ -189,13 +189,13 @@ _berth() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    cni|plan|ls|graph|rules|trace|conntrack|capture|proxy|net|repair|watch|doctor|ipam|lint|status|metrics|netns|lab|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
+    cni|plan|ls|graph|rules|trace|explain|conntrack|capture|proxy|net|repair|watch|doctor|ipam|lint|status|metrics|netns|lab|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
         # Offer subcommand argument completions
         "_berth_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'cni plan ls graph rules trace conntrack capture proxy net repair watch doctor ipam lint status metrics netns lab daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'cni plan ls graph rules trace explain conntrack capture proxy net repair watch doctor ipam lint status metrics netns lab daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
         ;;
     esac
 }
@@ -418,6 +418,24 @@ _berth_trace_replay() {
     case "${prev}" in
     '--view')
         __berth_add_completions -W 'path'$'\n''table'$'\n''diff'$'\n''json'
+        return
+        ;;
+    esac
+}
+
+_berth_explain() {
+    repeating_flags=()
+    non_repeating_flags=(--who-can-reach --json --source --prove -h --help)
+    repeating_options=()
+    non_repeating_options=(--from-port --size)
+    __berth_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--from-port')
+        return
+        ;;
+    '--size')
         return
         ;;
     esac

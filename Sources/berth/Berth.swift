@@ -43,7 +43,8 @@ enum StandardError {
                 """,
             subcommands: [
                 CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self,
-                TraceCommand.self, ConntrackCommand.self, CaptureCommand.self, ProxyCommand.self, NetCommand.self,
+                TraceCommand.self, ExplainCommand.self, ConntrackCommand.self, CaptureCommand.self, ProxyCommand.self,
+                NetCommand.self,
                 RepairCommand.self, WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self,
                 StatusCommand.self, MetricsCommand.self, NetnsCommand.self, LabCommand.self, DaemonCommand.self,
             ],

@@ -11,6 +11,7 @@ import subprocess
 import time
 
 from private_host import Failed, run
+from worlds_explained import disagreement, explained
 from worlds_judge import Told, endpoint
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -82,8 +83,8 @@ class Frame:
 class Stage:
     """The namespaces of one world, with a capture in each."""
 
-    def __init__(self, world, berth):
-        self.world, self.berth, self.children, self.sockets = world, berth, [], {}
+    def __init__(self, world, berth, explains=False):
+        self.world, self.berth, self.explains, self.children, self.sockets = world, berth, explains, [], {}
 
     def __enter__(self):
         try:
@@ -245,6 +246,7 @@ class Stage:
             watch = subprocess.Popen(["conntrack", "-f", f"ipv{self.world.version}", "-E", "-o", "id", "-e", "NEW,UPDATES"], stdout=subprocess.PIPE,
                                      stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
         self.children.append(watch)
+        said = explained(self.berth, self.world) if self.explains else None
         journey, code = self.trace()
         after = self.counters()
         hits = {key: after[key][0] - before.get(key, (0, ""))[0] for key in after}
@@ -254,6 +256,8 @@ class Stage:
         tracked = watch.communicate(timeout=10)[0]
         told = Told(self.world, journey, code, frames, hits, after, tracked)
         told.judge()
+        if said:
+            told.wrong += disagreement(said, journey, code)
         if verbose or told.wrong:
             text = json.dumps(journey, indent=1) if verbose else ""
             if told.wrong:

@@ -1,0 +1,54 @@
+import CKernel
+import Glibc
+import NetCore
+
+/// What a question's words mean.
+extension Explainer {
+    /// The node that has the address; nil when none of them has it.
+    public static func owner(of address: IPAddress, among nodes: [NodeReference]) -> NodeReference? {
+        guard !address.isLoopback, let surroundings = try? Surroundings(nodes) else { return nil }
+        defer { withExtendedLifetime(surroundings) {} }
+        return nodes.first { reference in
+            surroundings.node(reference)?.addresses.contains { $0.prefix.address == address } ?? false
+        }
+    }
+
+    /// The address by which others ask a node: on a device that `source` or a stranger could come in by. Throws what the kernel said.
+    public static func address(of reference: NodeReference, facing source: NodeReference, stranger: IPAddress?)
+        throws(KernelError) -> IPAddress?
+    {
+        let surroundings = try Surroundings([reference, source])
+        defer { withExtendedLifetime(surroundings) {} }
+        guard let node = try surroundings.node(named: reference.name) else { return nil }
+        let own = node.addresses.filter { !$0.prefix.address.isLoopback && !$0.prefix.address.isLinkLocal }
+        guard let first = own.first(where: { $0.prefix.family == .v4 }) ?? own.first else { return nil }
+        var facing = stranger
+        if facing == nil, source != reference {
+            let others = try surroundings.node(named: source.name)?.addresses ?? []
+            facing =
+                others.first { $0.prefix.family == first.prefix.family && !$0.prefix.address.isLoopback }?.prefix
+                .address
+        }
+        guard let facing, let device = node.route(to: facing).device else { return first.prefix.address }
+        return own.first { $0.device == device && $0.prefix.family == facing.family }?.prefix.address
+            ?? first.prefix.address
+    }
+
+    /// Where strangers' packets come in: a device with a default route, and an address that nobody here has (of RFC 5737 or RFC 3849).
+    public static func waysOut(of reference: NodeReference) throws(KernelError) -> [(
+        device: String, address: IPAddress
+    )] {
+        let surroundings = try Surroundings([reference])
+        defer { withExtendedLifetime(surroundings) {} }
+        guard let node = try surroundings.node(named: reference.name) else { return [] }
+        var found: [(String, IPAddress)] = []
+        for text in ["192.0.2.77", "2001:db8:77::77"] {
+            let address = IPAddress(text)!
+            let route = node.route(to: address)
+            if route.kind == .unicast, let device = route.device.flatMap({ node.device($0) }) {
+                found.append((device.name, address))
+            }
+        }
+        return found
+    }
+}

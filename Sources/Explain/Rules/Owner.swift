@@ -1,0 +1,68 @@
+import CKernel
+import NetCore
+
+/// Whose a chain is, told by its names.
+struct Owner: Hashable, Sendable {
+    var name: String
+
+    static func of(_ chain: Chain, _ rules: Ruleset) -> Owner? {
+        if chain.table == "berth" { return Owner(name: "berth") }
+        if chain.table == "firewalld" { return Owner(name: "firewalld") }
+        if chain.table.hasPrefix("netavark") { return Owner(name: "netavark") }
+        let names = rules.chains.keys.filter {
+            $0.family == chain.family && $0.table == chain.table && $0.isLegacy == chain.isLegacy
+        }
+        .map(\.chain)
+        for (start, owner) in [
+            ("DOCKER", "Docker"), ("ufw-", "ufw"), ("ufw6-", "ufw"), ("KUBE-", "Kubernetes"), ("LIBVIRT_", "libvirt"),
+            ("NETAVARK", "netavark"), ("FWD_", "firewalld"),
+        ] where names.contains(where: { $0.hasPrefix(start) }) { return Owner(name: owner) }
+        return nil
+    }
+}
+
+/// What lets a packet through a gate, as a command.
+enum Fixes {
+    static func letThrough(_ chain: Chain, _ owner: Owner?, _ node: Node, _ here: Situation, _ hook: nf_inet_hooks)
+        -> [String]
+    {
+        let output = here.output?.name
+        let isPublished = here.flow?.rewritesDestination == true
+        let program = here.packet.family == .v4 ? "iptables" : "ip6tables"
+        switch (owner?.name, Walk.name(hook)) {
+        case ("Docker"?, "forward"):
+            guard let output else { return [] }
+            let match = isPublished ? "-m conntrack --ctstate DNAT" : "-d \(here.packet.destination)"
+            return ["\(node.name): \(program) -I DOCKER-USER -o \(output) \(match) -j ACCEPT"]
+        case ("ufw"?, "forward"):
+            return [
+                "\(node.name): ufw route allow\(output.map { " out on \($0)" } ?? "") to \(here.packet.destination)"
+            ]
+        case ("ufw"?, "input"):
+            return [
+                "\(node.name): ufw allow \(here.packet.destinationPort ?? 0)/\(here.packet.proto == 17 ? "udp" : "tcp")"
+            ]
+        case ("firewalld"?, _):
+            return [
+                "\(node.name): firewall-cmd --zone=trusted --change-interface=\((here.input ?? here.output)?.name ?? "br0")"
+            ]
+        default: break
+        }
+        guard chain.hook != nil else { return [] }
+        let isIptables = chain.isLegacy || chain.name == Walk.name(hook).ascii(uppercase: true)
+        let what =
+            isPublished
+            ? "ct status dnat" : "\(here.packet.family == .v4 ? "ip" : "ip6") daddr \(here.packet.destination)"
+        if isIptables {
+            let match = isPublished ? "-m conntrack --ctstate DNAT" : "-d \(here.packet.destination)"
+            return ["\(node.name): \(program)\(chain.isLegacy ? "-legacy" : "") -I \(chain.name) \(match) -j ACCEPT"]
+        }
+        return ["\(node.name): nft insert rule \(chain.words) \(what) accept"]
+    }
+}
+
+extension String {
+    func ascii(uppercase: Bool) -> String {
+        String(decoding: utf8.map { (0x61...0x7a).contains($0) ? $0 - 32 : $0 }, as: UTF8.self)
+    }
+}

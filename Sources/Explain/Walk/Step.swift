@@ -1,0 +1,36 @@
+/// One thing that a namespace's kernel does with the packet.
+struct Step: Hashable, Sendable {
+    enum Kind: String, Hashable, Sendable {
+        case send, receive, prerouting, input, forward, output, postrouting, route, bridge, neighbour, deliver
+    }
+    var kind: Kind
+    var node: String
+    var words: String
+    /// It stops here.
+    var isEnd = false
+}
+
+/// Where a way ends.
+struct End: Hashable, Sendable {
+    enum Kind: String, Hashable, Sendable {
+        case delivered, dropped, refused
+        /// By a device behind which nobody here can look.
+        case beyond
+    }
+    var kind: Kind
+    var node: String
+    /// "hook:forward", "dev:eth0"; nil: the namespace itself.
+    var at: String?
+    var reason = ""
+    /// Commands that let it through.
+    var fixes: [String] = []
+    var lesson: String?
+    /// The packet as it was there.
+    var packet: Packet
+    /// A RST, else an ICMP error; of what was refused.
+    var isReset = false
+    /// "812 nginx", of what was delivered.
+    var socket: String?
+    /// Its program takes what comes to any address, and answers from the one that its kernel chooses.
+    var isWildcard = false
+}

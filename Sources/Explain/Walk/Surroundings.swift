@@ -1,0 +1,33 @@
+import NetCore
+
+/// The namespaces that a packet may come through, each read when it comes there.
+final class Surroundings {
+    let references: [NodeReference]
+    private let own: NetworkNamespace
+    private var nodes: [NodeReference: Node] = [:]
+
+    init(_ references: [NodeReference]) throws(KernelError) {
+        self.references = references
+        own = try NetworkNamespace.current()
+    }
+
+    /// The caller's own namespace, to come back to.
+    var home: Int32 { own.number }
+
+    /// Nil when it cannot be read.
+    func node(_ reference: NodeReference) -> Node? {
+        if let known = nodes[reference] { return known }
+        guard let node = try? Node(reference, among: self) else { return nil }
+        nodes[reference] = node
+        return node
+    }
+
+    /// Throws what the kernel refused.
+    func node(named name: String) throws(KernelError) -> Node? {
+        guard let reference = references.first(where: { $0.name == name }) else { return nil }
+        if let known = nodes[reference] { return known }
+        let node = try Node(reference, among: self)
+        nodes[reference] = node
+        return node
+    }
+}

@@ -1,0 +1,232 @@
+#if Daemon
+    import ArgumentParser
+    import Explain
+    import Glibc
+    import Inspect
+    import Lab
+    import NetCore
+    import Trace
+
+    struct ExplainCommand: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "explain",
+            abstract: "Why can, or cannot, one reach another? Said of what stands; no packet is sent.",
+            discussion: """
+                berth explain web → 203.0.113.10:443
+                berth explain 203.0.113.99 → :8080               a stranger's packet, as it comes in
+                berth explain client → web:80/udp
+
+                Each kernel on the way is asked for its route, its rules are evaluated (nftables, iptables), and the \
+                answer's way as well. What cannot be judged is said, with what would change.
+
+                Exit codes: 0 reached and answered, 10 dropped, 11 reached and not answered, 12 refused, \
+                13 it leaves what can be seen from here, 125 it could not be explained.
+                """)
+
+        @Argument(
+            help: "NODE → TARGET: an address or node, :PORT, /udp or /icmp; \"to\" or nothing instead of the arrow.")
+        var words: [String]
+
+        @Flag(help: "Who gets through to TARGET: every node here, and strangers by each device that leads out.")
+        var whoCanReach = false
+
+        @Flag(help: "Write JSON (docs/explain.md).")
+        var json = false
+
+        @Flag(help: "Which address TARGET takes for the sender's.")
+        var source = false
+
+        @Flag(help: "Send a packet, too (berth trace), and say whether the kernel agrees.")
+        var prove = false
+
+        @Option(help: ArgumentHelp("The sender's own port, of a flow that has begun.", valueName: "port"))
+        var fromPort: UInt16?
+
+        @Option(help: ArgumentHelp("How large the packet is, with its headers; it may not be cut.", valueName: "bytes"))
+        var size = 0
+
+        private struct Wish {
+            var source: String?
+            var target: String
+        }
+
+        private func wish() throws -> Wish {
+            let parts = words.filter { !["→", "->", "to", "from"].contains($0) }
+            guard parts.count == (whoCanReach ? 1 : 2) else {
+                throw ValidationError(
+                    whoCanReach
+                        ? "expected: --who-can-reach TARGET" : "expected: NODE → TARGET, as web → 203.0.113.10:443")
+            }
+            return whoCanReach ? Wish(target: parts[0]) : Wish(source: parts[0], target: parts[1])
+        }
+
+        func validate() throws {
+            _ = try wish()
+            if json, whoCanReach || prove { throw ValidationError("--json: of one explanation alone") }
+            if whoCanReach, prove { throw ValidationError("--prove and --who-can-reach: expected one of them") }
+        }
+
+        func run() throws {
+            do {
+                let asked = try wish()
+                let place = try Place(asked.source)
+                let target = try Target(asked.target, place)
+                if whoCanReach { return try everybody(place, target) }
+                var question = try place.question(target, fromPort: fromPort)
+                question.size = size
+                let explanation = try Explainer.explain(question, nodes: place.nodes)
+                print(json ? explanation.json.prettyText + "\n" : ReachView(explanation).text, terminator: "")
+                if source, !json {
+                    print(
+                        explanation.seenSource.map { "\(target.words) sees \($0)" }
+                            ?? "\(target.words) sees nothing of it")
+                }
+                if prove { try proved(question, explanation, place) }
+                throw ExitCode(explanation.exitCode)
+            } catch let error as KernelError {
+                StandardError.write(
+                    "berth: \(error)\(error.errno == .notPermitted || error.errno == .accessDenied ? " (it needs CAP_NET_ADMIN over the namespaces: run it as root)" : "")\n"
+                )
+            } catch let error as TraceError {
+                StandardError.write("berth: \(error)\n")
+            } catch let error as InspectError {
+                StandardError.write(error.description)
+            } catch let error as LabError {
+                StandardError.write(error.description)
+            }
+            Glibc.exit(125)
+        }
+
+        private func everybody(_ place: Place, _ target: Target) throws {
+            var reached = 0
+            for node in place.nodes where node != target.node {
+                let explanation = try Explainer.explain(
+                    ReachQuestion(source: node.name, address: target.address, port: target.port, isUDP: target.isUDP),
+                    nodes: place.nodes)
+                if explanation.verdict == .reached { reached += 1 }
+                print(ReachView(explanation).line)
+            }
+            if let own = place.nodes.first(where: { $0.name == place.own }) {
+                for way in try Explainer.waysOut(of: own) where way.address.family == target.address.family {
+                    let explanation = try Explainer.explain(
+                        ReachQuestion(
+                            source: own.name, address: target.address, port: target.port, isUDP: target.isUDP,
+                            stranger: way.address),
+                        nodes: place.nodes)
+                    if explanation.verdict == .reached { reached += 1 }
+                    print("\(ReachView(explanation).line)  (anybody behind \(way.device))")
+                }
+            }
+            print("\(reached) get through to \(target.words)")
+        }
+
+        private func proved(_ question: ReachQuestion, _ explanation: ReachAnswer, _ place: Place) throws {
+            guard question.stranger == nil else {
+                print("Not proved: no node here has \(question.stranger!), so nobody can send from there")
+                return
+            }
+            let probe = Probe(
+                source: question.source, address: question.address, port: question.port ?? 0,
+                kind: question.port == nil ? .icmp : question.isUDP ? .udp : .tcp)
+            let journey = try Tracer.trace(probe, nodes: place.nodes, TraceOptions()).journey
+            let seen = journey.exitCode == 13 ? Int32(10) : journey.exitCode
+            if seen == explanation.exitCode {
+                print("Proved: a packet went the same way (berth trace ended with \(journey.exitCode))")
+            } else {
+                print(
+                    "Not so: berth trace ended with \(journey.exitCode). One of both is wrong; please report it with both:"
+                )
+                print(PathView(journey).text, terminator: "")
+            }
+        }
+    }
+
+    /// The namespaces around the question.
+    private struct Place {
+        var nodes: [NodeReference]
+        var source: String?
+        var stranger: IPAddress?
+        /// Where strangers come in.
+        var own: String
+
+        init(_ name: String?) throws {
+            let (world, containers) = (try World.running(), TraceSend.containers())
+            if let name, let address = IPAddress(name) {
+                // Somebody's own, or nobody's here.
+                let own = world.flatMap { world in world.references.first { $0.name == "host" } }
+                let host = try own ?? HostNodes.named("host")
+                nodes = world != nil ? world!.references : HostNodes.everything(containers)
+                if let world { try world.enter() }
+                let owner = Explainer.owner(of: address, among: nodes)
+                (source, stranger, self.own) = (owner?.name ?? host.name, owner == nil ? address : nil, host.name)
+                return
+            }
+            let isOwn = name == "here" && !Files.exists("/run/netns/here")
+            let node = try isOwn ? HostNodes.named("here") : NodeName.resolve(name ?? "host")
+            if let world, world.references.contains(node) {
+                nodes = world.references
+            } else {
+                let rest = HostNodes.everything(containers)
+                nodes =
+                    [node]
+                    + rest.filter { other in
+                        other.name != node.name
+                            && NetworkNamespace.Identity(path: other.namespace)
+                                != NetworkNamespace.Identity(path: node.namespace)
+                    }
+            }
+            (source, own) = (node.name, nodes.first { ["host", "here"].contains($0.name) }?.name ?? node.name)
+        }
+
+        func question(_ target: Target, fromPort: UInt16?) throws -> ReachQuestion {
+            ReachQuestion(
+                source: source ?? own, address: target.address, port: target.port, isUDP: target.isUDP,
+                sourcePort: fromPort,
+                stranger: stranger)
+        }
+    }
+
+    /// "203.0.113.10:443", "web:80", ":8080", "web/icmp", "10.88.0.2:53/udp".
+    private struct Target {
+        var address: IPAddress
+        var port: UInt16?
+        var isUDP = false
+        var node: NodeReference?
+        var words: String
+
+        init(_ text: String, _ place: Place) throws {
+            words = text
+            let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+            let wrong = ValidationError(
+                "\(text): expected ADDRESS:PORT, NODE:PORT or :PORT, with /udp or /icmp behind it")
+            guard parts.count <= 2, ["tcp", "udp", "icmp"].contains(parts.count == 2 ? parts[1] : "tcp") else {
+                throw wrong
+            }
+            let isICMP = parts.count == 2 && parts[1] == "icmp"
+            isUDP = parts.count == 2 && parts[1] == "udp"
+            var host = parts[0]
+            if !isICMP {
+                guard let colon = host.lastIndex(of: ":"), let number = UInt16(host[host.index(after: colon)...]),
+                    number > 0
+                else { throw wrong }
+                port = number
+                host = String(host[..<colon])
+            }
+            if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+            if let address = IPAddress(host) {
+                self.address = address
+                node = Explainer.owner(of: address, among: place.nodes)
+                return
+            }
+            let name = host.isEmpty ? place.own : host
+            guard let found = place.nodes.first(where: { $0.name == name }) else {
+                throw TraceError.noSuchNode(name, known: place.nodes.map(\.name).filter { !$0.hasPrefix("pid:") })
+            }
+            let source = place.nodes.first { $0.name == place.source } ?? found
+            guard let address = try Explainer.address(of: found, facing: source, stranger: place.stranger) else {
+                throw TraceError.badProbe("\(name) has no address that others could ask")
+            }
+            (self.address, node) = (address, found)
+        }
+    }
+#endif
