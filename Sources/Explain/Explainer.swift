@@ -61,6 +61,7 @@ public enum Explainer {
             explanation.legs.append(back.steps)
             explanation.ends.append(unwanted(last, question, packet, end))
         }
+        if let refusal = surroundings.refusal { throw refusal }
         explanation.unknowns = unknowns.questions
         return explanation
     }

@@ -21,12 +21,12 @@ struct LegacyEntry: Sendable {
 
 extension Ruleset {
     /// The tables of iptables-legacy of the thread's namespace, those that there are.
-    mutating func addLegacy() {
+    mutating func addLegacy() throws(KernelError) {
         for isV6 in [false, true] {
             let names = (try? Files.read("/proc/thread-self/net/\(isV6 ? "ip6" : "ip")_tables_names")) ?? []
             for name in names.split(separator: 0x0a) {
                 let table = String(decoding: name, as: UTF8.self)
-                if let bytes = try? Ruleset.entries(table, isV6: isV6) { add(bytes, table, isV6: isV6) }
+                if let bytes = try Ruleset.entries(table, isV6: isV6) { add(bytes, table, isV6: isV6) }
             }
         }
     }

@@ -144,10 +144,19 @@ final class Node {
 
     var rules: Ruleset {
         if let readRules { return readRules }
-        var rules = netfilter { try? Ruleset(&$0) } ?? Ruleset()
-        inside { rules.addLegacy() }
+        var rules = Ruleset()
+        told { () throws(KernelError) in
+            var socket = try NetlinkSocket(NETLINK_NETFILTER, in: namespace, home: home)
+            rules = try Ruleset(&socket)
+            try namespace.inside(home: home) { () throws(KernelError) in try rules.addLegacy() }
+        }
         readRules = rules
         return rules
+    }
+
+    /// What is not told is no answer: the explanation fails with it.
+    private func told(_ body: () throws(KernelError) -> Void) {
+        do throws(KernelError) { try body() } catch { surroundings.refusal = surroundings.refusal ?? error }
     }
 
     private func inside(_ body: () -> Void) {
@@ -273,7 +282,11 @@ final class Node {
     /// Flows that the kernel knows.
     func knownFlows(_ family: AddressFamily) -> [ConntrackFlow] {
         if let known = readFlows[family] { return known }
-        let found = netfilter { try? $0.flows(family) } ?? []
+        var found: [ConntrackFlow] = []
+        told { () throws(KernelError) in
+            var socket = try NetlinkSocket(NETLINK_NETFILTER, in: namespace, home: home)
+            found = try socket.flows(family)
+        }
         readFlows[family] = found
         return found
     }
@@ -283,9 +296,10 @@ final class Node {
         let key = "\(proto) \(family)"
         if let known = listening[key] { return known }
         var found: [ListeningSocket] = []
-        if var socket = try? NetlinkSocket(NETLINK_SOCK_DIAG, in: namespace, home: home) {
+        told { () throws(KernelError) in
+            var socket = try NetlinkSocket(NETLINK_SOCK_DIAG, in: namespace, home: home)
             for one in family == .v4 ? AddressFamily.allCases : [.v6] {
-                found += (try? socket.listeningSockets(transport, one)) ?? []
+                found += try socket.listeningSockets(transport, one)
             }
         }
         listening[key] = found
@@ -294,7 +308,8 @@ final class Node {
 
     func neighbours() -> [Neighbour] {
         if let entries { return entries }
-        let found = (try? route.neighbours()) ?? []
+        var found: [Neighbour] = []
+        told { () throws(KernelError) in found = try route.neighbours() }
         entries = found
         return found
     }

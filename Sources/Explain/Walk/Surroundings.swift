@@ -4,6 +4,8 @@ import NetCore
 final class Surroundings {
     let references: [NodeReference]
     private let own: NetworkNamespace
+    /// What a kernel first did not tell: without it nothing that is said holds.
+    var refusal: KernelError?
     private var nodes: [NodeReference: Node] = [:]
 
     init(_ references: [NodeReference]) throws(KernelError) {
