@@ -29,10 +29,13 @@ extension Containers {
         table.read { $0.all }.filter { $0.now.mounts.contains { $0["Name"]?.string == name } }
     }
 
-    /// The volumes without a name of this container, which goes, are gone, but for those that another has.
+    /// The volumes without a name of this container, which goes, are gone, but for those that another has that stays: of two that go at
+    /// once each would leave them to the other.
     func removeAnonymousVolumes(_ container: Container) {
         for mount in container.now.mounts where mount["Anonymous"]?.bool == true {
-            guard let name = mount["Name"]?.string, !users(name).contains(where: { $0 !== container }) else { continue }
+            guard let name = mount["Name"]?.string,
+                !users(name).contains(where: { $0 !== container && $0.now.status != .removing })
+            else { continue }
             do throws(APIError) {
                 try volumeStore.remove(name)
                 events.happened("volume", "destroy", name, [("driver", "local")])

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import threading
 
 import runtime_engine as engine
 from private_host import run
@@ -81,6 +82,24 @@ def volumes_from():
     answer = cli("run", "--rm", "--volumes-from", "again:often", IMAGE, "true", code=125)
     expect("often" in answer, answer)
     run("rm", "-rf", "/run/bound")
+
+
+@case("volumes-from: of two that are removed at once each takes the volume that they share for gone, and it goes")
+def volumes_from_at_once():
+    for _ in range(25):
+        for name, options in (("giver", ("-v", "/anonymous")), ("taker", ("--volumes-from", "giver"))):
+            cli("create", "--name", name, *options, IMAGE, "true")
+        answers = []
+        both = [threading.Thread(target=lambda name=name: answers.append(api("DELETE", f"/containers/{name}?v=1")[0]))
+                for name in ("giver", "taker")]
+        for one in both:
+            one.start()
+        for one in both:
+            one.join()
+        expect(answers == [204, 204], f"{answers}")
+        left = [volume["Name"] for volume in api("GET", "/volumes")[1]["Volumes"] or []
+                if "com.docker.volume.anonymous" in (volume["Labels"] or {})]
+        expect(not left, f"{left}")
 
 
 @case("links: the other's address stands in /etc/hosts under alias, host name and name, also after it has moved")
