@@ -166,14 +166,25 @@ extension Walk {
         guard hook != NF_INET_FORWARD else { return nil }
         let before = here.packet
         let end = here.isReply ? flow.original : flow.reply
+        if here.packet.inner != nil {
+            // Of an error also the packet that it is about; one that is of no such translation keeps its sender, a router on the way
+            // (nf_nat_icmp_reply_translation).
+            guard isDestination == here.isReply ? flow.rewritesSource : flow.rewritesDestination else { return nil }
+        }
         if isDestination {
             here.packet.destination = end.source
             if !here.packet.isICMP { here.packet.destinationPort = end.sourcePort }
+            here.packet.inner?.destination = end.source
+            here.packet.inner?.destinationPort = end.sourcePort
         } else {
             here.packet.source = end.destination
             if !here.packet.isICMP { here.packet.sourcePort = end.destinationPort }
+            here.packet.inner?.source = end.destination
+            here.packet.inner?.sourcePort = end.destinationPort
         }
-        if here.isReply, here.packet != before {
+        if here.isReply, here.packet.source != before.source || here.packet.destination != before.destination
+            || here.packet.from != before.from || here.packet.to != before.to
+        {
             note(
                 Step.Kind(rawValue: Walk.name(hook)) ?? .prerouting, node,
                 isDestination

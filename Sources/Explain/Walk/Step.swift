@@ -34,3 +34,18 @@ struct End: Hashable, Sendable {
     /// Its program takes what comes to any address, and answers from the one that its kernel chooses.
     var isWildcard = false
 }
+
+extension End {
+    /// Of a gate that rejects after a redirect was told: the sender is not told, so that for it the packet is lost.
+    func silenced(_ node: Node, _ device: Device) -> End {
+        guard kind == .refused, !isReset else { return self }
+        var end = self
+        end.kind = .dropped
+        end.reason +=
+            "; \(node.name)'s kernel tells \(packet.source) nothing of it: it has just told it of a shorter way (ICMP redirect), and counts both together (net.ipv4.icmp_ratelimit)"
+        end.fixes.append(
+            "to be told: \(node.name): sysctl -w net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.\(device.name).send_redirects=0"
+        )
+        return end
+    }
+}

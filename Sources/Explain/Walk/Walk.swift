@@ -130,9 +130,24 @@ final class Walk {
         }
         packet.ttl -= 1
         note(.route, node, "\(packet.destination) by \(output.name)\(route.gateway.map { " via \($0)" } ?? "")")
-        if let stop = hook(node, NF_INET_FORWARD, &packet, &carried, input: device, output: output) { return stop }
+        if let stop = hook(node, NF_INET_FORWARD, &packet, &carried, input: device, output: output) {
+            return redirects(node, packet, device, output) ? stop.silenced(node, device) : stop
+        }
         if let stop = hook(node, NF_INET_POST_ROUTING, &packet, &carried, input: device, output: output) { return stop }
         return transmit(node, output, route.gateway ?? packet.destination, packet)
+    }
+
+    /// Does the kernel, before the gate forward, tell the sender of a shorter way (ICMP redirect)? To whom it has just told that it tells
+    /// no error for a second: both are counted together (ip_rt_send_redirect, icmp_ratelimit).
+    private func redirects(_ node: Node, _ packet: Packet, _ input: Device, _ output: Device) -> Bool {
+        let isOn = { (name: String) in
+            ["all", output.name].contains { node.isOn("net/ipv4/conf/\($0)/\(name)") }
+        }
+        return packet.family == .v4 && input.index == output.index && isOn("send_redirects") && isOn("shared_media")
+            && node.isOn("net/ipv4/icmp_ratelimit")
+            // Destination unreachable is type 3.
+            && (node.parameter("net/ipv4/icmp_ratemask").flatMap { Int($0) } ?? 0) & 1 << 3 != 0
+            && node.addresses.contains { $0.device == input.index && $0.prefix.contains(packet.source) }
     }
 
     /// Why the kernel routes it nowhere.
