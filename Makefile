@@ -127,15 +127,15 @@ soak: soak-worlds
 	@scripts/deps cli
 	scripts/as-root Tests/engines/random --backend $(BACKEND) --operations 100000000 --seconds 3600 $(if $(SEED),--seed $(SEED))
 
-# 500 random worlds, a traced packet in each, and what berth trace said of it held against captures, counters and conntrack;
-# soak-worlds runs 20,000. SEED=N chooses the same worlds.
+# 500 random worlds, a traced packet in each, and what berth trace said of it held against captures, counters and conntrack, and against
+# what berth explain had said before; soak-worlds runs 20,000. SEED=N chooses the same worlds.
 test-worlds: all
 	@scripts/deps test
-	scripts/as-root Tests/engines/worlds --worlds 500 $(if $(SEED),--seed $(SEED))
+	scripts/as-root Tests/engines/worlds --explain --worlds 500 $(if $(SEED),--seed $(SEED))
 
 soak-worlds: all
 	@scripts/deps test
-	scripts/as-root Tests/engines/worlds --worlds 20000 --seconds 7200 $(if $(SEED),--seed $(SEED))
+	scripts/as-root Tests/engines/worlds --explain --worlds 20000 --seconds 7200 $(if $(SEED),--seed $(SEED))
 
 bench: core
 	@scripts/deps bench

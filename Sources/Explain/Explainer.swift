@@ -51,7 +51,9 @@ public enum Explainer {
             end = walk.sendOwn(packet, from: source, hasSource: false)
         }
         explanation.legs = [walk.steps]
-        explanation.ends = [end]
+        explanation.ends = [outdated(end, walk)]
+        explanation.passed = walk.passed
+        if end.kind == .delivered { explanation.proxy = Proxy(end, surroundings) }
         if let answer = answer(to: end), let there = try surroundings.node(named: end.node) {
             let back = Walk(unknowns)
             back.outside = question.stranger.map { (source.name, $0) }
@@ -64,6 +66,20 @@ public enum Explainer {
         if let refusal = surroundings.refusal { throw refusal }
         explanation.unknowns = unknowns.questions
         return explanation
+    }
+
+    /// Where it fails as conntrack remembers what no rule says any more.
+    private static func outdated(_ end: End, _ walk: Walk) -> End {
+        guard let old = walk.remembered, end.kind == .dropped || end.kind == .refused && old.otherwise != nil else {
+            return end
+        }
+        var end = end
+        end.reason +=
+            "; the flow stands in \(old.node)'s conntrack, and NAT's rules see only a flow's first packet"
+            + (old.otherwise.map { " (now: \($0))" } ?? "")
+        end.fixes = ["\(old.node): berth conntrack flush \(old.filter)"]
+        end.lesson = "12"
+        return end
     }
 
     /// What goes back: the program's or kernel's answer, a reset, an error. Nil where nothing does.

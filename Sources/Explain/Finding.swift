@@ -4,10 +4,26 @@ import NetCore
 
 /// What a question's words mean.
 extension Explainer {
-    /// The node that has the address; nil when none of them has it.
-    public static func owner(of address: IPAddress, among nodes: [NodeReference]) -> NodeReference? {
+    /// The node that has the address; nil when none of them has it. `own` is asked first: what leaves it by hardware, or by what leads to
+    /// no namespace, is a stranger's, and what stands behind a port of its bridges is found without the others being opened.
+    public static func owner(of address: IPAddress, among nodes: [NodeReference], near own: NodeReference?)
+        -> NodeReference?
+    {
         guard !address.isLoopback, let surroundings = try? Surroundings(nodes) else { return nil }
         defer { withExtendedLifetime(surroundings) {} }
+        if let own, let node = surroundings.node(own) {
+            if node.addresses.contains(where: { $0.prefix.address == address }) { return own }
+            let route = node.route(to: address)
+            let device = route.kind == .unicast ? route.device.flatMap { node.device($0) } : nil
+            if let device, [nil, "dummy", "ifb", "tun", "wireguard"].contains(device.kind), !device.isLoopback {
+                return nil
+            }
+            if let device, let port = node.port(to: address, among: [device] + node.ports(of: device)),
+                let found = port.peerNamespace.flatMap({ node.namespace($0) })
+            {
+                return found.reference
+            }
+        }
         return nodes.first { reference in
             surroundings.node(reference)?.addresses.contains { $0.prefix.address == address } ?? false
         }

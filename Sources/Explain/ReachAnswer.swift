@@ -54,6 +54,9 @@ public struct ReachAnswer: Sendable {
     var legs: [[Step]] = []
     var ends: [End] = []
     var unknowns: [String] = []
+    var passed: Walk.Passed?
+    /// The program that took the packet, where it is one that opens a second connection.
+    public internal(set) var proxy: Proxy?
     public internal(set) var depends: [Condition] = []
 
     init(question: ReachQuestion) { self.question = question }
@@ -88,6 +91,16 @@ public struct ReachAnswer: Sendable {
         case .unanswered: 11
         case .refused: 12
         case .beyond: 13
+        }
+    }
+
+    /// A gate that one would think stops it, and that is never asked.
+    public var passedGate: String? { passed?.words }
+
+    /// The step that gave the packet another sender; nil: none did.
+    public var rewriter: String? {
+        legs.first?.last { $0.words.hasSuffix("masquerade") || $0.words.holds("snat to") }.map {
+            "\($0.node)'s \($0.words)"
         }
     }
 

@@ -111,13 +111,23 @@ public struct AttachmentRecords: Sendable {
         try Files.remove("\(file).new")
     }
 
-    /// Every readable record, of one network or of all, by name.
-    public func all(network: String? = nil) throws(KernelError) -> [AttachmentRecord] {
+    /// Every readable record, of one network or of all, by name; `mentioning`: of the files that hold those bytes (of a thousand records
+    /// one is parsed, then).
+    public func all(network: String? = nil, mentioning text: String? = nil) throws(KernelError) -> [AttachmentRecord] {
         let names = try ignoring(.noSuchFile) { () throws(KernelError) in try Files.names(in: state.attachments) } ?? []
         let prefix = network.map { Attachment.networkTag($0) + "-" } ?? ""
         var records: [AttachmentRecord] = []
         for name in names.sorted() where name.hasPrefix(prefix) && name.hasSuffix(".json") {
-            if let record = try read(file: "\(state.attachments)/\(name)") { records.append(record) }
+            let file = "\(state.attachments)/\(name)"
+            guard let text else {
+                if let record = try read(file: file) { records.append(record) }
+                continue
+            }
+            let bytes = try ignoring(.noSuchFile) { () throws(KernelError) in try Files.read(file) } ?? []
+            guard String(decoding: bytes, as: UTF8.self).holds(text),
+                let record = AttachmentRecord(bytes: bytes, of: nil)
+            else { continue }
+            records.append(record)
         }
         return records
     }

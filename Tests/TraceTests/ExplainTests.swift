@@ -60,7 +60,8 @@ import Testing
             verdict: .unanswered, node: "host", reason: "ip lab forward's policy drops it"),
         Fault(
             name: "reverse path", verdict: .dropped, node: "host",
-            reason: "the way back to 203.0.113.10 is by br0, not eth0, and rp_filter is strict", fix: "rp_filter=0",
+            reason: "the way back to 203.0.113.10 is by br0, not eth0, and rp_filter is strict",
+            fix: "net.ipv4.conf.eth0.rp_filter=2",
             change: { host in
                 try host.inside("host") { try Sysctl.write("net/ipv4/conf/all/rp_filter", "1") }
                 try host.must("ip -n host route add 203.0.113.0/24 dev br0")
@@ -79,7 +80,19 @@ import Testing
         Fault(
             name: "its own address", from: "web", verdict: .dropped, node: "web",
             reason: "web got a packet from its own address 10.88.0.2",
+            fix: "host: iptables -t nat -A POSTROUTING -s 10.88.0.2 -d 10.88.0.2 -j MASQUERADE",
             change: run("bridge -n host link set dev vweb hairpin on")),
+        // ip_rt_send_redirect and icmp_send take from one bucket.
+        Fault(
+            name: "a rejected hairpin, of which nobody is told", from: "web",
+            rules: TraceWorld.rules.replacing("    iifname \"br0\" accept\n", with: "    iifname \"br0\" reject\n"),
+            verdict: .dropped, node: "host", reason: "it has just told it of a shorter way (ICMP redirect)",
+            fix: "net.ipv4.conf.br0.send_redirects=0",
+            change: { host in
+                try host.must("bridge -n host link set dev vweb hairpin on")
+                // As a frame it is not routed, and nobody is told of a way.
+                try host.inside("host") { try Sysctl.write("net/bridge/bridge-nf-call-iptables", "0") }
+            }),
         Fault(
             name: "no way back", verdict: .unanswered, node: "web", reason: "web has no route to 203.0.113.10",
             fix: "ip route add", change: run("ip -n web route del default")),
@@ -207,8 +220,65 @@ import Testing
             }
             let old = ReachView(try asked(40000)).text
             host.expect(old.holds("conntrack knows this flow, and asks no rule: to 10.88.0.2:53"), old)
+            // Nobody listens at 53 there: what the rules of now would do, and what lets the flow go.
+            host.expect(old.holds("(now: ip mynat pre #2: dnat to 10.88.0.7:53)"), old)
+            host.expect(
+                old.holds("Fix: host: berth conntrack flush --udp --port 5353\nLearn: berth lab start 12\n"), old)
             let new = ReachView(try asked(40001)).text
             host.expect(new.holds("dnat to 10.88.0.7:53") && new.holds("nobody answers for 10.88.0.7"), new)
+        }
+    }
+
+    @Test("a deny in input that a published port never meets is named")
+    func passedGate() throws {
+        try TraceWorld.run { host in
+            let ufw =
+                "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:ufw-user-input - [0:0]\n-A INPUT -j ufw-user-input\nCOMMIT\n"
+            _ = try host.inside("host") { try host.must("iptables-nft-restore", input: ufw) }
+            func asked(_ port: UInt16) throws -> ReachAnswer {
+                try Explainer.explain(
+                    ReachQuestion(source: "client", address: #require(IPAddress("198.51.100.2")), port: port),
+                    nodes: TraceWorld.nodes)
+            }
+            let open = try asked(8080)
+            host.expect(open.verdict, is: .reached, ReachView(open).text)
+            host.expect(
+                open.passedGate ?? "",
+                is:
+                    "ufw's ip filter INPUT, which drops what comes to 198.51.100.2:8080, is never asked: the packet is redirected in prerouting, and takes forward instead of input",
+                ReachView(open).text
+            )
+            // One that is not redirected meets it.
+            let closed = try asked(8081)
+            host.expect(closed.verdict, is: .dropped, ReachView(closed).text)
+            host.expect(closed.passedGate == nil, ReachView(closed).text)
+        }
+    }
+
+    @Test("a proxy's second connection is told, and the rule that gave another sender")
+    func seen() throws {
+        try TraceWorld.run { host in
+            let address = try #require(IPAddress("198.51.100.2"))
+            // As dockerd starts it; what it does with a connection is not asked.
+            let listener = "import socket,time;s=socket.create_server(('198.51.100.2',9090));time.sleep(30)"
+            let words =
+                "exec -a docker-proxy python3 -c \"\(listener)\" -proto tcp -container-ip 10.88.0.2 -container-port 80"
+            _ = try host.inside("host") { try host.start(["bash", "-c", words]) }
+            func asked(_ from: String, _ address: IPAddress, _ port: UInt16) throws -> ReachAnswer {
+                try Explainer.explain(
+                    ReachQuestion(source: from, address: address, port: port), nodes: TraceWorld.nodes)
+            }
+            var answer = try asked("client", address, 9090)
+            for _ in 0..<50 where answer.proxy == nil {
+                usleep(100_000)
+                answer = try asked("client", address, 9090)
+            }
+            host.expect(answer.proxy?.program ?? "", is: "docker-proxy", ReachView(answer).text)
+            host.expect(answer.proxy?.source.map { "\($0)" } ?? "", is: "10.88.0.1", ReachView(answer).text)
+            let direct = try asked("client", address, 8080)
+            host.expect(direct.proxy == nil && direct.rewriter == nil, ReachView(direct).text)
+            let out = try asked("web", #require(IPAddress("203.0.113.10")), 80)
+            host.expect(out.rewriter ?? "", is: "host's ip lab post #8: masquerade", ReachView(out).text)
         }
     }
 

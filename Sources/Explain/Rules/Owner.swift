@@ -29,6 +29,21 @@ enum Fixes {
         let output = here.output?.name
         let isPublished = here.flow?.rewritesDestination == true
         let program = here.packet.family == .v4 ? "iptables" : "ip6tables"
+        let isIptables = chain.isLegacy || chain.name == Walk.name(hook).ascii(uppercase: true)
+        // A kernel's message about another packet, without which the sender waits for nothing.
+        if here.packet.inner != nil, chain.hook != nil {
+            let isV4 = here.packet.family == .v4
+            if isIptables {
+                let match =
+                    isV4 ? "-p icmp --icmp-type destination-unreachable" : "-p ipv6-icmp --icmpv6-type packet-too-big"
+                return [
+                    "\(node.name): \(program)\(chain.isLegacy ? "-legacy" : "") -I \(chain.name) \(match) -j ACCEPT"
+                ]
+            }
+            let match =
+                isV4 ? "icmp type destination-unreachable" : "icmpv6 type { destination-unreachable, packet-too-big }"
+            return ["\(node.name): nft insert rule \(chain.words) \(match) accept"]
+        }
         switch (owner?.name, Walk.name(hook)) {
         case ("Docker"?, "forward"):
             guard let output else { return [] }
@@ -49,7 +64,6 @@ enum Fixes {
         default: break
         }
         guard chain.hook != nil else { return [] }
-        let isIptables = chain.isLegacy || chain.name == Walk.name(hook).ascii(uppercase: true)
         let what =
             isPublished
             ? "ct status dnat" : "\(here.packet.family == .v4 ? "ip" : "ip6") daddr \(here.packet.destination)"

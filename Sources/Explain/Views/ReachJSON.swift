@@ -18,6 +18,15 @@ extension ReachAnswer {
                 ]
             })
         if let source = seenSource { object["seen_source"] = .string("\(source)") }
+        if let rewriter { object["rewriter"] = .string(rewriter) }
+        if let proxy {
+            object["proxy"] = [
+                "program": .string(proxy.program), "pid": .integer(Int64(proxy.pid)),
+                "target": .string(Packet.endpoint(proxy.target, proxy.port)),
+                "source": proxy.source.map { .string("\($0)") } ?? .null,
+            ]
+        }
+        if let passedGate { object["passed_gate"] = .string(passedGate) }
         if !depends.isEmpty {
             object["depends"] = .array(
                 depends.map { ["on": .string($0.on), "otherwise": .string($0.otherwise.rawValue)] })

@@ -30,6 +30,7 @@ public struct ReachView {
                 lines.append("Learn: berth lab start \(lesson)")
             }
         }
+        if let passed = explanation.passedGate { lines.append("Note: \(passed)") }
         for condition in explanation.depends {
             lines.append("Not known: \(condition.on); if it holds: \(ReachView.words(condition.otherwise))")
         }
@@ -64,8 +65,14 @@ public struct ReachView {
         let place = end.map { " at \($0.node)\($0.at.map { ", \($0.replacingColon)" } ?? "")" } ?? ""
         let target = Packet.endpoint(explanation.question.address, explanation.question.port)
         let source = explanation.question.stranger.map { "\($0)" } ?? explanation.question.source
+        // The message about what was refused is what does not come back.
+        let isUntold = explanation.verdict == .unanswered && explanation.ends.first?.kind == .refused
+        let words =
+            isUntold
+            ? "refused at \(explanation.ends[0].node), and the sender is not told: the message is lost"
+            : ReachView.words(explanation.verdict)
         let mark = explanation.verdict == .reached ? "✓" : explanation.verdict == .beyond ? "?" : "✗"
-        return "\(mark) \(source) → \(target): \(ReachView.words(explanation.verdict))\(place)"
+        return "\(mark) \(source) → \(target): \(words)\(place)"
     }
 }
 

@@ -62,10 +62,12 @@ extension Walk {
         let hop = route.gateway ?? packet.destination
         note(.route, node, "\(packet.destination) by \(bridge.name), as a frame")
         let entry = node.neighbours().first { $0.link == bridge.index && $0.address == hop && $0.mac != nil }
-        // One that waits for its neighbour goes on as if it were the bridge's own: nobody is told when it is rejected then.
-        carried.isQueued = entry.map { $0.state & UInt16(NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP) == 0 } ?? true
-        let owner = segment(node, bridge, from: nil).ends.first { $0.node.isOwn(hop) }?.device.mac
-        guard let mac = entry?.mac ?? owner else {
+        // One that waits for its neighbour goes on as if it were the bridge's own: nobody is told by ICMP when it is rejected then (by
+        // ICMPv6 it is). Of the sender itself the MAC address is known since it asked for the bridge's.
+        carried.isQueued =
+            hop != packet.source && packet.family == .v4
+            && (entry.map { $0.state & UInt16(NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP) == 0 } ?? true)
+        guard let mac = entry?.mac ?? segment(node, bridge, seeking: hop).holder?.device.mac else {
             return end(.dropped, node, packet, at: "dev:\(bridge.name)", "nobody answers for \(hop)", lesson: "04")
         }
         macs.destination = mac
@@ -80,7 +82,12 @@ extension Walk {
     ) -> End {
         let known = node.forwardingPort(macs.destination, bridge: bridge)
         let all = node.ports(of: bridge).filter { $0.isUp && $0.portState ?? 3 == 3 }
-        let chosen = known.map { index in all.filter { $0.index == index } } ?? all
+        var chosen = known.map { index in all.filter { $0.index == index } } ?? all
+        // Of a flood the port that the address was found behind is looked at first: the others' namespaces are not opened.
+        if let place = node.portOfHolder[macs.destination].flatMap({ index in chosen.firstIndex { $0.index == index } })
+        {
+            chosen.insert(chosen.remove(at: place), at: 0)
+        }
         if let port, known == port.index || known == nil && far(all, port, node, macs.destination), !port.hairpin {
             return end(
                 .dropped, node, packet, at: "dev:\(bridge.name)",

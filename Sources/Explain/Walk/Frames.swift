@@ -35,9 +35,8 @@ extension Walk {
                     ],
                     lesson: "08")
             }
-            let around = segment(node, device, from: nil)
-            let owner = around.ends.first { $0.node !== node && $0.node.isOwn(hop) && answers($0.node, $0.device, hop) }
-            if let mac = owner?.device.mac {
+            let around = segment(node, device, seeking: hop)
+            if let mac = around.holder?.device.mac {
                 target = mac
             } else if around.isOpen {
                 return beyond(node, device, packet)
@@ -124,15 +123,20 @@ extension Walk {
     }
 
     struct Segment {
-        var ends: [(node: Node, device: Device)] = []
+        /// Who answers for the address; nothing was looked at behind it.
+        var holder: (node: Node, device: Device)?
         /// Somebody may be there whom nobody here can see.
         var isOpen = false
     }
 
-    /// Who hears what a device sends to all.
-    func segment(_ node: Node, _ device: Device, from port: Device?) -> Segment {
+    /// Who hears what a device sends to all, until one answers for that address.
+    func segment(_ node: Node, _ device: Device, seeking hop: IPAddress) -> Segment {
         var found = Segment()
         var seen: Set<String> = []
+        func hears(_ end: (node: Node, device: Device)) {
+            guard end.node !== node, end.node.isOwn(hop), answers(end.node, end.device, hop) else { return }
+            found.holder = end
+        }
         func far(_ node: Node, _ device: Device) {
             guard device.isUp else { return }
             guard device.kind == "veth", let there = peer(node, device) else {
@@ -143,17 +147,23 @@ extension Walk {
             if let master = there.device.master.flatMap({ there.node.device($0) }), master.kind == "bridge" {
                 bridge(there.node, master, from: there.device)
             } else {
-                found.ends.append(there)
+                hears(there)
             }
         }
         func bridge(_ node: Node, _ device: Device, from port: Device?) {
             guard device.isUp, seen.insert("\(node.name) \(device.index)").inserted, seen.count < 64 else { return }
             if let port, port.portState ?? 3 != 3 { return }
-            if port != nil { found.ends.append((node, device)) }
-            for other in node.ports(of: device) where other.index != port?.index && other.portState ?? 3 == 3 {
-                if let port, port.isIsolated, other.isIsolated { continue }
-                far(node, other)
+            if port != nil { hears((node, device)) }
+            let others = node.ports(of: device).filter { other in
+                other.index != port?.index && other.portState ?? 3 == 3
+                    && !(port?.isIsolated ?? false && other.isIsolated)
             }
+            // Of a thousand namespaces behind a bridge the one that has the address is opened first.
+            if found.holder == nil, let near = node.port(to: hop, among: others.filter(\.isUp)) {
+                far(node, near)
+                if let mac = found.holder?.device.mac { node.portOfHolder[mac] = near.index }
+            }
+            for other in others where found.holder == nil { far(node, other) }
         }
         if device.kind == "bridge" { bridge(node, device, from: nil) } else { far(node, device) }
         return found

@@ -70,7 +70,7 @@ extension Walk {
         var end = end(
             last?.kind == .reject && !here.isQueued ? .refused : .dropped, node, here.packet,
             at: "hook:\(Walk.name(hook))", words,
-            fixes: Fixes.letThrough(chain, owner, node, here, hook), lesson: "07")
+            fixes: Fixes.letThrough(chain, owner, node, here, hook), lesson: here.packet.inner == nil ? "07" : "14")
         end.isReset = last?.what == "reject with tcp reset"
         return end
     }
@@ -158,10 +158,11 @@ extension Walk {
             }
             if isDestination { flow.hasDestination = true } else { flow.hasSource = true }
         } else if flow.isKnown, !here.isReply, isDestination, flow.rewritesDestination {
+            let way = Packet.endpoint(flow.reply.source, flow.reply.sourcePort)
             note(
                 Step.Kind(rawValue: Walk.name(hook)) ?? .prerouting, node,
-                "conntrack knows this flow, and asks no rule: to \(Packet.endpoint(flow.reply.source, flow.reply.sourcePort))"
-            )
+                "conntrack knows this flow, and asks no rule: to \(way)")
+            remember(flow, node, chains, hook, here)
         }
         guard hook != NF_INET_FORWARD else { return nil }
         let before = here.packet
@@ -182,8 +183,9 @@ extension Walk {
             here.packet.inner?.source = end.destination
             here.packet.inner?.sourcePort = end.destinationPort
         }
-        if here.isReply, here.packet.source != before.source || here.packet.destination != before.destination
-            || here.packet.from != before.from || here.packet.to != before.to
+        if here.isReply,
+            here.packet.source != before.source || here.packet.destination != before.destination
+                || here.packet.from != before.from || here.packet.to != before.to
         {
             note(
                 Step.Kind(rawValue: Walk.name(hook)) ?? .prerouting, node,

@@ -2,44 +2,6 @@ import CKernel
 import Glibc
 import NetCore
 
-/// A device of one namespace.
-struct Device: Hashable, Sendable {
-    var index: Int32
-    var name: String
-    var kind: String?
-    var mac: MACAddress?
-    var mtu: Int
-    var isUp: Bool
-    var hasCarrier: Bool
-    var isLoopback: Bool
-    var master: Int32?
-    /// The other end of a cable: its index, and how this namespace numbers the other's (nil: this one).
-    var peer: Int32?
-    var peerNamespace: Int32?
-    var hairpin = false
-    var isIsolated = false
-    /// BR_STATE_*: 3 forwards. Of a bridge's port.
-    var portState: UInt8?
-    var asksNeighbours = true
-}
-
-/// What a namespace's kernel says about a packet's next step.
-struct RouteFound: Hashable, Sendable {
-    enum Kind: Hashable, Sendable {
-        case unicast, local, broadcast, none
-        /// By a blackhole or prohibit route, or as no address that may be there.
-        case refused
-        /// rp_filter.
-        case wrongWayBack
-    }
-    var kind: Kind
-    /// Of what is refused: a blackhole, or an address that may not be there; the sender is not told.
-    var isSilent = false
-    var device: Int32?
-    var gateway: IPAddress?
-    var source: IPAddress?
-}
-
 /// One namespace, read as it is asked for.
 final class Node {
     let reference: NodeReference
@@ -48,7 +10,7 @@ final class Node {
     let addresses: [(device: Int32, prefix: IPPrefix)]
     private let namespace: NetworkNamespace
     private let home: Int32
-    private var route: NetlinkSocket
+    var route: NetlinkSocket
     private var filter: NetlinkSocket?
     private var readRules: Ruleset?
     private var readFlows: [AddressFamily: [ConntrackFlow]] = [:]
@@ -59,8 +21,12 @@ final class Node {
     private var entries: [Neighbour]?
     /// The flows that this explanation began here.
     var flows: [Flow] = []
-    private unowned let surroundings: Surroundings
-    private var numbered: [Int32: Node?] = [:]
+    unowned let surroundings: Surroundings
+    /// Those whose number here was asked for already, in the order of the surroundings, and by that number.
+    var asked = 0
+    var numbered: [Int32: NodeReference] = [:]
+    /// The port behind which an address was found, by the MAC address there.
+    var portOfHolder: [MACAddress: Int32] = [:]
 
     /// Throws what the kernel refused.
     init(_ reference: NodeReference, among surroundings: Surroundings) throws(KernelError) {
@@ -96,38 +62,6 @@ final class Node {
     func device(_ index: Int32) -> Device? { devices.first { $0.index == index } }
     func device(named name: String) -> Device? { devices.first { $0.name == name } }
     func ports(of bridge: Device) -> [Device] { devices.filter { $0.master == bridge.index } }
-
-    /// The namespace that this one knows by a number (IFLA_LINK_NETNSID); nil when it is none that is known here.
-    func namespace(_ number: Int32) -> Node? {
-        if let known = numbered[number] { return known }
-        var found: Node?
-        for reference in surroundings.references where reference != self.reference {
-            guard let other = try? NetworkNamespace(open: reference.namespace) else { continue }
-            if self.number(of: other.number) == number {
-                found = surroundings.node(reference)
-                break
-            }
-        }
-        numbered[number] = .some(found)
-        return found
-    }
-
-    /// Every other namespace that is known here.
-    var others: [Node] {
-        surroundings.references.filter { $0 != reference }.compactMap { surroundings.node($0) }
-    }
-
-    private func number(of namespace: Int32) -> Int32? {
-        // NETNSA_FD 3, NETNSA_NSID 1 (linux/net_namespace.h).
-        guard
-            let request = try? NetlinkRequest(
-                "number a namespace", type: RTM_GETNSID, flags: 0, header: rtgenmsg(),
-                {
-                    $0.put(3, UInt32(bitPattern: namespace))
-                }), let reply = try? route.ask(request).first(where: { $0.type == RTM_NEWNSID })
-        else { return nil }
-        return reply.attributes(after: 4)[type: 1]?.u32.map { Int32(bitPattern: $0) }.flatMap { $0 < 0 ? nil : $0 }
-    }
 
     /// Asks netfilter's sockets; what it does not want to say is the caller's default.
     func netfilter<R>(_ body: (inout NetlinkSocket) -> R?) -> R? {
@@ -254,6 +188,19 @@ final class Node {
         guard filter != 0, source.family == .v4 else { return true }
         let back = route(to: source)
         return back.kind == .unicast && (filter == 2 || back.device == device.index)
+    }
+
+    /// The addresses that rules of routing choose by (`ip rule from`).
+    func routingRules(from family: AddressFamily) -> [IPAddress] {
+        // struct fib_rule_hdr is as long as struct rtmsg, and begins with the family, too; FRA_SRC is 2 (linux/fib_rules.h).
+        var header = rtmsg()
+        header.rtm_family = family.constant
+        guard
+            let request = try? NetlinkRequest(
+                "list the rules of routing", type: RTM_GETRULE, flags: NLM_F_DUMP, header: header),
+            let replies = try? route.ask(request)
+        else { return [] }
+        return replies.compactMap { $0.attributes(after: 12)[type: 2].flatMap { IPAddress(bytes: $0.payload) } }
     }
 
     /// Is it one of this namespace's own?

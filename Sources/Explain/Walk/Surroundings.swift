@@ -1,3 +1,5 @@
+import CKernel
+import Glibc
 import NetCore
 
 /// The namespaces that a packet may come through, each read when it comes there.
@@ -19,9 +21,17 @@ final class Surroundings {
     /// Nil when it cannot be read.
     func node(_ reference: NodeReference) -> Node? {
         if let known = nodes[reference] { return known }
-        guard let node = try? Node(reference, among: self) else { return nil }
-        nodes[reference] = node
-        return node
+        do throws(KernelError) {
+            let node = try Node(reference, among: self)
+            nodes[reference] = node
+            return node
+        } catch {
+            // One that has gone, or is another user's, is none of them; where descriptors or memory are used up nothing is known of it.
+            if [Errno(EMFILE), Errno(ENFILE), Errno(ENOMEM), Errno(ENOBUFS)].contains(error.errno) {
+                refusal = refusal ?? error
+            }
+            return nil
+        }
     }
 
     /// Throws what the kernel refused.

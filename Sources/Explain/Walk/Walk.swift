@@ -8,6 +8,8 @@ final class Walk {
     var steps: [Step] = []
     /// An address that no node has, and the node by which it is reached: what leaves that for it has come there.
     var outside: (node: String, address: IPAddress)?
+    var remembered: Remembered?
+    var passed: Passed?
     private var hops = 0
 
     init(_ unknowns: Unknowns) { self.unknowns = unknowns }
@@ -99,6 +101,11 @@ final class Walk {
         var carried = carry
         if !device.isLoopback { note(.receive, node, "\(packet.from) → \(packet.to) at \(device.name)") }
         if let stop = hook(node, NF_INET_PRE_ROUTING, &packet, &carried, input: device, output: nil) { return stop }
+        if packet.destination != wish.destination, !carried.isReply, node.isOwn(wish.destination),
+            !node.isOwn(packet.destination)
+        {
+            passedBy(node, device, wish, carried.flow)
+        }
         return routed(node, device, packet, carried)
     }
 
@@ -168,6 +175,11 @@ final class Walk {
                 return end(
                     .dropped, node, packet, at: "dev:\(device.name)",
                     "\(node.name) got a packet from its own address \(packet.source) by \(device.name), and takes none such: masquerade it",
+                    fixes: steps.last { $0.words.holds("dnat to") }.map {
+                        [
+                            "\($0.node): iptables -t nat -A POSTROUTING -s \(packet.source) -d \(packet.source) -j MASQUERADE"
+                        ]
+                    } ?? [],
                     lesson: "09")
             }
             // Newer kernels do not say that it was rp_filter.
@@ -199,12 +211,24 @@ final class Walk {
 
     private func wrongWayBack(_ node: Node, _ device: Device, _ packet: Packet) -> End {
         let back = node.route(to: packet.source).device.flatMap { node.device($0)?.name }
-        return end(
-            .dropped, node, packet, at: "hook:prerouting",
+        let isStrict = node.reversePathFilter(device) == 1
+        var words =
             back.map {
-                "the way back to \(packet.source) is by \($0), not \(device.name), and rp_filter is \(node.reversePathFilter(device) == 1 ? "strict" : "loose")"
-            } ?? "\(node.name) has no way back to \(packet.source), and rp_filter wants one",
-            fixes: ["\(node.name): sysctl -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.\(device.name).rp_filter=0"],
+                "the way back to \(packet.source) is by \($0), not \(device.name), and rp_filter is \(isStrict ? "strict" : "loose")"
+            } ?? "\(node.name) has no way back to \(packet.source), and rp_filter wants one"
+        // A rule of routing by the address that the packet was sent to: NAT has rewritten that before the way back is asked.
+        let rules = node.routingRules(from: packet.family).filter { $0 != packet.destination && node.isOwn($0) }
+        if let rule = rules.first {
+            words +=
+                "; `ip rule from \(rule)` cannot match, as the way back is asked from \(packet.destination): its sender is turned back to \(rule) only at postrouting"
+        }
+        return end(
+            .dropped, node, packet, at: "hook:prerouting", words,
+            fixes: [
+                back == nil || !isStrict
+                    ? "\(node.name): ip route add \(packet.source) via NEXT-HOP dev \(device.name)"
+                    : "\(node.name): sysctl -w net.ipv4.conf.\(device.name).rp_filter=2"
+            ],
             lesson: "13")
     }
 

@@ -55,9 +55,12 @@ public struct AttachmentList: Sendable {
     /// Reads the records below the state directory, of one network or of all, and what the runtime's cache says of DELs
     /// that must be repeated. A file of the cache that cannot be used is passed over. Throws E-PRIVILEGE for one who may
     /// not.
-    public init(of state: StateDirectory, cache: ResultCache? = nil, network: String? = nil) throws(InspectError) {
+    /// `mentioning`: of the records in whose file those bytes stand.
+    public init(
+        of state: StateDirectory, cache: ResultCache? = nil, network: String? = nil, mentioning text: String? = nil
+    ) throws(InspectError) {
         do throws(KernelError) {
-            let records = try AttachmentRecords(state).all(network: network)
+            let records = try AttachmentRecords(state).all(network: network, mentioning: text)
             self.init(records, cached: try cache?.attachments(of: network).attachments ?? [])
         } catch {
             throw InspectError(error)

@@ -43,11 +43,16 @@ public enum HostNodes {
     static func all(_ first: [NodeReference] = []) -> [NodeReference] {
         var found: [NodeReference] = []
         var seen: Set<NetworkNamespace.Identity> = []
+        var taken: Set<String> = []
+        let own = NetworkNamespace.Identity(path: "/proc/thread-self/ns/net")
         let add = { (node: NodeReference) in
             guard let identity = NetworkNamespace.Identity(path: node.namespace), !seen.contains(identity),
-                !found.contains(where: { $0.name == node.name }), NetworkNamespace.isOpenable(node.namespace)
+                !taken.contains(node.name),
+                // A file of the kernel's namespaces is not opened to see that it is one: there may be a thousand.
+                identity.device == own?.device || NetworkNamespace.isOpenable(node.namespace)
             else { return }
             seen.insert(identity)
+            taken.insert(node.name)
             found.append(node)
         }
         for node in first { add(node) }

@@ -76,11 +76,7 @@
                 question.size = size
                 let explanation = try Explainer.explain(question, nodes: place.nodes)
                 print(json ? explanation.json.prettyText + "\n" : ReachView(explanation).text, terminator: "")
-                if source, !json {
-                    print(
-                        explanation.seenSource.map { "\(target.words) sees \($0)" }
-                            ?? "\(target.words) sees nothing of it")
-                }
+                if source, !json { print(ExplainCommand.seen(explanation, target.words)) }
                 if prove { try proved(question, explanation, place) }
                 throw ExitCode(explanation.exitCode)
             } catch let error as KernelError {
@@ -97,16 +93,34 @@
             Glibc.exit(125)
         }
 
+        /// Whom the receiver sees, and why.
+        private static func seen(_ explanation: ReachAnswer, _ target: String) -> String {
+            if let proxy = explanation.proxy, let source = proxy.source {
+                let change = proxy.program == "docker-proxy" ? "dockerd --userland-proxy=false" : "publish it by a rule"
+                return """
+                    \(proxy.target) sees \(source): \(target) is served by \(proxy.program) (pid \(proxy.pid)), which opens a second connection
+                      to see the sender itself: \(change); of a hairpin, and of IPv6 to a container without it, it is the gateway's address even then
+                    Learn: berth lab start 10
+                    """
+            }
+            guard let source = explanation.seenSource else { return "\(target) sees nothing of it" }
+            return "\(target) sees \(source)\(explanation.rewriter.map { ": \($0)" } ?? "")"
+        }
+
         private func everybody(_ place: Place, _ target: Target) throws {
             var reached = 0
-            for node in place.nodes where node != target.node {
+            var passed: [String] = []
+            let own = place.nodes.first { $0.name == place.own }
+            let holder = target.node ?? Explainer.owner(of: target.address, among: place.nodes, near: own)
+            for node in place.nodes where node != holder {
                 let explanation = try Explainer.explain(
                     ReachQuestion(source: node.name, address: target.address, port: target.port, isUDP: target.isUDP),
                     nodes: place.nodes)
                 if explanation.verdict == .reached { reached += 1 }
+                if let gate = explanation.passedGate { passed.append(gate) }
                 print(ReachView(explanation).line)
             }
-            if let own = place.nodes.first(where: { $0.name == place.own }) {
+            if let own {
                 for way in try Explainer.waysOut(of: own) where way.address.family == target.address.family {
                     let explanation = try Explainer.explain(
                         ReachQuestion(
@@ -114,10 +128,20 @@
                             stranger: way.address),
                         nodes: place.nodes)
                     if explanation.verdict == .reached { reached += 1 }
+                    if let gate = explanation.passedGate { passed.append(gate) }
                     print("\(ReachView(explanation).line)  (anybody behind \(way.device))")
                 }
             }
             print("\(reached) get through to \(target.words)")
+            // The gate that its owner believes in.
+            if reached > 0, let gate = passed.first {
+                print(
+                    """
+                    ⚠ \(gate)
+                    Fix (keep it local): publish it at 127.0.0.1 alone (berth run -p 127.0.0.1:PORT:PORT), or refuse it in forward
+                    Learn: berth lab start 11
+                    """)
+            }
         }
 
         private func proved(_ question: ReachQuestion, _ explanation: ReachAnswer, _ place: Place) throws {
@@ -152,12 +176,17 @@
         init(_ name: String?) throws {
             let (world, containers) = (try World.running(), TraceSend.containers())
             if let name, let address = IPAddress(name) {
+                guard !address.isLoopback else {
+                    throw ValidationError(
+                        "\(name) is each namespace's own, and no stranger's: ask from a node, as berth explain here to TARGET"
+                    )
+                }
                 // Somebody's own, or nobody's here.
                 let own = world.flatMap { world in world.references.first { $0.name == "host" } }
                 let host = try own ?? HostNodes.named("host")
                 nodes = world != nil ? world!.references : HostNodes.everything(containers)
                 if let world { try world.enter() }
-                let owner = Explainer.owner(of: address, among: nodes)
+                let owner = Explainer.owner(of: address, among: nodes, near: host)
                 (source, stranger, self.own) = (owner?.name ?? host.name, owner == nil ? address : nil, host.name)
                 return
             }
@@ -166,14 +195,7 @@
             if let world, world.references.contains(node) {
                 nodes = world.references
             } else {
-                let rest = HostNodes.everything(containers)
-                nodes =
-                    [node]
-                    + rest.filter { other in
-                        other.name != node.name
-                            && NetworkNamespace.Identity(path: other.namespace)
-                                != NetworkNamespace.Identity(path: node.namespace)
-                    }
+                nodes = HostNodes.everything([node] + containers)
             }
             (source, own) = (node.name, nodes.first { ["host", "here"].contains($0.name) }?.name ?? node.name)
         }
@@ -215,7 +237,6 @@
             if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
             if let address = IPAddress(host) {
                 self.address = address
-                node = Explainer.owner(of: address, among: place.nodes)
                 return
             }
             let name = host.isEmpty ? place.own : host

@@ -110,12 +110,12 @@
                 throw try missing(name, among: "containers and attachments")
             case .docker(let name): return try DockerNode.find(name)
             case .name(let name):
-                if let found = try labNode(name) ?? insideNode(name) ?? container(name) ?? attachment(name) {
-                    return found
-                }
+                if let found = try labNode(name) ?? insideNode(name) { return found }
                 let path = "/run/netns/\(name)"
+                // An attachment of that name is container:host; a thousand records are not read for one's own namespace.
+                if name == "host" { return Files.exists(path) ? try namespace(path, name: name) : try own() }
+                if let found = try container(name) ?? attachment(name) { return found }
                 if !name.contains("/"), Files.exists(path) { return try namespace(path, name: name) }
-                if name == "host" { return try own() }
                 throw try missing(name, among: "the lab's nodes, containers, attachments and names in /run/netns")
             }
         }
@@ -194,8 +194,10 @@
             return list
         }
 
-        private mutating func attachment(_ name: String) throws -> NodeReference? {
-            let list = known()
+        /// For who may not read the records there are none.
+        private func attachment(_ name: String) throws -> NodeReference? {
+            let list = ((try? AttachmentList(of: .process, mentioning: "\"containerID\":\"\(name)"))?.entries ?? [])
+                .filter { $0.netns != nil }
             var found = Set(list.filter { $0.attachment.containerID == name }.map(\.attachment.containerID))
             if found.isEmpty, name.utf8.count >= 4 {
                 found = Set(

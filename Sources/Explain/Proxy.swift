@@ -1,0 +1,43 @@
+import Glibc
+import NetCore
+
+/// A program that takes a published port's connections and opens another one for each: who is behind it sees the program's own address.
+public struct Proxy: Hashable, Sendable {
+    /// "berth proxy", "docker-proxy".
+    public let program: String
+    public let pid: Int32
+    /// Where it leads.
+    public let target: IPAddress
+    public let port: UInt16
+    /// Whom the server behind it sees.
+    public let source: IPAddress?
+
+    /// Of what listens where a packet was delivered; nil: it is no proxy that is known here.
+    init?(_ end: End, _ surroundings: Surroundings) {
+        let words = (end.socket ?? "").split(separator: " ").map(String.init)
+        guard let pid = words.first.flatMap({ Int32($0) }), let bytes = try? Files.read("/proc/\(pid)/cmdline") else {
+            return nil
+        }
+        let line = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        let name = line.first.map { $0.split(separator: "/").last.map(String.init) ?? $0 } ?? ""
+        var wish: (program: String, address: IPAddress, port: UInt16)?
+        let after = { (option: String) in
+            line.firstIndex(of: option).flatMap { $0 + 1 < line.count ? line[$0 + 1] : nil }
+        }
+        if name == "docker-proxy", let address = after("-container-ip").flatMap({ IPAddress($0) }),
+            let port = after("-container-port").flatMap({ UInt16($0) })
+        {
+            wish = ("docker-proxy", address, port)
+        } else if name == "berth", line.count > 2, line[1] == "proxy", let last = line.last,
+            let colon = last.lastIndex(of: ":"),
+            let port = UInt16(last[last.index(after: colon)...])
+        {
+            let host = String(last[..<colon].filter { $0 != "[" && $0 != "]" })
+            if let address = IPAddress(host) { wish = ("berth proxy", address, port) }
+        }
+        guard let wish else { return nil }
+        (program, self.pid, target, port) = (wish.program, pid, wish.address, wish.port)
+        let node = surroundings.references.first { $0.name == end.node }.flatMap { surroundings.node($0) }
+        source = node?.route(to: wish.address).source
+    }
+}

@@ -1,0 +1,56 @@
+import CKernel
+import Glibc
+import NetCore
+
+/// The namespaces at the other ends of a node's cables. On a host with a thousand containers none is opened that need not be.
+extension Node {
+    /// The namespace that this one knows by a number (IFLA_LINK_NETNSID); nil when it is none that is known here.
+    func namespace(_ number: Int32) -> Node? {
+        while numbered[number] == nil, asked < surroundings.references.count {
+            let reference = surroundings.references[asked]
+            asked += 1
+            guard reference != self.reference, let other = try? NetworkNamespace(open: reference.namespace),
+                let found = self.number(of: other.number), numbered[found] == nil
+            else { continue }
+            numbered[found] = reference
+        }
+        return numbered[number].flatMap { surroundings.node($0) }
+    }
+
+    /// Every other namespace that is known here.
+    var others: [Node] {
+        surroundings.references.filter { $0 != reference }.compactMap { surroundings.node($0) }
+    }
+
+    private func number(of namespace: Int32) -> Int32? {
+        // NETNSA_FD 3, NETNSA_NSID 1 (linux/net_namespace.h).
+        guard
+            let request = try? NetlinkRequest(
+                "number a namespace", type: RTM_GETNSID, flags: 0, header: rtgenmsg(),
+                {
+                    $0.put(3, UInt32(bitPattern: namespace))
+                }), let reply = try? route.ask(request).first(where: { $0.type == RTM_NEWNSID })
+        else { return nil }
+        return reply.attributes(after: 4)[type: 1]?.u32.map { Int32(bitPattern: $0) }.flatMap { $0 < 0 ? nil : $0 }
+    }
+
+    /// The first of the ports whose cable leads to a namespace with that address. The kernel lists another namespace's addresses by its
+    /// number (IFA_TARGET_NETNSID), without its being opened.
+    func port(to address: IPAddress, among ports: [Device]) -> Device? {
+        var header = ifaddrmsg()
+        header.ifa_family = UInt8(address.family.constant)
+        return ports.first { port in
+            guard let number = port.peerNamespace, port.peer != nil,
+                let request = try? NetlinkRequest(
+                    "list the addresses of namespace \(number)", type: RTM_GETADDR, flags: NLM_F_DUMP, header: header,
+                    { $0.put(Int(IFA_TARGET_NETNSID), UInt32(bitPattern: number)) }),
+                let replies = try? route.ask(request)
+            else { return false }
+            return replies.contains { reply in
+                let attributes = reply.attributes(after: 8)
+                return (attributes[type: Int(IFA_LOCAL)] ?? attributes[type: Int(IFA_ADDRESS)])
+                    .flatMap { IPAddress(bytes: $0.payload) } == address
+            }
+        }
+    }
+}
