@@ -133,6 +133,10 @@ let package = Package(
         .target(
             name: "Inspect",
             dependencies: ["NetPlan", "CNI", "IPAM", "PluginKit", "BridgePlugin", "NATPlugin"], swiftSettings: core),
+        .target(
+            name: "Diagnosis",
+            dependencies: ["Inspect", "Explain", "PluginKit", "CNI", "JSON", "NetCore", "CKernel", "CZlib"],
+            swiftSettings: core),
         .executableTarget(
             name: "BerthCore",
             dependencies: [
@@ -152,7 +156,7 @@ let package = Package(
             name: "berth",
             dependencies: [
                 "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client", "Lab", "Trace", "Topology",
-                "Explain",
+                "Explain", "Diagnosis",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],

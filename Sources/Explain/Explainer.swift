@@ -6,24 +6,36 @@ import NetCore
 public enum Explainer {
     /// Explains each leg. Throws what a kernel refused to tell.
     public static func explain(_ asked: ReachQuestion, nodes: [NodeReference]) throws(KernelError) -> ReachAnswer {
-        var first = try once(asked, nodes, Unknowns())
-        // Each thing that nobody can judge is taken the other way, too: does it matter?
-        for question in first.unknowns.prefix(8) {
-            let other = try once(asked, nodes, Unknowns(flipped: question))
-            if other.verdict != first.verdict || other.end?.node != first.end?.node {
-                first.depends.append(.init(on: question, otherwise: other.verdict))
-            }
-        }
-        return first
+        try explain(all: [asked], nodes: nodes)[0]
     }
 
-    private static func once(_ question: ReachQuestion, _ references: [NodeReference], _ unknowns: Unknowns)
+    /// As above, of several questions about the same namespaces, which are read once.
+    public static func explain(all questions: [ReachQuestion], nodes: [NodeReference]) throws(KernelError)
+        -> [ReachAnswer]
+    {
+        let surroundings = try Surroundings(nodes)
+        // Its namespaces know it, and do not hold it.
+        defer { withExtendedLifetime(surroundings) {} }
+        var answers: [ReachAnswer] = []
+        for question in questions {
+            var first = try once(question, surroundings, Unknowns())
+            // Each thing that nobody can judge is taken the other way, too: does it matter?
+            for unknown in first.unknowns.prefix(8) {
+                let other = try once(question, surroundings, Unknowns(flipped: unknown))
+                if other.verdict != first.verdict || other.end?.node != first.end?.node {
+                    first.depends.append(.init(on: unknown, otherwise: other.verdict))
+                }
+            }
+            answers.append(first)
+        }
+        return answers
+    }
+
+    private static func once(_ question: ReachQuestion, _ surroundings: Surroundings, _ unknowns: Unknowns)
         throws(KernelError)
         -> ReachAnswer
     {
-        let surroundings = try Surroundings(references)
-        // Its namespaces know it, and do not hold it.
-        defer { withExtendedLifetime(surroundings) {} }
+        surroundings.forgetFlows()
         var explanation = ReachAnswer(question: question)
         guard let source = try surroundings.node(named: question.source) else { return explanation }
         let isV6 = question.address.family == .v6

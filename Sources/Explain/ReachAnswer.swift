@@ -104,6 +104,21 @@ public struct ReachAnswer: Sendable {
         }
     }
 
+    /// The base chain that stops it, or its answer; nil where something else does, or nothing.
+    public var gatekeeper: Gatekeeper? { end?.gate }
+
+    /// The bridge's port that would have to send it back, and does not; nil where that is not the matter.
+    public var closedHairpin: String? { end?.closedHairpin }
+
+    /// Why it fails, a sentence without a full stop; empty where it does not.
+    public var reason: String { end?.reason ?? "" }
+
+    /// Where it fails: "hook:forward", "dev:eth0"; nil where it does not, or in the namespace itself.
+    public var failingPlace: String? { end?.at }
+
+    /// Where the asked packet came to its end when it was to somebody else than was asked: what DNAT made of it.
+    public var isTranslated: Bool { ends.first.map { $0.packet.destination != question.address } ?? false }
+
     /// The address that the receiver takes for the sender's; nil when it does not come there.
     public var seenSource: IPAddress? { ends.first.flatMap { $0.kind == .delivered ? $0.packet.source : nil } }
 }

@@ -89,10 +89,12 @@ extension Walk {
             chosen.insert(chosen.remove(at: place), at: 0)
         }
         if let port, known == port.index || known == nil && far(all, port, node, macs.destination), !port.hairpin {
-            return end(
+            var end = end(
                 .dropped, node, packet, at: "dev:\(bridge.name)",
                 "\(bridge.name) never sends a packet back out of the port that it came in by: hairpin is off on \(port.name)",
                 fixes: ["\(node.name): bridge link set dev \(port.name) hairpin on"], lesson: "09")
+            end.closedHairpin = port.name
+            return end
         }
         for other in chosen where other.index != port?.index || other.hairpin {
             if let port, port.isIsolated, other.isIsolated {

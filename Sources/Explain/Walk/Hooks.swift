@@ -72,6 +72,11 @@ extension Walk {
             at: "hook:\(Walk.name(hook))", words,
             fixes: Fixes.letThrough(chain, owner, node, here, hook), lesson: here.packet.inner == nil ? "07" : "14")
         end.isReset = last?.what == "reject with tcp reset"
+        end.gate = Gatekeeper(
+            node: node.name, hook: Walk.name(hook), chain: GateChain(chain, owner?.name), place: place,
+            isPolicy: last?.kind == .policy, input: here.input?.name, output: here.output?.name,
+            isTranslated: here.flow?.rewritesDestination == true, isReply: here.isReply,
+            destination: here.packet.destination, port: here.packet.isICMP ? nil : here.packet.destinationPort)
         return end
     }
 

@@ -33,6 +33,10 @@ struct End: Hashable, Sendable {
     var socket: String?
     /// Its program takes what comes to any address, and answers from the one that its kernel chooses.
     var isWildcard = false
+    /// The base chain that stopped it; nil where something else did.
+    var gate: Gatekeeper?
+    /// A bridge's port that sends nothing back to where it came from, which stopped it.
+    var closedHairpin: String?
 }
 
 extension End {

@@ -18,6 +18,9 @@ final class Surroundings {
     /// The caller's own namespace, to come back to.
     var home: Int32 { own.number }
 
+    /// What an explanation before this one began is none of it.
+    func forgetFlows() { for node in nodes.values { node.flows = [] } }
+
     /// Nil when it cannot be read.
     func node(_ reference: NodeReference) -> Node? {
         if let known = nodes[reference] { return known }

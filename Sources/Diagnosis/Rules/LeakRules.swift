@@ -1,0 +1,225 @@
+import CKernel
+import Glibc
+import Inspect
+import NetCore
+
+/// What is left over on this host, beyond what records tell (`own`).
+extension HealthRule {
+    static let leaks: [HealthRule] =
+        [
+            HealthRule(.leaks, "duplicate-address", why: "two containers with one address: each loses packets to the other") {
+                (examination, id) throws(KernelError) in try duplicates(examination, id, "address") { $0.addresses }
+            },
+            HealthRule(.leaks, "duplicate-mac", why: "a bridge learns one place for a MAC: frames go to whoever sent last") {
+                (examination, id) throws(KernelError) in try duplicates(examination, id, "MAC") { $0.macs }
+            },
+            HealthRule(.leaks, "dead-cables", why: "a bridge's port that leads nowhere, and a name that is taken") {
+                (examination, id) throws(KernelError) in
+                let bridges = Set(try examination.ownBridges())
+                let links = try examination.links()
+                let indices = Set(links.filter { bridges.contains($0.name) }.map(\.index))
+                let found = links.filter { link in
+                    guard link.kind == "veth", link.isUp, link.hasCarrier == false else { return false }
+                    return link.alias?.hasPrefix("berth:") == true || link.master.map { indices.contains($0) } == true
+                }
+                return Judgement(
+                    found.map {
+                        HealthFinding(
+                            id, .warning, $0.name, "the other end of this cable is down",
+                            evidence: "IFLA_CARRIER of \($0.name) is 0; alias \($0.alias ?? "none")",
+                            remedy: Remedy(
+                                [["ip", "link", "delete", $0.name]],
+                                toldOnly: "when its container is gone; it is the container's own matter whether its end is up"))
+                    }, else: "every cable on berth's bridges has carrier")
+            },
+            HealthRule(.leaks, "namespaces", why: "a namespace that nobody enters again holds its links and its rules") {
+                (examination, id) throws(KernelError) in try namespaces(examination, id)
+            },
+            HealthRule(
+                .leaks, "flows", why: "a flow goes where conntrack remembers, not where the rules say: to an address that nobody has"
+            ) { (examination, id) throws(KernelError) in try flows(examination, id) },
+            HealthRule(.leaks, "control-groups", why: "groups of containers that are gone count against the kernel's limit") {
+                (examination, id) throws(KernelError) in try controlGroups(examination, id)
+            },
+            HealthRule(.leaks, "overlay-mounts", why: "a mounted root keeps the container's layer on the disk") {
+                (examination, id) throws(KernelError) in
+                let folder = "\(examination.places.root)/containers/"
+                var findings: [HealthFinding] = []
+                for mount in try examination.mounts() where mount.type == "overlay" && mount.point.hasPrefix(folder) {
+                    let name = mount.point.dropFirst(folder.count).prefix { $0 != "/" }
+                    guard !Files.exists("\(folder)\(name)/container.json") else { continue }
+                    findings.append(
+                        HealthFinding(
+                            id, .warning, mount.point, "it is mounted, and container \(String(name).prefix(12)) is gone",
+                            evidence: "/proc/self/mountinfo; no \(folder)\(name)/container.json",
+                            remedy: Remedy([["umount", mount.point]])))
+                }
+                return Judgement(findings, else: "no overlay below \(folder) of a container that is gone")
+            },
+            HealthRule(.leaks, "tracefs-instances", why: "each holds memory for its buffers") { (examination, id) throws(KernelError) in
+                let place = "/sys/kernel/tracing/instances"
+                guard let names = try ignoring(.noSuchFile, do: { () throws(KernelError) in try Files.names(in: place) })
+                else { return .notChecked("\(place) is not there: tracefs is not mounted") }
+                var findings: [HealthFinding] = []
+                for name in names {
+                    let parts = name.split(separator: "-").map(String.init)
+                    guard parts.count >= 3, parts[0] == "berth", let process = Int32(parts[1]) else { continue }
+                    guard kill(process, 0) != 0, errno == ESRCH else { continue }
+                    findings.append(
+                        HealthFinding(
+                            id, .warning, "\(place)/\(name)", "the trace that made it has ended",
+                            evidence: "there is no process \(process)",
+                            remedy: Remedy([["rmdir", "\(place)/\(name)"]], undo: [["mkdir", "\(place)/\(name)"]])))
+                }
+                return Judgement(findings, else: "\(place) has none of an ended berth trace")
+            },
+            HealthRule(.leaks, "stale-files", why: "who finds the socket waits for a daemon that is gone") {
+                (examination, id) throws(KernelError) in try staleFiles(examination, id)
+            },
+        ]
+
+    // MARK: namespaces
+
+    private static func namespaces(_ examination: Examination, _ id: RuleID) throws(KernelError) -> Judgement {
+        var findings: [HealthFinding] = []
+        let own = "\(examination.places.run)/netns"
+        let attached = Set(try examination.attachments().compactMap(\.netns))
+        for folder in ["/run/netns", own] {
+            for name in try examination.names(in: folder) {
+                let path = "\(folder)/\(name)"
+                if !NetworkNamespace.isOpenable(path) {
+                    findings.append(
+                        HealthFinding(
+                            id, .warning, path, "no namespace is mounted there any more",
+                            evidence: "\(path) is a plain file",
+                            remedy: Remedy([["rm", path]], undo: [["touch", path]])))
+                } else if folder == own, !Files.exists("\(examination.places.root)/containers/\(name)"),
+                    !attached.contains(path)
+                {
+                    findings.append(
+                        HealthFinding(
+                            id, .warning, path, "its container is gone",
+                            evidence: "no \(examination.places.root)/containers/\(name), and no attachment of it",
+                            remedy: Remedy(
+                                [["umount", path], ["rm", path]],
+                                toldOnly: "what is in it would end with it, and nothing brings it back")))
+                }
+            }
+        }
+        return Judgement(findings, else: "/run/netns and \(own) have none that is stale")
+    }
+
+    // MARK: flows
+
+    private static func flows(_ examination: Examination, _ id: RuleID) throws(KernelError) -> Judgement {
+        let bridges = Set(try examination.ownBridges())
+        let indices = try examination.links().filter { bridges.contains($0.name) }.map(\.index)
+        let networks = try examination.addresses().filter { indices.contains($0.link) && !$0.prefix.address.isLinkLocal }
+        guard !networks.isEmpty else { return .passed("no bridge of berth's has an address") }
+        var owned = Set(try examination.addresses().map(\.prefix.address))
+        for entry in try examination.attachments() {
+            for text in entry.addresses { if let prefix = IPPrefix(text) { owned.insert(prefix.address) } }
+        }
+        var route = try NetlinkSocket(NETLINK_ROUTE)
+        for neighbour in try route.neighbours() where neighbour.mac != nil { owned.insert(neighbour.address) }
+        var socket = try NetlinkSocket(NETLINK_NETFILTER)
+        var found: [IPAddress: Int] = [:]
+        var count = 0
+        for family in AddressFamily.allCases {
+            for flow in try socket.flows(family) {
+                count += 1
+                for address in [flow.original.source, flow.reply.source]
+                where !owned.contains(address) && networks.contains(where: { $0.prefix.contains(address) && $0.prefix.last != address }) {
+                    found[address, default: 0] += 1
+                }
+            }
+        }
+        return Judgement(
+            found.sorted { $0.key < $1.key }.map { address, flows in
+                HealthFinding(
+                    id, .warning, "\(address)", "\(flows.counted("flow")) to or from it, and nobody has that address",
+                    evidence: "conntrack: \(count.counted("flow")); no attachment and no neighbour has \(address)",
+                    remedy: Remedy([
+                        ["berth", "conntrack", "flush", "--dst", "\(address)"],
+                        ["berth", "conntrack", "flush", "--src", "\(address)"],
+                    ]))
+            }, else: "conntrack: \(count.counted("flow")), none of an address on berth's bridges that nobody has")
+    }
+
+    // MARK: control groups
+
+    private static func controlGroups(_ examination: Examination, _ id: RuleID) throws(KernelError) -> Judgement {
+        var findings: [HealthFinding] = []
+        var seen = 0
+        for mount in try examination.mounts() where mount.type == "cgroup" || mount.type == "cgroup2" {
+            let folder = "\(mount.point)/berth"
+            for name in try examination.names(in: folder) where name.count == 64 && name.allSatisfy(\.isHexDigit) {
+                seen += 1
+                guard !Files.exists("\(examination.places.root)/containers/\(name)") else { continue }
+                let path = "\(folder)/\(name)"
+                let processes = try examination.existing("\(path)/cgroup.procs")?.split(separator: "\n").count ?? 0
+                findings.append(
+                    HealthFinding(
+                        id, .warning, path, "its container is gone",
+                        evidence: "no \(examination.places.root)/containers/\(name); cgroup.procs has \(processes)",
+                        remedy: Remedy(
+                            [["rmdir", path]], undo: [["mkdir", path]],
+                            toldOnly: processes > 0 ? "processes are in it: see what they are, ps -p $(cat \(path)/cgroup.procs)" : nil)))
+            }
+        }
+        return Judgement(findings, else: "\(seen.counted("group")) of containers, each has its container")
+    }
+
+    // MARK: sockets and pid files
+
+    private static func staleFiles(_ examination: Examination, _ id: RuleID) throws(KernelError) -> Judgement {
+        let run = examination.places.run
+        var findings: [HealthFinding] = []
+        var files: [(path: String, toldOnly: String?)] = [("\(run)/berth.sock", nil), ("\(run)/berth.pid", nil)]
+        for name in try examination.names(in: "\(run)/containers") {
+            let harm = "the daemon reads it when it starts, and mends its container by it: start berth daemon"
+            for file in ["shim.sock", "shim.pid"] { files.append(("\(run)/containers/\(name)/\(file)", harm)) }
+        }
+        var seen = 0
+        for file in files where Files.exists(file.path) {
+            seen += 1
+            let evidence: String?
+            if file.path.hasSuffix(".sock") {
+                evidence = refuses(file.path) ? "connect to \(file.path): ECONNREFUSED, nobody listens" : nil
+            } else {
+                let process = try examination.existing(file.path).flatMap { Int32($0.prefix { $0.isNumber }) }
+                let isDead = process.map { kill($0, 0) != 0 && errno == ESRCH } ?? false
+                evidence = isDead ? "there is no process \(process!)" : nil
+            }
+            guard let evidence else { continue }
+            findings.append(
+                HealthFinding(
+                    id, .warning, file.path, "whose it was is gone", evidence: evidence,
+                    remedy: Remedy([["rm", file.path]], toldOnly: file.toldOnly)))
+        }
+        return Judgement(findings, else: "\(seen.counted("socket and pid file", "sockets and pid files")) of berth's looked at")
+    }
+
+    /// A socket that nobody listens at.
+    private static func refuses(_ path: String) -> Bool {
+        let number = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard number >= 0 else { return false }
+        defer { close(number) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        let outcome = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        return outcome != 0 && errno == ECONNREFUSED
+    }
+}
+
+extension Int {
+    /// "1 socket and pid file", "2 sockets and pid files".
+    func counted(_ noun: String, _ plural: String) -> String { "\(self) \(self == 1 ? noun : plural)" }
+}
