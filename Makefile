@@ -5,7 +5,8 @@
 #   make demo            two containers' network, made and taken down in a private host
 #   make test            the core's tests (FILTER=name for some of them)
 #   make test-cli        the berth program as a process
-#   make test-engines    podman and containerd on our plugins (PLUGIN_DIR=folder for others), and both beside the reference
+#   make test-engines    podman and containerd on our plugins (PLUGIN_DIR=folder for others), and both beside the reference;
+#                        berth doctor beside dockerd, ufw and firewalld
 #   make test-containers  berth's own containers: bundles by berth-oci, its daemon by our command and by docker's
 #   make test-vm         control groups v2, v1 and both, each in an emulated virtual machine, and containers with limits
 #                        there: slow (LAYOUT=v2 for one)
@@ -83,11 +84,11 @@ test-cli: all
 	scripts/as-root Tests/engines/completions
 	scripts/as-root Tests/engines/examples
 
-test-engines: core
+test-engines: all
 	@scripts/deps engines
 	@failed=0; for backend in $(BACKENDS); do for test in podman containerd differential; do \
 		scripts/as-root Tests/engines/$$test --plugins $(PLUGIN_DIR) --backend $$backend || failed=1; \
-	done; done; exit $$failed
+	done; done; scripts/as-root Tests/engines/doctor || failed=1; exit $$failed
 
 # berth's own containers: bundles by berth-oci (also under podman and containerd), then its daemon by both clients.
 test-containers: all

@@ -187,7 +187,7 @@ let package = Package(
         // The holder that they start is berth's.
         .testTarget(name: "LabTests", dependencies: ["Lab", "Trace", "TestSupport", "berth"], swiftSettings: tests),
         .testTarget(
-            name: "ConformanceTests", dependencies: ["CNI", "Inspect", "JSON", "NetCore", "TestSupport"],
+            name: "ConformanceTests", dependencies: ["CNI", "Diagnosis", "Inspect", "JSON", "NetCore", "TestSupport"],
             swiftSettings: tests),
     ]
 )

@@ -35,7 +35,6 @@ struct Asked {
         let standing = try examination.standing()
         guard !standing.isEmpty else { return [] }
         let ways = try Explainer.waysOut(of: Examination.host)
-        let nodes = [Examination.host] + standing.map(\.node)
         var wishes: [(Asked.Purpose, String, AttachmentList.Entry, String, ReachQuestion, Int?)] = []
         for way in ways {
             guard let link = try examination.link(way.device) else { continue }
@@ -68,7 +67,8 @@ struct Asked {
                 }
             }
         }
-        let answers = try Explainer.explain(all: wishes.map(\.4), nodes: nodes)
+        let answers = try examination.evaluate(
+            wishes.map { wish in (wish.4, standing.filter { $0.node.name == wish.1 }.map(\.node)) })
         return zip(wishes, answers).map { wish, answer in
             Asked(
                 purpose: wish.0, node: wish.1, network: wish.2.attachment.network, bridge: wish.2.bridge,

@@ -81,6 +81,8 @@ public struct Checkup: Sendable {
         for finding in now.findings where !findings.contains(where: { $0.isSame(as: finding) }) {
             findings.append(finding)
         }
+        let told = Set(findings.map(\.id))
+        (passed, notChecked) = (now.passed.filter { !told.contains($0.id) }, now.notChecked)
         sort()
     }
 
@@ -104,12 +106,15 @@ extension Checkup {
     public func text(all: Bool = false) -> String {
         var lines: [String] = []
         var told: Set<RuleID> = []
-        for finding in findings where !finding.isFolded || finding.state != .fixed && !findings.contains(where: { $0.id.name == "owned-rules" }) {
+        for finding in findings
+        where !finding.isFolded || finding.state != .fixed && !findings.contains(where: { $0.id.name == "owned-rules" })
+        {
             let mark = finding.state == .fixed ? "✓" : finding.severity == .error ? "✗" : "⚠"
             lines.append("\(mark) \(finding.id)  \(finding.object): \(finding.reason)")
             if finding.state != .fixed {
                 lines.append("    read: \(finding.evidence)")
-                if told.insert(finding.id).inserted, let why = HealthRule.all.first(where: { $0.id == finding.id })?.why {
+                if told.insert(finding.id).inserted, let why = HealthRule.all.first(where: { $0.id == finding.id })?.why
+                {
                     lines.append("    why:  \(why)")
                 }
             }
@@ -144,10 +149,12 @@ extension Checkup {
         guard !commands.isEmpty else { return nothing }
         return commands.map { words in
             words.map { word in
-                let isPlain = !word.isEmpty && word.utf8.allSatisfy {
-                    (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
-                        || "@%+=:,./-_".utf8.contains($0)
-                }
+                let isPlain =
+                    !word.isEmpty
+                    && word.utf8.allSatisfy {
+                        (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
+                            || "@%+=:,./-_".utf8.contains($0)
+                    }
                 return isPlain ? word : "'\(word)'"
             }.joined(by: " ")
         }.joined(by: "; ")

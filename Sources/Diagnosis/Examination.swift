@@ -75,11 +75,13 @@ public final class Examination {
             error.cause ?? error.fix)
     }
 
-    /// How many elements of nftables the records tell.
-    func ruleCount() throws(KernelError) -> Int {
-        try AttachmentRecords(places.state).all().reduce(0) { sum, record in
-            sum + record.sections.reduce(0) { $0 + $1.section.keys.count }
+    /// How many elements of nftables the records tell, by the family of the table that they stand in.
+    func ruleCounts() throws(KernelError) -> [NftFamily: Int] {
+        var counts: [NftFamily: Int] = [:]
+        for record in try AttachmentRecords(places.state).all() {
+            for (_, section) in record.sections { for key in section.keys { counts[key.family, default: 0] += 1 } }
         }
+        return counts
     }
 
     /// Attachments whose namespace stands.
@@ -175,6 +177,21 @@ public final class Examination {
         return found
     }
 
+    /// Answers to questions, each with the containers that its packet may meet. On a host of many containers it is asked with these alone, so
+    /// that neither descriptors nor time run out: a frame to a MAC that its bridge does not know is flooded to them only. Throws what the
+    /// kernel refused.
+    func evaluate(_ questions: [(ReachQuestion, [NodeReference])]) throws(KernelError) -> [ReachAnswer] {
+        let every = try standing().map(\.node)
+        var answers: [ReachAnswer] = []
+        for begin in stride(from: 0, to: questions.count, by: 32) {
+            let some = questions[begin..<min(begin + 32, questions.count)]
+            var nodes = [Examination.host]
+            for node in every.count <= 100 ? every : some.flatMap(\.1) where !nodes.contains(node) { nodes.append(node) }
+            answers += try Explainer.explain(all: some.map(\.0), nodes: nodes)
+        }
+        return answers
+    }
+
     /// What was asked of the rules: a stranger's packet to each published port, and one out of each network.
     func answers() throws(KernelError) -> [Asked] {
         if let readAnswers { return readAnswers }
@@ -183,10 +200,10 @@ public final class Examination {
         return found
     }
 
-    /// The lines of /proc/self/mountinfo.
+    /// The lines of /proc/thread-self/mountinfo.
     func mounts() throws(KernelError) -> [Mounted] {
         if let readMounts { return readMounts }
-        let found = Mounted.list(try text("/proc/self/mountinfo"))
+        let found = Mounted.list(try text("/proc/thread-self/mountinfo"))
         readMounts = found
         return found
     }
@@ -214,7 +231,7 @@ struct Standing {
     var entries: [AttachmentList.Entry]
 }
 
-/// A mount as /proc/self/mountinfo tells it (man 5 proc).
+/// A mount as /proc/thread-self/mountinfo tells it (man 5 proc).
 struct Mounted: Hashable {
     let point: String
     let type: String

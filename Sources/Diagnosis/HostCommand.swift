@@ -27,7 +27,9 @@ enum HostCommand {
             if outcome.exitStatus == 0 { return nil }
             let said = String(decoding: outcome.errors + outcome.output.suffix(1000), as: UTF8.self)
                 .split(separator: "\n").joined(separator: " ")
-            let end = outcome.timedOut ? "did not end within 60 s" : outcome.exitStatus.map { "exit code \($0)" } ?? "ended by a signal"
+            let end =
+                outcome.timedOut
+                ? "did not end within 60 s" : outcome.exitStatus.map { "exit code \($0)" } ?? "ended by a signal"
             return "\(words): \(end)\(said.isEmpty ? "" : ": \(said.harmless)")"
         } catch {
             return "\(words): \(error)"

@@ -76,7 +76,8 @@ public enum Mending {
             }
         }
         let kept = before.intersection(Flows.known()).count
-        return "\(rules.counted("rule")) restored, \(ports.reached) of \(ports.all.counted("published port")) evaluated and open, \(kept) of \(before.count.counted("flow")) kept (conntrack untouched)"
+        return
+            "\(rules.counted("rule")) restored, \(ports.reached) of \(ports.all.counted("published port")) evaluated and open, \(kept) of \(before.count.counted("flow")) kept (conntrack untouched)"
     }
 
     /// Runs what a file says, the last fix first, and removes the file. What has changed since is left alone and said. Throws where the file
@@ -144,7 +145,8 @@ struct UndoFile {
         self.path = path
         let bytes = try Files.read(path)
         let wrong = KernelError("read undo file \(path)", .invalidArgument, "it is no file of berth doctor --fix")
-        guard let json = try? JSON(parsing: bytes), json["version"]?.integer == 1, let list = json["fixes"]?.array else {
+        guard let json = try? JSON(parsing: bytes), json["version"]?.integer == 1, let list = json["fixes"]?.array
+        else {
             throw wrong
         }
         let words = { (json: JSON?) -> [[String]] in (json?.array ?? []).map { ($0.array ?? []).compactMap(\.string) } }

@@ -74,7 +74,8 @@ public struct Redaction {
                 return "mac-\(counts.mac)"
             }
         }
-        guard text.contains(".") || text.contains(":"), let address = IPAddress(text), Redaction.isPublic(address) else {
+        guard text.contains(".") || text.contains(":"), let address = IPAddress(text), Redaction.isPublic(address)
+        else {
             return nil
         }
         return pseudonym("\(address)") { counts in
@@ -103,7 +104,9 @@ public struct Redaction {
         "fe80::/10", "ff00::/8", "2001:db8::/32", "3fff::/20",
     ].map { IPPrefix($0)! }
 
-    static func isPublic(_ address: IPAddress) -> Bool { !kept.contains { $0.family == address.family && $0.contains(address) } }
+    static func isPublic(_ address: IPAddress) -> Bool {
+        !kept.contains { $0.family == address.family && $0.contains(address) }
+    }
 }
 
 extension String {

@@ -47,6 +47,8 @@ public struct Gatekeeper: Hashable, Sendable {
     public let chain: GateChain
     /// "ip filter FORWARD", or the very rule: "ip filter ufw-user-forward #12".
     public let place: String
+    /// Whose the chain of that very rule is, where its name tells (several programs share a table of iptables); else whose the table is.
+    public let owner: String?
     /// No rule let it through, and the policy drops it.
     public let isPolicy: Bool
     public let input: String?
@@ -202,7 +204,8 @@ extension Rule {
                 isPort = base == UInt32(NFT_PAYLOAD_TRANSPORT_HEADER.rawValue) && at == 2 && length == 2
                 isProtocol = base == UInt32(NFT_PAYLOAD_NETWORK_HEADER.rawValue) && at == 9 && length == 1
             case "cmp":
-                let value = data[type: Int(NFTA_CMP_DATA.rawValue)]?.nested[type: Int(NFTA_DATA_VALUE.rawValue)]
+                let value =
+                    data[type: Int(NFTA_CMP_DATA.rawValue)]?.nested[type: Int(NFTA_DATA_VALUE.rawValue)]
                     .map { Array($0.payload) } ?? []
                 if isProtocol, value.first == UInt8(IPPROTO_UDP) { isUDP = true }
                 if isPort, value.count == 2, expression.number(NFTA_CMP_OP.rawValue) == 0 {

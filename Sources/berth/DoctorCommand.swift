@@ -69,7 +69,8 @@
                 }
                 throw ValidationError(
                     "\(error.word) is no rule: expected a group (\(groups))"
-                        + (near.isEmpty ? ", or a rule as firewall.docker-forward" : ", or one of \(near.joined(separator: ", "))"))
+                        + (near.isEmpty
+                            ? ", or a rule as firewall.docker-forward" : ", or one of \(near.joined(separator: ", "))"))
             }
         }
 
@@ -92,7 +93,8 @@
             throw ExitCode(checkup.exitCode)
         }
 
-        private func mend(_ checkup: inout Checkup, _ places: Examination.Places, _ selection: Checkup.Selection) throws {
+        private func mend(_ checkup: inout Checkup, _ places: Examination.Places, _ selection: Checkup.Selection) throws
+        {
             guard geteuid() == 0 else {
                 throw InspectError(
                     .privilege, "berth doctor --fix changes this host", cause: "you are not root",
@@ -120,7 +122,8 @@
             StandardError.write("These would be run:\n" + plan.map { "  \($0)\n" }.joined() + "Do it? [y/N] ")
             guard ["y", "yes"].contains((readLine() ?? "").lowercased()) else {
                 throw InspectError(
-                    .configuration, "nothing was changed", cause: "the answer was not y", fix: "berth doctor --fix, and y")
+                    .configuration, "nothing was changed", cause: "the answer was not y",
+                    fix: "berth doctor --fix, and y")
             }
         }
 

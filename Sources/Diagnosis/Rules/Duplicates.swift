@@ -27,7 +27,9 @@ extension HealthRule {
                 HealthFinding(
                     id, .error, "\(value)", "\(names.joined(by: " and ")) have the same \(kind) on \(bridge)",
                     evidence: "links and addresses in the namespaces of \(names.joined(by: ", "))",
-                    remedy: .told("attach one of them anew, without the address or MAC that was asked for: which, nobody else knows")))
+                    remedy: .told(
+                        "attach one of them anew, without the address or MAC that was asked for: which, nobody else knows"
+                    )))
         }
         return Judgement(findings, else: "\(count.counted("interface")) on berth's bridges, no \(kind) twice")
     }

@@ -17,7 +17,8 @@ extension HealthRule {
                 let legacy = gates.filter { $0.isLegacy && ($0.rules > 0 || $0.drops) }
                 let modern = gates.filter { !$0.isLegacy && ($0.rules > 0 || $0.drops) }
                 let words = { (gates: [GateChain]) in
-                    gates.map { "\($0.words) (\($0.rules.counted("rule"))\($0.drops ? ", policy drop" : ""))" }.joined(by: ", ")
+                    gates.map { "\($0.words) (\($0.rules.counted("rule"))\($0.drops ? ", policy drop" : ""))" }.joined(
+                        by: ", ")
                 }
                 guard !legacy.isEmpty, !modern.isEmpty else {
                     return .passed(
@@ -35,11 +36,13 @@ extension HealthRule {
             },
             HealthRule(
                 .firewall, "docker-chains",
-                why: "without its jumps Docker's own containers lose their network, and rules in DOCKER-USER are never asked"
+                why:
+                    "without its jumps Docker's own containers lose their network, and rules in DOCKER-USER are never asked"
             ) { (examination, id) throws(KernelError) in try dockerChains(examination, id) },
             HealthRule(
                 .firewall, "published-past-input",
-                why: "a published port is redirected before input and takes forward: what ufw or an INPUT chain denies is never asked (berth lab start 11)"
+                why:
+                    "a published port is redirected before input and takes forward: what ufw or an INPUT chain denies is never asked (berth lab start 11)"
             ) { (examination, id) throws(KernelError) in try pastInput(examination, id) },
             HealthRule(
                 .firewall, "owned-rules", why: "without its rules a container's ports and its way out are gone"
@@ -52,21 +55,26 @@ extension HealthRule {
     private static func gate(_ name: String, _ owner: String?) -> HealthRule {
         HealthRule(
             .firewall, name,
-            why: "an accept in berth's table does not stop another table from dropping: every base chain of the hook is asked"
+            why:
+                "an accept in berth's table does not stop another table from dropping: every base chain of the hook is asked"
         ) { (examination, id) throws(KernelError) in
             let known = ["Docker", "ufw", "firewalld", "Kubernetes", "libvirt", "berth"]
             let isIts = { (gate: GateChain) in
                 owner == nil ? !known.contains(gate.owner ?? "") : gate.owner == owner
             }
-            let gates = try examination.gates().filter { isIts($0) && ["forward", "prerouting", "postrouting"].contains($0.hook) }
+            let gates = try examination.gates().filter {
+                isIts($0) && ["forward", "prerouting", "postrouting"].contains($0.hook)
+            }
             let asked = try examination.answers()
             var findings: [HealthFinding] = []
             for one in asked {
-                guard let gate = one.answer.gatekeeper, gate.node == Examination.host.name, isIts(gate.chain) else {
+                guard let gate = one.answer.gatekeeper, gate.node == Examination.host.name,
+                    owner == nil ? !known.contains(gate.owner ?? "") : gate.owner == owner
+                else {
                     continue
                 }
                 // A container asked: what stands in its way to the outside.
-                let object = "\(gate.chain.words) and \(one.bridge ?? one.node)"
+                let object = "\(gate.isPolicy ? gate.chain.words : gate.place) and \(one.bridge ?? one.node)"
                 let remedy = GateRemedy.of(gate, one, id)
                 if let index = findings.firstIndex(where: { $0.object == object }) {
                     findings[index].evidence += "; \(one.words): stopped by \(gate.place)"
@@ -79,7 +87,7 @@ extension HealthRule {
                     }
                     continue
                 }
-                let whose = gate.chain.owner.map { "\($0)'s " } ?? ""
+                let whose = gate.owner.map { "\($0)'s " } ?? ""
                 findings.append(
                     HealthFinding(
                         id, .error, object,
@@ -88,10 +96,14 @@ extension HealthRule {
                         remedy: remedy))
             }
             if !findings.isEmpty { return .found(findings) }
+            // A question begins with the family, table and chain of the rule that it is about.
+            let tables = Set(gates.map { $0.words.split(separator: " ").prefix(2).joined(separator: " ") + " " })
             let doubt = asked.flatMap { one in
-                one.answer.depends.filter { $0.otherwise == .dropped }.map { "\(one.words) depends on \($0.on)" }
+                one.answer.depends.filter { condition in
+                    condition.otherwise == .dropped && tables.contains { condition.on.hasPrefix($0) }
+                }.map { "\(one.words) depends on \($0.on)" }
             }
-            if let doubt = doubt.first, !gates.isEmpty {
+            if let doubt = doubt.first {
                 return .notChecked("\(doubt), which is not known before a packet comes")
             }
             let chains = gates.map { "\($0.words)\($0.drops ? " (policy drop)" : "")" }.joined(by: ", ")
@@ -125,12 +137,14 @@ extension HealthRule {
                     findings.append(
                         HealthFinding(
                             id, .warning, "\(program) \(name)",
-                            stands ? "FORWARD does not jump to it" : "Docker's chain DOCKER stands, and \(name) does not",
+                            stands
+                                ? "FORWARD does not jump to it" : "Docker's chain DOCKER stands, and \(name) does not",
                             evidence:
                                 "table filter of \(program) has \(these.map(\.chain).joined(by: " ")); FORWARD jumps to \(forward.isEmpty ? "nothing" : forward.joined(by: " "))",
                             remedy: Remedy(
                                 [["systemctl", "restart", "docker"]],
-                                toldOnly: "Docker makes its chains anew when it starts, and its containers may stop meanwhile"
+                                toldOnly:
+                                    "Docker makes its chains anew when it starts, and its containers may stop meanwhile"
                             )))
                 }
             }
@@ -171,7 +185,8 @@ extension HealthRule {
                                 ["berth", "publish", "add", one.node, "127.0.0.1:\(number):\(inside)/\(kind)"],
                             ] : [],
                         toldOnly: isOwn
-                            ? "it may be meant so; these keep it to this host" : "it may be meant so: who published it can bind it to 127.0.0.1"
+                            ? "it may be meant so; these keep it to this host"
+                            : "it may be meant so: who published it can bind it to 127.0.0.1"
                     )))
         }
         return Judgement(findings, else: "\(count.counted("published port")) looked at")
@@ -189,14 +204,16 @@ extension HealthRule {
                 })
             else { continue }
             let these = asked.filter { $0.family == way.address.family }
+            // What becomes of it behind this host nobody needs to know.
             let answers = try Explainer.explain(
                 all: these.map {
                     ReachQuestion(
                         source: Examination.host.name, address: own.prefix.address, port: $0.port, isUDP: $0.isUDP,
                         stranger: way.address)
-                }, nodes: [Examination.host] + examination.standing().map(\.node))
+                }, nodes: [Examination.host])
             for (port, answer) in zip(these, answers) {
-                let words = "\(own.prefix.address):\(port.port)/\(port.isUDP ? "udp" : "tcp") (\(port.owner ?? "somebody")'s rule in \(port.chain))"
+                let words =
+                    "\(own.prefix.address):\(port.port)/\(port.isUDP ? "udp" : "tcp") (\(port.owner ?? "somebody")'s rule in \(port.chain))"
                 found.append(
                     Asked(
                         purpose: .published(words), node: "somebody's container", network: "", bridge: nil,
@@ -212,21 +229,34 @@ extension HealthRule {
     private static func ownedRules(_ examination: Examination, _ id: RuleID) throws(KernelError) -> Judgement {
         let doctor = try examination.ownObjects()
         let lost = doctor.findings.filter { $0.rule == .drift && $0.isRule }
-        let all = try examination.ruleCount()
+        let counts = try examination.ruleCounts()
+        let all = counts.values.reduce(0, +)
         guard !lost.isEmpty else { return .passed("all \(all.counted("rule")) of berth's present") }
-        let table = lost.first { $0.reason.hasPrefix("nftables table") }
+        // Of a table that is gone nothing else is told.
+        var tables: [String] = []
+        var missing = 0
+        for (family, count) in counts.sorted(by: { $0.value > $1.value }) {
+            let name = "table \(family) berth"
+            guard lost.contains(where: { $0.reason.hasPrefix("nftables \(name):") }) else { continue }
+            tables.append(name)
+            missing += count
+        }
         let isShared = { (words: String) in
             ["nftables table", "nftables chain", "nftables map", "nftables set"].contains { words.hasPrefix($0) }
         }
-        let missing = Set(lost.filter { !isShared($0.reason) }.map { "\($0.object) \($0.reason)" }).count
+        if tables.isEmpty {
+            missing = Set(lost.filter { !isShared($0.reason) }.map { "\($0.object) \($0.reason)" }).count
+        }
         var remedy = Remedy([["berth", "repair"]])
         remedy.isOwn = true
         // Records tell the elements of nftables; of iptables' rules only what is missing is known.
-        let words = missing <= all ? "\(all - missing) of \(all) berth rules present" : "\(missing) berth rules missing or altered"
+        let words =
+            missing <= all
+            ? "\(all - missing) of \(all) berth rules present" : "\(missing) berth rules missing or altered"
         return .found([
             HealthFinding(
                 id, .error, "berth's rules",
-                words + (table.map { " (\($0.reason.prefix { $0 != ":" }.dropFirst(9)) missing)" } ?? ""),
+                words + (tables.isEmpty ? "" : " (\(tables.joined(by: " and ")) missing)"),
                 evidence: lost.prefix(3).map(\.reason).joined(by: "; ") + (lost.count > 3 ? "; …" : ""), remedy: remedy)
         ])
     }

@@ -12,7 +12,8 @@ extension HealthRule {
         for link in try examination.uplinks(.v4) {
             let path = "net/ipv4/conf/\(link.name)/rp_filter"
             guard let own = try examination.number(path) else { continue }
-            let words = "rp_filter of \(link.name) is \(max(all, own)): the higher of all (\(all)) and \(link.name) (\(own))"
+            let words =
+                "rp_filter of \(link.name) is \(max(all, own)): the higher of all (\(all)) and \(link.name) (\(own))"
             seen.append(words)
             guard max(all, own) == 1, let best, best.device != link.name else { continue }
             // 2 is loose, and the higher number counts: all's 1 does not matter then.
@@ -20,7 +21,8 @@ extension HealthRule {
                 HealthFinding(
                     id, .error, path.dotted,
                     "what strangers send by \(link.name) is dropped: the way back to them is \(best.device)",
-                    evidence: words + "; a default route stands by \(link.name), and RTM_GETROUTE to \(best.address) says \(best.device)",
+                    evidence: words
+                        + "; a default route stands by \(link.name), and RTM_GETROUTE to \(best.address) says \(best.device)",
                     remedy: .parameter(path, "2", was: "\(own)")))
         }
         return Judgement(findings, else: seen.isEmpty ? "no default route of IPv4" : seen.joined(by: "; "))
@@ -30,11 +32,13 @@ extension HealthRule {
     static func withinBridges(_ examination: Examination, _ id: RuleID) throws(KernelError) -> Judgement {
         var on: [String] = []
         for name in ["iptables", "ip6tables", "arptables"] {
-            if try examination.number("net/bridge/bridge-nf-call-\(name)") ?? 0 != 0 { on.append("bridge-nf-call-\(name)") }
+            if try examination.number("net/bridge/bridge-nf-call-\(name)") ?? 0 != 0 {
+                on.append("bridge-nf-call-\(name)")
+            }
         }
         guard !on.isEmpty else { return .passed("net.bridge.bridge-nf-call-* is 0, or br_netfilter is not there") }
         let standing = try examination.standing()
-        var questions: [(String, AddressFamily, ReachQuestion)] = []
+        var questions: [(String, AddressFamily, ReachQuestion, [NodeReference])] = []
         for bridge in try examination.ownBridges() {
             for family in AddressFamily.allCases {
                 let there = standing.compactMap { one -> (Standing, IPAddress)? in
@@ -47,27 +51,35 @@ extension HealthRule {
                 }
                 guard there.count > 1 else { continue }
                 questions.append(
-                    (bridge, family, ReachQuestion(source: there[0].0.node.name, address: there[1].1, port: 80)))
+                    (
+                        bridge, family, ReachQuestion(source: there[0].0.node.name, address: there[1].1, port: 80),
+                        [there[0].0.node, there[1].0.node]
+                    ))
             }
         }
-        let answers = try Explainer.explain(
-            all: questions.map(\.2), nodes: [Examination.host] + standing.map(\.node))
+        let answers = try examination.evaluate(questions.map { ($0.2, $0.3) })
         let gates = try examination.gates()
         let keeper = gates.first { $0.owner == "Kubernetes" || $0.owner == "Docker" }?.owner
         var findings: [HealthFinding] = []
-        for ((bridge, family, question), answer) in zip(questions, answers) {
+        for ((bridge, family, question, _), answer) in zip(questions, answers) {
             guard let gate = answer.gatekeeper, gate.chain.owner != "berth" else { continue }
             let path = "net/bridge/bridge-nf-call-\(family == .v4 ? "iptables" : "ip6tables")"
             findings.append(
                 HealthFinding(
                     id, .error, "\(bridge) \(family == .v4 ? "IPv4" : "IPv6")",
                     "neighbours on \(bridge) do not reach each other: \(answer.reason)",
-                    evidence: "\(path.dotted) is 1; evaluated: \(question.source) → \(question.address):80 ends at \(gate.place)",
+                    evidence:
+                        "\(path.dotted) is 1; evaluated: \(question.source) → \(question.address):80 ends at \(gate.place)",
                     remedy: .parameter(
                         path, "0", was: "1",
-                        toldOnly: keeper.map { "\($0)'s rules for frames within its bridges need it: let \(bridge) through there instead" })))
+                        toldOnly: keeper.map {
+                            "\($0)'s rules for frames within its bridges need it: let \(bridge) through there instead"
+                        })))
         }
-        return Judgement(findings, else: "\(on.joined(by: ", ")) on, and neighbours on berth's bridges reach each other all the same")
+        return Judgement(
+            findings, else:
+                "\(on.joined(by: ", ")) on, and \(questions.count.counted("pair")) of neighbours evaluated: they reach each other"
+        )
     }
 
     /// Each container asks its own published port.
@@ -79,18 +91,21 @@ extension HealthRule {
             for entry in one.entries {
                 for port in entry.ports {
                     guard let published = Published(port.published),
-                        let address = published.address ?? own.first(where: { $0.prefix.family == published.family })?
+                        let address = published.address
+                            ?? own.first(where: { $0.prefix.family == published.family })?
                             .prefix.address, !address.isLoopback
                     else { continue }
                     questions.append(
                         (
                             one.node.name, port.published,
-                            ReachQuestion(source: one.node.name, address: address, port: published.port, isUDP: published.isUDP)
+                            ReachQuestion(
+                                source: one.node.name, address: address, port: published.port, isUDP: published.isUDP)
                         ))
                 }
             }
         }
-        let answers = try Explainer.explain(all: questions.map(\.2), nodes: [Examination.host] + standing.map(\.node))
+        let answers = try examination.evaluate(
+            questions.map { one in (one.2, standing.filter { $0.node.name == one.0 }.map(\.node)) })
         var findings: [HealthFinding] = []
         for ((name, port, _), answer) in zip(questions, answers) {
             guard let link = answer.closedHairpin else { continue }

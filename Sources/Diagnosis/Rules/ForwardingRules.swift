@@ -6,7 +6,8 @@ import NetCore
 extension HealthRule {
     static let forwarding: [HealthRule] =
         [
-            HealthRule(.forwarding, "ip-forward", why: "a host that is no router drops what containers send elsewhere") {
+            HealthRule(.forwarding, "ip-forward", why: "a host that is no router drops what containers send elsewhere")
+            {
                 (examination, id) throws(KernelError) in
                 guard try has(.v4, examination) else { return .passed("no attachment has an IPv4 address") }
                 var findings: [HealthFinding] = []
@@ -24,7 +25,8 @@ extension HealthRule {
                             evidence: "/proc/sys/\(path) is 0", remedy: remedy))
                 } else {
                     let names = Set(try examination.ownBridges() + examination.uplinks(.v4).map(\.name))
-                    for one in try examination.perInterface("forwarding") where names.contains(one.name) && one.value == 0 {
+                    for one in try examination.perInterface("forwarding")
+                    where names.contains(one.name) && one.value == 0 {
                         findings.append(
                             HealthFinding(
                                 id, .error, one.path.dotted, "\(one.name) forwards nothing that comes in by it",
@@ -38,7 +40,8 @@ extension HealthRule {
             ) { (examination, id) throws(KernelError) in try forwardsV6(examination, id) },
             HealthRule(
                 .forwarding, "accept-ra",
-                why: "with forwarding on, the kernel ignores router advertisements unless accept_ra is 2: address and default route run out"
+                why:
+                    "with forwarding on, the kernel ignores router advertisements unless accept_ra is 2: address and default route run out"
             ) { (examination, id) throws(KernelError) in
                 guard try examination.number("net/ipv6/conf/all/forwarding") ?? 0 != 0 else {
                     return .passed("net.ipv6.conf.all.forwarding is 0")
@@ -50,18 +53,22 @@ extension HealthRule {
                 return Judgement(
                     found.map {
                         HealthFinding(
-                            id, .error, $0.path.dotted, "\($0.name) has its default route of advertisements, which are ignored by now",
-                            evidence: "a default route of protocol ra by \($0.name); /proc/sys/\($0.path) is 1, forwarding is on",
+                            id, .error, $0.path.dotted,
+                            "\($0.name) has its default route of advertisements, which are ignored by now",
+                            evidence:
+                                "a default route of protocol ra by \($0.name); /proc/sys/\($0.path) is 1, forwarding is on",
                             remedy: .parameter($0.path, "2", was: "1"))
                     }, else: "no default route comes of advertisements that are ignored")
             },
             HealthRule(
                 .forwarding, "rp-filter",
-                why: "strict rp_filter (the higher of all's and the interface's counts) drops what comes by a second way"
+                why:
+                    "strict rp_filter (the higher of all's and the interface's counts) drops what comes by a second way"
             ) { (examination, id) throws(KernelError) in try reversePath(examination, id) },
             HealthRule(
                 .forwarding, "route-localnet",
-                why: "neighbours by such an interface reach what listens at 127.0.0.1 alone (CVE-2020-8558), unless a rule drops it"
+                why:
+                    "neighbours by such an interface reach what listens at 127.0.0.1 alone (CVE-2020-8558), unless a rule drops it"
             ) { (examination, id) throws(KernelError) in
                 let own = Set(try examination.ownBridges())
                 let isKubernetes = try examination.gates().contains { $0.owner == "Kubernetes" }
@@ -71,7 +78,8 @@ extension HealthRule {
                 return Judgement(
                     found.map {
                         HealthFinding(
-                            id, .warning, $0.path.dotted, "127.0.0.0/8 is routed at \($0.name), which is no bridge of berth's",
+                            id, .warning, $0.path.dotted,
+                            "127.0.0.0/8 is routed at \($0.name), which is no bridge of berth's",
                             evidence: "/proc/sys/\($0.path) is \($0.value)",
                             remedy: .parameter(
                                 $0.path, "0", was: "\($0.value)",
@@ -91,7 +99,8 @@ extension HealthRule {
                     }, else: "net.ipv4.conf.*.accept_local is 0")
             },
             HealthRule(
-                .forwarding, "proxy-arp", why: "this host answers ARP for addresses that others have: two answer, or none that has it"
+                .forwarding, "proxy-arp",
+                why: "this host answers ARP for addresses that others have: two answer, or none that has it"
             ) { (examination, id) throws(KernelError) in
                 let found = try examination.perInterface("proxy_arp").filter { $0.value != 0 }
                 return Judgement(
@@ -108,7 +117,8 @@ extension HealthRule {
             ) { (examination, id) throws(KernelError) in try withinBridges(examination, id) },
             HealthRule(
                 .forwarding, "mtu",
-                why: "containers send packets that do not fit through the uplink: TLS hangs while ping works (berth lab start 14)"
+                why:
+                    "containers send packets that do not fit through the uplink: TLS hangs while ping works (berth lab start 14)"
             ) { (examination, id) throws(KernelError) in
                 var (findings, seen): ([HealthFinding], [String]) = ([], [])
                 let uplinks = try examination.uplinks(.v4) + examination.uplinks(.v6)
@@ -125,10 +135,12 @@ extension HealthRule {
                                 "containers that stand keep theirs: put \"mtu\": \(least.mtu) into the network's list and attach them anew, or clamp TCP's segments (nft: tcp option maxseg size set rt mtu)"
                             )))
                 }
-                return Judgement(findings, else: seen.isEmpty ? "no bridge of berth's beside an uplink" : seen.joined(by: ", "))
+                return Judgement(
+                    findings, else: seen.isEmpty ? "no bridge of berth's beside an uplink" : seen.joined(by: ", "))
             },
             HealthRule(
-                .forwarding, "hairpin", why: "a container that asks its own published port comes back by the port it left by"
+                .forwarding, "hairpin",
+                why: "a container that asks its own published port comes back by the port it left by"
             ) { (examination, id) throws(KernelError) in try hairpins(examination, id) },
         ]
 
@@ -170,7 +182,8 @@ extension Examination {
         var names: [String] = []
         for reply in try socket.ask(request) where reply.type == RTM_NEWROUTE {
             // struct rtmsg: family, dst_len, src_len, tos, table, protocol.
-            guard let bytes = reply.header(12).map(Array.init), bytes[1] == 0, Int32(bytes[5]) == Int32(RTPROT_RA) else {
+            guard let bytes = reply.header(12).map(Array.init), bytes[1] == 0, Int32(bytes[5]) == Int32(RTPROT_RA)
+            else {
                 continue
             }
             let index = reply.attributes(after: 12)[type: Int(RTA_OIF.rawValue)]?.u32.map { Int32(bitPattern: $0) }

@@ -8,6 +8,13 @@ enum GateRemedy {
         guard gate.hook == "forward" || gate.hook == "prerouting" && gate.chain.owner == nil else {
             return .told("see what \(gate.place) is for: nft list ruleset, iptables-save")
         }
+        // Not the end of a list, but a rule that says no: somebody wanted it so.
+        let isWanted = !gate.isPolicy && gate.owner != "firewalld" && id.name != "kubernetes"
+        if isWanted {
+            return .told(
+                "the rule at \(gate.place) says so, and somebody put it there: see it (nft -a list ruleset, iptables-save), and take it away when it is not meant"
+            )
+        }
         let bridge = asked.bridge ?? gate.output ?? gate.input ?? "BRIDGE"
         switch id.name {
         case "docker-forward": return iptables("DOCKER-USER", gate, asked, bridge)
@@ -18,13 +25,15 @@ enum GateRemedy {
             remedy.toldOnly = "kube-proxy and the cluster's network own these rules, and write them anew"
             return remedy
         default:
-            if gate.chain.isIptables, gate.chain.words.hasPrefix("ip") , gate.hook == "forward" {
+            if gate.chain.isIptables, gate.chain.words.hasPrefix("ip"), gate.hook == "forward" {
                 return iptables(gate.chain.name, gate, asked, bridge)
             }
             let match = asked.purpose == .outbound ? "iifname \(bridge)" : "oifname \(bridge) ct status dnat"
             return Remedy(
-                [["nft", "insert", "rule"] + gate.chain.words.split(separator: " ").map(String.init)
-                    + match.split(separator: " ").map(String.init) + ["accept"]],
+                [
+                    ["nft", "insert", "rule"] + gate.chain.words.split(separator: " ").map(String.init)
+                        + match.split(separator: " ").map(String.init) + ["accept"]
+                ],
                 toldOnly: "somebody made that table: put the rule where it is made, or the next reload loses it")
         }
     }

@@ -79,7 +79,8 @@ struct KernelFeatures {
                 guard let module else { return .present("CONFIG_\(option)=m in \(source)") }
                 if isLoaded(module) { return .present("/sys/module/\(module)") }
                 guard let modules else {
-                    return .unknown("CONFIG_\(option)=m in \(source), and no list of modules in /lib/modules/\(release)")
+                    return .unknown(
+                        "CONFIG_\(option)=m in \(source), and no list of modules in /lib/modules/\(release)")
                 }
                 return modules.contains(module)
                     ? .present("CONFIG_\(option)=m in \(source), and module \(module) is there")

@@ -6,17 +6,18 @@ import NetCore
 extension HealthRule {
     static let kernel: [HealthRule] =
         [
-            HealthRule(.kernel, "namespaces", why: "a container is its namespaces") { (examination, id) throws(KernelError) in
+            HealthRule(.kernel, "namespaces", why: "a container is its namespaces") {
+                (examination, id) throws(KernelError) in
                 let wanted = ["net", "mnt", "pid", "uts", "ipc", "user", "cgroup"]
-                let has = try examination.names(in: "/proc/self/ns")
+                let has = try examination.names(in: "/proc/thread-self/ns")
                 let missing = wanted.filter { !has.contains($0) }
                 return Judgement(
                     missing.map {
                         HealthFinding(
                             id, .error, "namespace \($0)", "this kernel has no namespaces of kind \($0)",
-                            evidence: "/proc/self/ns has \(has.joined(by: " "))",
+                            evidence: "/proc/thread-self/ns has \(has.joined(by: " "))",
                             remedy: .told("boot a kernel with CONFIG_NAMESPACES and what it offers below"))
-                    }, else: "/proc/self/ns has \(wanted.joined(by: " "))")
+                    }, else: "/proc/thread-self/ns has \(wanted.joined(by: " "))")
             },
             feature("veth", .error, [("VETH", "veth")], why: "the cable between a container and its bridge"),
             feature("bridge", .error, [("BRIDGE", "bridge")], why: "the switch of a network"),
@@ -62,7 +63,8 @@ extension HealthRule {
                 guard value == "0" else { return .passed("\(path) is \(value)") }
                 return .found([
                     HealthFinding(
-                        id, .warning, path.dotted, "conntrack tells nobody of flows", evidence: "/proc/sys/\(path) is 0",
+                        id, .warning, path.dotted, "conntrack tells nobody of flows",
+                        evidence: "/proc/sys/\(path) is 0",
                         remedy: .parameter(path, "2", was: value))
                 ])
             },
@@ -93,11 +95,14 @@ extension HealthRule {
                 if known { return .passed("/proc/filesystems names overlay") }
                 return feature(KernelFeatures(), id, .error, [("OVERLAY_FS", "overlay")])
             },
-            HealthRule(.kernel, "control-groups", why: "limits of memory, processors and processes") { (examination, id) throws(KernelError) in
+            HealthRule(.kernel, "control-groups", why: "limits of memory, processors and processes") {
+                (examination, id) throws(KernelError) in
                 try controlGroups(examination, id)
             },
             HealthRule(
-                .kernel, "tracefs", why: "berth trace tells the kernel's own reason for a drop from there; without it, it judges by counters"
+                .kernel, "tracefs",
+                why:
+                    "berth trace tells the kernel's own reason for a drop from there; without it, it judges by counters"
             ) { (_, id) throws(KernelError) in
                 let folder = OwnedDescriptor(taking: berth_tracefs())
                 guard folder.number >= 0 else {
@@ -107,7 +112,8 @@ extension HealthRule {
                     }
                     return .found([
                         HealthFinding(
-                            id, .warning, "tracefs", "this kernel has no tracefs", evidence: "fsopen(tracefs): \(error)",
+                            id, .warning, "tracefs", "this kernel has no tracefs",
+                            evidence: "fsopen(tracefs): \(error)",
                             remedy: .told("boot a kernel with CONFIG_TRACING"))
                     ])
                 }
@@ -123,7 +129,8 @@ extension HealthRule {
                 ])
             },
             HealthRule(
-                .kernel, "user-namespaces", why: "without root, berth lab stands in a user namespace; --userns-remap needs them, too"
+                .kernel, "user-namespaces",
+                why: "without root, berth lab stands in a user namespace; --userns-remap needs them, too"
             ) { (examination, id) throws(KernelError) in try userNamespaces(examination, id) },
         ]
 
@@ -132,7 +139,9 @@ extension HealthRule {
     private static func feature(
         _ name: String, _ severity: Severity, _ options: [(String, String?)], why: String
     ) -> HealthRule {
-        HealthRule(.kernel, name, why: why) { (_, id) throws(KernelError) in feature(KernelFeatures(), id, severity, options) }
+        HealthRule(.kernel, name, why: why) { (_, id) throws(KernelError) in
+            feature(KernelFeatures(), id, severity, options)
+        }
     }
 
     private static func feature(
@@ -158,7 +167,7 @@ extension HealthRule {
 
     private static func controlGroups(_ examination: Examination, _ id: RuleID) throws(KernelError) -> Judgement {
         let wanted = ["cpu", "memory", "pids"]
-        let lines = try examination.text("/proc/self/mountinfo").split(separator: "\n")
+        let lines = try examination.text("/proc/thread-self/mountinfo").split(separator: "\n")
         var (first, unified): (Set<String>, String?) = ([], nil)
         for line in lines {
             let fields = line.split(separator: " ").map(String.init)
@@ -170,7 +179,9 @@ extension HealthRule {
         var offered: Set<String> = []
         var evidence = "control groups v1: \(first.intersection(wanted).sorted().joined(by: " "))"
         if let unified {
-            let own = try examination.text("/proc/self/cgroup").split(separator: "\n").first { $0.hasPrefix("0::") }
+            let own = try examination.text("/proc/thread-self/cgroup").split(separator: "\n").first {
+                $0.hasPrefix("0::")
+            }
             let path = own.map { String($0.dropFirst(3)) } ?? "/"
             let place = unified + (path == "/" ? "" : path)
             let file = Files.exists("\(place)/cgroup.controllers") ? place : unified
@@ -181,7 +192,7 @@ extension HealthRule {
         guard !first.isEmpty || unified != nil else {
             return .found([
                 HealthFinding(
-                    id, .error, "control groups", "none are mounted", evidence: "/proc/self/mountinfo",
+                    id, .error, "control groups", "none are mounted", evidence: "/proc/thread-self/mountinfo",
                     remedy: Remedy(
                         [["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"]],
                         undo: [["umount", "/sys/fs/cgroup"]],
@@ -195,7 +206,8 @@ extension HealthRule {
                     id, .warning, "controller \($0)",
                     "it is not delegated to where berth runs: a container cannot be limited by it", evidence: evidence,
                     remedy: .told(
-                        "write +\($0) to cgroup.subtree_control of the group above, or Delegate=yes for berth's service"))
+                        "write +\($0) to cgroup.subtree_control of the group above, or Delegate=yes for berth's service"
+                    ))
             }, else: evidence)
     }
 

@@ -7,10 +7,14 @@ import NetCore
 extension HealthRule {
     static let leaks: [HealthRule] =
         [
-            HealthRule(.leaks, "duplicate-address", why: "two containers with one address: each loses packets to the other") {
+            HealthRule(
+                .leaks, "duplicate-address", why: "two containers with one address: each loses packets to the other"
+            ) {
                 (examination, id) throws(KernelError) in try duplicates(examination, id, "address") { $0.addresses }
             },
-            HealthRule(.leaks, "duplicate-mac", why: "a bridge learns one place for a MAC: frames go to whoever sent last") {
+            HealthRule(
+                .leaks, "duplicate-mac", why: "a bridge learns one place for a MAC: frames go to whoever sent last"
+            ) {
                 (examination, id) throws(KernelError) in try duplicates(examination, id, "MAC") { $0.macs }
             },
             HealthRule(.leaks, "dead-cables", why: "a bridge's port that leads nowhere, and a name that is taken") {
@@ -29,16 +33,22 @@ extension HealthRule {
                             evidence: "IFLA_CARRIER of \($0.name) is 0; alias \($0.alias ?? "none")",
                             remedy: Remedy(
                                 [["ip", "link", "delete", $0.name]],
-                                toldOnly: "when its container is gone; it is the container's own matter whether its end is up"))
+                                toldOnly:
+                                    "when its container is gone; it is the container's own matter whether its end is up"
+                            ))
                     }, else: "every cable on berth's bridges has carrier")
             },
-            HealthRule(.leaks, "namespaces", why: "a namespace that nobody enters again holds its links and its rules") {
+            HealthRule(.leaks, "namespaces", why: "a namespace that nobody enters again holds its links and its rules")
+            {
                 (examination, id) throws(KernelError) in try namespaces(examination, id)
             },
             HealthRule(
-                .leaks, "flows", why: "a flow goes where conntrack remembers, not where the rules say: to an address that nobody has"
+                .leaks, "flows",
+                why: "a flow goes where conntrack remembers, not where the rules say: to an address that nobody has"
             ) { (examination, id) throws(KernelError) in try flows(examination, id) },
-            HealthRule(.leaks, "control-groups", why: "groups of containers that are gone count against the kernel's limit") {
+            HealthRule(
+                .leaks, "control-groups", why: "groups of containers that are gone count against the kernel's limit"
+            ) {
                 (examination, id) throws(KernelError) in try controlGroups(examination, id)
             },
             HealthRule(.leaks, "overlay-mounts", why: "a mounted root keeps the container's layer on the disk") {
@@ -50,28 +60,36 @@ extension HealthRule {
                     guard !Files.exists("\(folder)\(name)/container.json") else { continue }
                     findings.append(
                         HealthFinding(
-                            id, .warning, mount.point, "it is mounted, and container \(String(name).prefix(12)) is gone",
-                            evidence: "/proc/self/mountinfo; no \(folder)\(name)/container.json",
+                            id, .warning, mount.point,
+                            "it is mounted, and container \(String(name).prefix(12)) is gone",
+                            evidence: "/proc/thread-self/mountinfo; no \(folder)\(name)/container.json",
                             remedy: Remedy([["umount", mount.point]])))
                 }
                 return Judgement(findings, else: "no overlay below \(folder) of a container that is gone")
             },
-            HealthRule(.leaks, "tracefs-instances", why: "each holds memory for its buffers") { (examination, id) throws(KernelError) in
+            HealthRule(.leaks, "tracefs-instances", why: "each holds memory for its buffers") {
+                (examination, id) throws(KernelError) in
+                let opened = OwnedDescriptor(taking: berth_tracefs())
+                guard opened.number >= 0 else {
+                    return .notChecked(
+                        "tracefs cannot be opened: \(Errno.current)\(examination.isRoot ? "" : ": it takes root")")
+                }
                 let place = "/sys/kernel/tracing/instances"
-                guard let names = try ignoring(.noSuchFile, do: { () throws(KernelError) in try Files.names(in: place) })
-                else { return .notChecked("\(place) is not there: tracefs is not mounted") }
+                let isMounted = Files.exists(place)
                 var findings: [HealthFinding] = []
-                for name in names {
+                for name in try Files.names(in: "/proc/thread-self/fd/\(opened.number)/instances") {
                     let parts = name.split(separator: "-").map(String.init)
                     guard parts.count >= 3, parts[0] == "berth", let process = Int32(parts[1]) else { continue }
                     guard kill(process, 0) != 0, errno == ESRCH else { continue }
                     findings.append(
                         HealthFinding(
-                            id, .warning, "\(place)/\(name)", "the trace that made it has ended",
-                            evidence: "there is no process \(process)",
-                            remedy: Remedy([["rmdir", "\(place)/\(name)"]], undo: [["mkdir", "\(place)/\(name)"]])))
+                            id, .warning, name, "the trace that made this instance of tracefs has ended",
+                            evidence: "instances of tracefs has \(name); there is no process \(process)",
+                            remedy: isMounted
+                                ? Remedy([["rmdir", "\(place)/\(name)"]], undo: [["mkdir", "\(place)/\(name)"]])
+                                : .told("the next berth trace of root's removes it: tracefs is not mounted here")))
                 }
-                return Judgement(findings, else: "\(place) has none of an ended berth trace")
+                return Judgement(findings, else: "instances of tracefs has none of an ended berth trace")
             },
             HealthRule(.leaks, "stale-files", why: "who finds the socket waits for a daemon that is gone") {
                 (examination, id) throws(KernelError) in try staleFiles(examination, id)
@@ -114,7 +132,9 @@ extension HealthRule {
     private static func flows(_ examination: Examination, _ id: RuleID) throws(KernelError) -> Judgement {
         let bridges = Set(try examination.ownBridges())
         let indices = try examination.links().filter { bridges.contains($0.name) }.map(\.index)
-        let networks = try examination.addresses().filter { indices.contains($0.link) && !$0.prefix.address.isLinkLocal }
+        let networks = try examination.addresses().filter {
+            indices.contains($0.link) && !$0.prefix.address.isLinkLocal
+        }
         guard !networks.isEmpty else { return .passed("no bridge of berth's has an address") }
         var owned = Set(try examination.addresses().map(\.prefix.address))
         for entry in try examination.attachments() {
@@ -129,7 +149,9 @@ extension HealthRule {
             for flow in try socket.flows(family) {
                 count += 1
                 for address in [flow.original.source, flow.reply.source]
-                where !owned.contains(address) && networks.contains(where: { $0.prefix.contains(address) && $0.prefix.last != address }) {
+                where !owned.contains(address)
+                    && networks.contains(where: { $0.prefix.contains(address) && $0.prefix.last != address })
+                {
                     found[address, default: 0] += 1
                 }
             }
@@ -164,7 +186,8 @@ extension HealthRule {
                         evidence: "no \(examination.places.root)/containers/\(name); cgroup.procs has \(processes)",
                         remedy: Remedy(
                             [["rmdir", path]], undo: [["mkdir", path]],
-                            toldOnly: processes > 0 ? "processes are in it: see what they are, ps -p $(cat \(path)/cgroup.procs)" : nil)))
+                            toldOnly: processes > 0
+                                ? "processes are in it: see what they are, ps -p $(cat \(path)/cgroup.procs)" : nil)))
             }
         }
         return Judgement(findings, else: "\(seen.counted("group")) of containers, each has its container")
@@ -197,7 +220,8 @@ extension HealthRule {
                     id, .warning, file.path, "whose it was is gone", evidence: evidence,
                     remedy: Remedy([["rm", file.path]], toldOnly: file.toldOnly)))
         }
-        return Judgement(findings, else: "\(seen.counted("socket and pid file", "sockets and pid files")) of berth's looked at")
+        return Judgement(
+            findings, else: "\(seen.counted("socket and pid file", "sockets and pid files")) of berth's looked at")
     }
 
     /// A socket that nobody listens at.

@@ -6,24 +6,30 @@ import NetCore
 extension HealthRule {
     static let names: [HealthRule] =
         [
-            HealthRule(.dns, "stub-resolver", why: "127.0.0.53 is this host's own: in a container nobody listens there") {
+            HealthRule(.dns, "stub-resolver", why: "127.0.0.53 is this host's own: in a container nobody listens there")
+            {
                 (examination, id) throws(KernelError) in
                 guard let text = try examination.existing("/etc/resolv.conf") else {
                     return .notChecked("there is no /etc/resolv.conf")
                 }
                 let servers = nameservers(text)
                 guard !servers.isEmpty, servers.allSatisfy(\.isLoopback) else {
-                    return .passed("/etc/resolv.conf names \(servers.isEmpty ? "nobody" : servers.map { "\($0)" }.joined(by: ", "))")
+                    return .passed(
+                        "/etc/resolv.conf names \(servers.isEmpty ? "nobody" : servers.map { "\($0)" }.joined(by: ", "))"
+                    )
                 }
                 let above = nameservers(try examination.existing("/run/systemd/resolve/resolv.conf") ?? "")
                     .filter { !$0.isLoopback }
-                let advice = above.first.map { "\($0), which systemd-resolved asks (/run/systemd/resolve/resolv.conf)" } ?? "ADDRESS"
+                let advice =
+                    above.first.map { "\($0), which systemd-resolved asks (/run/systemd/resolve/resolv.conf)" }
+                    ?? "ADDRESS"
                 return .found([
                     HealthFinding(
                         id, .warning, "/etc/resolv.conf",
                         "it names only \(servers.map { "\($0)" }.joined(by: ", ")): a container on the default network gets no nameserver",
                         evidence: "/etc/resolv.conf: nameserver \(servers.map { "\($0)" }.joined(by: ", "))",
-                        remedy: .told("berth run --dns \(advice); on a network of one's own berth-names asks for the containers"))
+                        remedy: .told(
+                            "berth run --dns \(advice); on a network of one's own berth-names asks for the containers"))
                 ])
             },
             HealthRule(.dns, "resolv-conf", why: "without a nameserver that answers, a container resolves no names") {
@@ -38,9 +44,12 @@ extension HealthRule {
                 let place = try existingFolder(examination.places.root)
                 var found = statvfs()
                 try check("look at the disk of \(place)") { statvfs(place, &found) }
-                let (free, all) = (UInt64(found.f_bavail) * UInt64(found.f_frsize), UInt64(found.f_blocks) * UInt64(found.f_frsize))
+                let (free, all) = (
+                    UInt64(found.f_bavail) * UInt64(found.f_frsize), UInt64(found.f_blocks) * UInt64(found.f_frsize)
+                )
                 let percent = all > 0 ? free * 100 / all : 100
-                let evidence = "statvfs of \(place): \(free >> 20) MiB of \(all >> 20) MiB free (\(percent) %), \(found.f_favail) of \(found.f_files) inodes"
+                let evidence =
+                    "statvfs of \(place): \(free >> 20) MiB of \(all >> 20) MiB free (\(percent) %), \(found.f_favail) of \(found.f_files) inodes"
                 let noInodes = found.f_files > 0 && found.f_favail * 100 / found.f_files < 2
                 let isFull = free < 100 << 20
                 guard isFull || noInodes || free < 1 << 30 && percent < 10 else { return .passed(evidence) }
@@ -50,7 +59,8 @@ extension HealthRule {
                         noInodes && !isFull ? "hardly an inode is left" : "\(free >> 20) MiB are left",
                         evidence: evidence,
                         remedy: .told(
-                            "berth images, and berth rmi of what no container needs; berth volume prune: both are gone for good")
+                            "berth images, and berth rmi of what no container needs; berth volume prune: both are gone for good"
+                        )
                     )
                 ])
             }
@@ -92,7 +102,8 @@ extension HealthRule {
                     (one.node.name, file, ReachQuestion(source: one.node.name, address: server, port: 53, isUDP: true)))
             }
         }
-        let answers = try Explainer.explain(all: questions.map(\.2), nodes: [Examination.host] + standing.map(\.node))
+        let answers = try examination.evaluate(
+            questions.map { one in (one.2, standing.filter { $0.node.name == one.0 }.map(\.node)) })
         for ((name, file, question), answer) in zip(questions, answers)
         where answer.verdict != .reached && answer.verdict != .beyond {
             findings.append(
@@ -102,6 +113,9 @@ extension HealthRule {
                     remedy: .told("berth explain \(name) → \(question.address):53/udp tells the way")))
         }
         return Judgement(
-            findings, else: seen == 0 ? "no running container has a resolv.conf of berth's" : "\(questions.count.counted("nameserver")) of \(seen.counted("container")) reached")
+            findings,
+            else: seen == 0
+                ? "no running container has a resolv.conf of berth's"
+                : "\(questions.count.counted("nameserver")) of \(seen.counted("container")) reached")
     }
 }

@@ -9,7 +9,9 @@ extension HealthRule {
             let findings = doctor.findings.filter { $0.rule == rule }.map { finding in
                 var remedy = Remedy([], toldOnly: finding.fix)
                 if rule.isMendable, finding.fix.holds("berth ") {
-                    remedy = Remedy([["berth", rule == .drift ? "repair" : "doctor"] + (rule == .drift ? [] : ["--fix", "\(id)"])])
+                    remedy = Remedy([
+                        ["berth", rule == .drift ? "repair" : "doctor"] + (rule == .drift ? [] : ["--fix", "\(id)"])
+                    ])
                     remedy.isOwn = true
                 }
                 var told = HealthFinding(

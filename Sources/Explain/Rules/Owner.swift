@@ -13,12 +13,18 @@ struct Owner: Hashable, Sendable {
             $0.family == chain.family && $0.table == chain.table && $0.isLegacy == chain.isLegacy
         }
         .map(\.chain)
-        for (start, owner) in [
-            ("DOCKER", "Docker"), ("ufw-", "ufw"), ("ufw6-", "ufw"), ("KUBE-", "Kubernetes"), ("LIBVIRT_", "libvirt"),
-            ("NETAVARK", "netavark"), ("FWD_", "firewalld"),
-        ] where names.contains(where: { $0.hasPrefix(start) }) { return Owner(name: owner) }
+        // In the order of the programs, not of the names: several may share a table.
+        for (start, owner) in starts where names.contains(where: { $0.hasPrefix(start) }) { return Owner(name: owner) }
         return nil
     }
+
+    private static let starts = [
+        ("DOCKER", "Docker"), ("ufw-", "ufw"), ("ufw6-", "ufw"), ("KUBE-", "Kubernetes"), ("LIBVIRT_", "libvirt"),
+        ("NETAVARK", "netavark"), ("FWD_", "firewalld"),
+    ]
+
+    /// Whose a chain of that name is; nil where the name does not tell.
+    static func named(_ chain: String) -> String? { starts.first { chain.hasPrefix($0.0) }?.1 }
 }
 
 /// What lets a packet through a gate, as a command.
@@ -26,6 +32,19 @@ enum Fixes {
     static func letThrough(_ chain: Chain, _ owner: Owner?, _ node: Node, _ here: Situation, _ hook: nf_inet_hooks)
         -> [String]
     {
+        commands(chain, owner, node, here, hook) + doctor(owner, node, hook)
+    }
+
+    /// The doctor looks at the caller's own host alone.
+    private static func doctor(_ owner: Owner?, _ node: Node, _ hook: nf_inet_hooks) -> [String] {
+        guard node.reference.namespace == "/proc/thread-self/ns/net", hook == NF_INET_FORWARD else { return [] }
+        let rules = ["Docker": "docker-forward", "ufw": "ufw", "firewalld": "firewalld"]
+        return owner.flatMap { rules[$0.name] }.map { ["berth doctor --fix firewall.\($0)"] } ?? []
+    }
+
+    private static func commands(
+        _ chain: Chain, _ owner: Owner?, _ node: Node, _ here: Situation, _ hook: nf_inet_hooks
+    ) -> [String] {
         let output = here.output?.name
         let isPublished = here.flow?.rewritesDestination == true
         let program = here.packet.family == .v4 ? "iptables" : "ip6tables"

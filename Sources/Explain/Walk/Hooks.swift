@@ -74,6 +74,7 @@ extension Walk {
         end.isReset = last?.what == "reject with tcp reset"
         end.gate = Gatekeeper(
             node: node.name, hook: Walk.name(hook), chain: GateChain(chain, owner?.name), place: place,
+            owner: Owner.named(place.split(separator: " ").dropFirst(2).first.map(String.init) ?? "") ?? owner?.name,
             isPolicy: last?.kind == .policy, input: here.input?.name, output: here.output?.name,
             isTranslated: here.flow?.rewritesDestination == true, isReply: here.isReply,
             destination: here.packet.destination, port: here.packet.isICMP ? nil : here.packet.destinationPort)
