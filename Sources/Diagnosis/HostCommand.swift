@@ -4,7 +4,7 @@ import NetCore
 
 /// A command of the host's, run without a shell.
 enum HostCommand {
-    /// Nil when it succeeded; else what failed, with its own words. `sysctl -w` and `berth` need no program on PATH.
+    /// Nil when it succeeded; else what failed, with its own words. `sysctl -w` and `berth conntrack flush` need no program.
     static func run(_ command: [String]) -> String? {
         let words = Checkup.words([command], or: "")
         guard let name = command.first else { return nil }
@@ -16,7 +16,15 @@ enum HostCommand {
                 return "\(words): \(error)"
             }
         }
-        guard let program = name == "berth" ? own : find(name) else {
+        if command.count == 5, Array(command.prefix(3)) == ["berth", "conntrack", "flush"] {
+            do throws(KernelError) {
+                try forget(command[3], command[4])
+                return nil
+            } catch {
+                return "\(words): \(error)"
+            }
+        }
+        guard let program = find(name) else {
             return "\(words): there is no program \(name) in \(path)"
         }
         do throws(KernelError) {
@@ -69,10 +77,16 @@ enum HostCommand {
         "BERTH_STATE_DIR", "NETCONFPATH", "BERTH_CNI_CACHE_DIR", "DBUS_SYSTEM_BUS_ADDRESS",
     ]
 
-    private static var own: String? {
-        var bytes = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &bytes, 4095)
-        return count > 0 ? String(decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+    /// As berth conntrack flush: `--src`, who began the flow; `--dst`, where it was sent to, or what NAT made of that.
+    private static func forget(_ option: String, _ text: String) throws(KernelError) {
+        guard let address = IPAddress(text) else { return }
+        var socket = try NetlinkSocket(NETLINK_NETFILTER)
+        let flows = try socket.flows(address.family).filter {
+            option == "--src"
+                ? $0.original.source == address
+                : $0.original.destination == address || $0.reply.source == address
+        }
+        try socket.forget(flows)
     }
 
     private static func find(_ name: String) -> String? {

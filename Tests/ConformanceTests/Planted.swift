@@ -3,6 +3,7 @@ import CNI
 import Diagnosis
 import Glibc
 import Inspect
+import JSON
 import NetCore
 import TestSupport
 import Testing
@@ -51,6 +52,12 @@ struct DoctorHost {
         )
         other = try host.attach(.bridged(TestNetwork.portmap, TestNetwork.firewall, keys: ["hairpinMode": true]), "c2")
         try Files.makeDirectories("\(DoctorHost.root)/containers/c1")
+        try Files.makeDirectories("/run/scratch/net.d")
+        let list: JSON = [
+            "cniVersion": .string(published.network.version), "name": .string(published.network.name),
+            "plugins": .array(published.network.plugins.map { .object($0) }),
+        ]
+        try Files.replace("/run/scratch/net.d/net1.conflist", with: list.bytes)
     }
 
     var places: Examination.Places {
@@ -224,6 +231,17 @@ extension Planted {
         Planted("firewall.ufw", "ufw's ip filter FORWARD", cure: .byItsOwner) {
             try drops($0, "iptables-nft", "ufw-before-forward")
         },
+        // What somebody forbids by a rule, in a table that both programs share, is left.
+        Planted("firewall.ufw", "ufw's ip filter FORWARD stops", "ip filter ufw-user-forward #", cure: .told) { one in
+            for line in ["-N ufw-user-forward", "-N DOCKER", "-N DOCKER-USER", "-A FORWARD -j ufw-user-forward", "-A ufw-user-forward -o cni0 -j DROP"] {
+                try one.host.must("iptables-nft \(line)")
+            }
+        },
+        Planted("firewall.docker-forward", "ip filter DOCKER-USER #", cure: .told) { one in
+            for line in ["-N DOCKER", "-N DOCKER-USER", "-A FORWARD -j DOCKER-USER", "-A DOCKER-USER -o cni0 -j DROP"] {
+                try one.host.must("iptables-nft \(line)")
+            }
+        },
         Planted("firewall.firewalld", "firewalld's inet firewalld filter_FORWARD", cure: .byItsOwner) {
             try $0.rules(
                 "table inet firewalld { chain filter_FORWARD { type filter hook forward priority filter + 10; ct state { established, related } accept; reject with icmpx admin-prohibited; }; }"
@@ -249,7 +267,7 @@ extension Planted {
         Planted("firewall.docker-chains", "iptables-nft DOCKER-USER", "does not jump", cure: .told) { one in
             for chain in ["DOCKER", "DOCKER-USER"] { try one.host.must("iptables-nft -N \(chain)") }
         },
-        Planted("firewall.docker-chains", "iptables-legacy DOCKER-USER does not", cure: .told) {
+        Planted("firewall.docker-chains", "iptables-legacy DOCKER-USER", "DOCKER-USER does not", cure: .told) {
             try $0.host.must("iptables-legacy -N DOCKER")
         },
         Planted("firewall.published-past-input", "0.0.0.0:8080/tcp", "ip own in", cure: .told) {

@@ -69,32 +69,63 @@ extension HealthRule {
             },
             HealthRule(.leaks, "tracefs-instances", why: "each holds memory for its buffers") {
                 (examination, id) throws(KernelError) in
-                let opened = OwnedDescriptor(taking: berth_tracefs())
-                guard opened.number >= 0 else {
-                    return .notChecked(
-                        "tracefs cannot be opened: \(Errno.current)\(examination.isRoot ? "" : ": it takes root")")
-                }
-                let place = "/sys/kernel/tracing/instances"
-                let isMounted = Files.exists(place)
-                var findings: [HealthFinding] = []
-                for name in try Files.names(in: "/proc/thread-self/fd/\(opened.number)/instances") {
-                    let parts = name.split(separator: "-").map(String.init)
-                    guard parts.count >= 3, parts[0] == "berth", let process = Int32(parts[1]) else { continue }
-                    guard kill(process, 0) != 0, errno == ESRCH else { continue }
-                    findings.append(
-                        HealthFinding(
-                            id, .warning, name, "the trace that made this instance of tracefs has ended",
-                            evidence: "instances of tracefs has \(name); there is no process \(process)",
-                            remedy: isMounted
-                                ? Remedy([["rmdir", "\(place)/\(name)"]], undo: [["mkdir", "\(place)/\(name)"]])
-                                : .told("the next berth trace of root's removes it: tracefs is not mounted here")))
-                }
-                return Judgement(findings, else: "instances of tracefs has none of an ended berth trace")
+                try traceInstances(examination, id)
             },
             HealthRule(.leaks, "stale-files", why: "who finds the socket waits for a daemon that is gone") {
                 (examination, id) throws(KernelError) in try staleFiles(examination, id)
             },
         ]
+
+    // MARK: tracefs
+
+    private static func traceInstances(_ examination: Examination, _ id: RuleID) throws(KernelError) -> Judgement {
+        let opened = OwnedDescriptor(taking: berth_tracefs())
+        guard opened.number >= 0 else {
+            return .notChecked("tracefs cannot be opened: \(Errno.current)\(examination.isRoot ? "" : ": it takes root")")
+        }
+        let names = try Files.names(in: "/proc/thread-self/fd/\(opened.number)/instances")
+            .filter { $0.split(separator: "-").count >= 3 && $0.hasPrefix("berth-") }
+        guard !names.isEmpty else { return .passed("instances of tracefs has none of berth trace's") }
+        // They are the machine's, and their numbers those of whatever PID namespace a trace runs in: who has one open tells.
+        guard let own = link("/proc/thread-self/ns/pid"), own == initialProcesses else {
+            return .notChecked(
+                "instances of tracefs has \(names.joined(by: ", ")), and not every process of the machine is seen from this PID namespace")
+        }
+        let inUse = instancesInUse()
+        let place = "/sys/kernel/tracing/instances"
+        let isMounted = Files.exists(place)
+        return Judgement(
+            names.filter { !inUse.contains($0) }.map { name in
+                HealthFinding(
+                    id, .warning, name, "the trace that made this instance of tracefs has ended",
+                    evidence: "instances of tracefs has \(name), and no process has its trace_pipe open",
+                    remedy: isMounted
+                        ? Remedy([["rmdir", "\(place)/\(name)"]], undo: [["mkdir", "\(place)/\(name)"]])
+                        : .told("the next berth trace of root's removes it: tracefs is not mounted here"))
+            }, else: "\(names.count.counted("instance")) of berth trace's in tracefs, in use")
+    }
+
+    /// PROC_PID_INIT_INO (linux/proc_ns.h).
+    private static let initialProcesses = "pid:[4026531836]"
+
+    /// Names of instances whose trace_pipe some process has open.
+    private static func instancesInUse() -> Set<String> {
+        var found: Set<String> = []
+        for process in (try? Files.names(in: "/proc")) ?? [] where process.allSatisfy(\.isNumber) {
+            for file in (try? Files.names(in: "/proc/\(process)/fd")) ?? [] {
+                guard let target = link("/proc/\(process)/fd/\(file)"), target.hasSuffix("/trace_pipe") else { continue }
+                let parts = target.split(separator: "/").map(String.init)
+                if parts.count >= 2 { found.insert(parts[parts.count - 2]) }
+            }
+        }
+        return found
+    }
+
+    private static func link(_ path: String) -> String? {
+        var bytes = [CChar](repeating: 0, count: 4096)
+        let count = readlink(path, &bytes, 4095)
+        return count > 0 ? String(decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+    }
 
     // MARK: namespaces
 
