@@ -818,15 +818,27 @@ _berth_watch() {
 
 _berth_doctor() {
     repeating_flags=()
-    non_repeating_flags=(--fix -h --help)
-    repeating_options=()
-    non_repeating_options=(--format)
-    __berth_offer_flags_options 0
+    non_repeating_flags=(--fix --yes --all --share --json -h --help)
+    repeating_options=(--only)
+    non_repeating_options=(--undo --format --root --run)
+    __berth_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
+    '--undo')
+        return
+        ;;
+    '--only')
+        return
+        ;;
     '--format')
         __berth_add_completions -W 'table'$'\n''json'
+        return
+        ;;
+    '--root')
+        return
+        ;;
+    '--run')
         return
         ;;
     esac

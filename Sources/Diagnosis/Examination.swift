@@ -186,7 +186,9 @@ public final class Examination {
         for begin in stride(from: 0, to: questions.count, by: 32) {
             let some = questions[begin..<min(begin + 32, questions.count)]
             var nodes = [Examination.host]
-            for node in every.count <= 100 ? every : some.flatMap(\.1) where !nodes.contains(node) { nodes.append(node) }
+            for node in every.count <= 100 ? every : some.flatMap(\.1) where !nodes.contains(node) {
+                nodes.append(node)
+            }
             answers += try Explainer.explain(all: some.map(\.0), nodes: nodes)
         }
         return answers

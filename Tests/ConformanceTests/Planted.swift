@@ -233,7 +233,10 @@ extension Planted {
         },
         // What somebody forbids by a rule, in a table that both programs share, is left.
         Planted("firewall.ufw", "ufw's ip filter FORWARD stops", "ip filter ufw-user-forward #", cure: .told) { one in
-            for line in ["-N ufw-user-forward", "-N DOCKER", "-N DOCKER-USER", "-A FORWARD -j ufw-user-forward", "-A ufw-user-forward -o cni0 -j DROP"] {
+            for line in [
+                "-N ufw-user-forward", "-N DOCKER", "-N DOCKER-USER", "-A FORWARD -j ufw-user-forward",
+                "-A ufw-user-forward -o cni0 -j DROP",
+            ] {
                 try one.host.must("iptables-nft \(line)")
             }
         },

@@ -77,7 +77,8 @@ extension HealthRule {
                         })))
         }
         return Judgement(
-            findings, else:
+            findings,
+            else:
                 "\(on.joined(by: ", ")) on, and \(questions.count.counted("pair")) of neighbours evaluated: they reach each other"
         )
     }

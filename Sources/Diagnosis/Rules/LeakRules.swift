@@ -81,7 +81,8 @@ extension HealthRule {
     private static func traceInstances(_ examination: Examination, _ id: RuleID) throws(KernelError) -> Judgement {
         let opened = OwnedDescriptor(taking: berth_tracefs())
         guard opened.number >= 0 else {
-            return .notChecked("tracefs cannot be opened: \(Errno.current)\(examination.isRoot ? "" : ": it takes root")")
+            return .notChecked(
+                "tracefs cannot be opened: \(Errno.current)\(examination.isRoot ? "" : ": it takes root")")
         }
         let names = try Files.names(in: "/proc/thread-self/fd/\(opened.number)/instances")
             .filter { $0.split(separator: "-").count >= 3 && $0.hasPrefix("berth-") }
@@ -89,7 +90,8 @@ extension HealthRule {
         // They are the machine's, and their numbers those of whatever PID namespace a trace runs in: who has one open tells.
         guard let own = link("/proc/thread-self/ns/pid"), own == initialProcesses else {
             return .notChecked(
-                "instances of tracefs has \(names.joined(by: ", ")), and not every process of the machine is seen from this PID namespace")
+                "instances of tracefs has \(names.joined(by: ", ")), and not every process of the machine is seen from this PID namespace"
+            )
         }
         let inUse = instancesInUse()
         let place = "/sys/kernel/tracing/instances"
@@ -113,7 +115,9 @@ extension HealthRule {
         var found: Set<String> = []
         for process in (try? Files.names(in: "/proc")) ?? [] where process.allSatisfy(\.isNumber) {
             for file in (try? Files.names(in: "/proc/\(process)/fd")) ?? [] {
-                guard let target = link("/proc/\(process)/fd/\(file)"), target.hasSuffix("/trace_pipe") else { continue }
+                guard let target = link("/proc/\(process)/fd/\(file)"), target.hasSuffix("/trace_pipe") else {
+                    continue
+                }
                 let parts = target.split(separator: "/").map(String.init)
                 if parts.count >= 2 { found.insert(parts[parts.count - 2]) }
             }
