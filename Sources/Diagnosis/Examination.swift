@@ -107,9 +107,27 @@ public final class Examination {
         return found
     }
 
-    /// Bridges that attachments are on.
+    /// Bridges that attachments are on, and those of the configured networks that stand without one by now.
     func ownBridges() throws(KernelError) -> [String] {
-        Set(try attachments().compactMap(\.bridge)).sorted()
+        var names = Set(try attachments().compactMap(\.bridge))
+        let configured = places.directories.configured.networks.flatMap(\.list.plugins).compactMap { plugin in
+            // As the plugin: cni0 unless said.
+            plugin["type"]?.string == "bridge" ? plugin["bridge"]?.string ?? "cni0" : nil
+        }
+        for link in try links() where link.kind == "bridge" && configured.contains(link.name) {
+            names.insert(link.name)
+        }
+        return names.sorted()
+    }
+
+    /// Every process of the machine has a number in this PID namespace (PROC_PID_INIT_INO of linux/proc_ns.h).
+    var seesEveryProcess: Bool { Examination.link("/proc/thread-self/ns/pid") == "pid:[4026531836]" }
+
+    /// Where a symbolic link leads; nil where it cannot be read.
+    static func link(_ path: String) -> String? {
+        var bytes = [CChar](repeating: 0, count: 4096)
+        let count = readlink(path, &bytes, 4095)
+        return count > 0 ? String(decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
     }
 
     // MARK: the host's network

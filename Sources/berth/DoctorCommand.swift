@@ -77,9 +77,7 @@
         func run() throws {
             if let undo { return try takeBack(undo) }
             let selection = try selection()
-            let places = Examination.Places(
-                state: .process, directories: LeaseDirectories(try ConfiguredNetworks(in: NetworkSource.directory)),
-                cache: ResultCache(environment: .process), root: root, run: runtime)
+            let places = try places()
             var checkup = Checkup(places, selection)
             if fix { try mend(&checkup, places, selection) }
             var redaction = Redaction()
@@ -91,6 +89,22 @@
                 print(share ? redaction.text(text) : text, terminator: "")
             }
             throw ExitCode(checkup.exitCode)
+        }
+
+        /// Networks are those of NETCONFPATH and the daemon's own; a daemon of another root has its cache there, too.
+        private func places() throws -> Examination.Places {
+            var networks = try ConfiguredNetworks(in: NetworkSource.directory)
+            var cache = ResultCache(environment: .process)
+            let own = "\(root)/networks"
+            if own != NetworkSource.directory, Files.exists(own), geteuid() == 0 {
+                let daemons = try ConfiguredNetworks(in: own)
+                networks = ConfiguredNetworks(
+                    directory: networks.directory, networks: networks.networks + daemons.networks,
+                    warnings: networks.warnings + daemons.warnings)
+                if root != "/var/lib/berth" { cache = ResultCache("\(own)/.cni") }
+            }
+            return Examination.Places(
+                state: .process, directories: LeaseDirectories(networks), cache: cache, root: root, run: runtime)
         }
 
         private func mend(_ checkup: inout Checkup, _ places: Examination.Places, _ selection: Checkup.Selection) throws

@@ -88,7 +88,7 @@ extension HealthRule {
             .filter { $0.split(separator: "-").count >= 3 && $0.hasPrefix("berth-") }
         guard !names.isEmpty else { return .passed("instances of tracefs has none of berth trace's") }
         // They are the machine's, and their numbers those of whatever PID namespace a trace runs in: who has one open tells.
-        guard let own = link("/proc/thread-self/ns/pid"), own == initialProcesses else {
+        guard examination.seesEveryProcess else {
             return .notChecked(
                 "instances of tracefs has \(names.joined(by: ", ")), and not every process of the machine is seen from this PID namespace"
             )
@@ -107,15 +107,13 @@ extension HealthRule {
             }, else: "\(names.count.counted("instance")) of berth trace's in tracefs, in use")
     }
 
-    /// PROC_PID_INIT_INO (linux/proc_ns.h).
-    private static let initialProcesses = "pid:[4026531836]"
-
     /// Names of instances whose trace_pipe some process has open.
     private static func instancesInUse() -> Set<String> {
         var found: Set<String> = []
         for process in (try? Files.names(in: "/proc")) ?? [] where process.allSatisfy(\.isNumber) {
             for file in (try? Files.names(in: "/proc/\(process)/fd")) ?? [] {
-                guard let target = link("/proc/\(process)/fd/\(file)"), target.hasSuffix("/trace_pipe") else {
+                guard let target = Examination.link("/proc/\(process)/fd/\(file)"), target.hasSuffix("/trace_pipe")
+                else {
                     continue
                 }
                 let parts = target.split(separator: "/").map(String.init)
@@ -123,12 +121,6 @@ extension HealthRule {
             }
         }
         return found
-    }
-
-    private static func link(_ path: String) -> String? {
-        var bytes = [CChar](repeating: 0, count: 4096)
-        let count = readlink(path, &bytes, 4095)
-        return count > 0 ? String(decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
     }
 
     // MARK: namespaces
@@ -206,26 +198,40 @@ extension HealthRule {
     // MARK: control groups
 
     private static func controlGroups(_ examination: Examination, _ id: RuleID) throws(KernelError) -> Judgement {
-        var findings: [HealthFinding] = []
-        var seen = 0
+        // A container has a group in each hierarchy.
+        var places: [String: [String]] = [:]
         for mount in try examination.mounts() where mount.type == "cgroup" || mount.type == "cgroup2" {
             let folder = "\(mount.point)/berth"
             for name in try examination.names(in: folder) where name.count == 64 && name.allSatisfy(\.isHexDigit) {
-                seen += 1
-                guard !Files.exists("\(examination.places.root)/containers/\(name)") else { continue }
-                let path = "\(folder)/\(name)"
-                let processes = try examination.existing("\(path)/cgroup.procs")?.split(separator: "\n").count ?? 0
-                findings.append(
-                    HealthFinding(
-                        id, .warning, path, "its container is gone",
-                        evidence: "no \(examination.places.root)/containers/\(name); cgroup.procs has \(processes)",
-                        remedy: Remedy(
-                            [["rmdir", path]], undo: [["mkdir", path]],
-                            toldOnly: processes > 0
-                                ? "processes are in it: see what they are, ps -p $(cat \(path)/cgroup.procs)" : nil)))
+                places[name, default: []].append("\(folder)/\(name)")
             }
         }
-        return Judgement(findings, else: "\(seen.counted("group")) of containers, each has its container")
+        var findings: [HealthFinding] = []
+        for (name, paths) in places.sorted(by: { $0.key < $1.key }) {
+            guard !Files.exists("\(examination.places.root)/containers/\(name)") else { continue }
+            var processes: Set<Substring> = []
+            for path in paths {
+                processes.formUnion(try examination.existing("\(path)/cgroup.procs")?.split(separator: "\n") ?? [])
+            }
+            findings.append(
+                HealthFinding(
+                    id, .warning, "/berth/\(name)", "its container is gone",
+                    evidence:
+                        "no \(examination.places.root)/containers/\(name); cgroup.procs has \(processes.count.counted("process", "processes")) in \(paths.joined(by: ", "))",
+                    remedy: Remedy(
+                        paths.map { ["rmdir", $0] }, undo: paths.map { ["mkdir", $0] },
+                        toldOnly: processes.isEmpty
+                            ? nil
+                            : "processes are in it, or it is another daemon's: see what they are, ps -p \(processes.sorted().joined(separator: ","))"
+                    )))
+        }
+        // In v1 and v2 alike cgroup.procs shows what has a number here.
+        guard findings.isEmpty || examination.seesEveryProcess else {
+            return .notChecked(
+                "\(findings.map(\.object).joined(by: ", ")): no container of that name here, and not every process of the machine is seen from this PID namespace"
+            )
+        }
+        return Judgement(findings, else: "\(places.count.counted("group")) of containers, each has its container")
     }
 
     // MARK: sockets and pid files
