@@ -37,7 +37,7 @@ struct DiagnosisTests {
             host.expect(quiet.findings.isEmpty && quiet.passed.count == 1, "before: \(quiet.text(all: true))")
             try planted.plant(one)
             let found = try one.look(planted.id)
-            let told = found.findings.map { "\($0.object): \($0.reason) | \($0.evidence)" }.joined(separator: "\n")
+            let told = planted.told(found)
             for word in planted.words {
                 host.expect(told.contains(word), "\(word) is not named: \(found.text(all: true))")
             }
@@ -64,9 +64,7 @@ struct DiagnosisTests {
                 let failures = try Mending.undo(file) { _ in }
                 host.expect(failures == [] && !Files.exists(file), "not taken back: \(failures)")
                 let back = try one.look(planted.id)
-                let toldAgain = back.findings.map { "\($0.object): \($0.reason) | \($0.evidence)" }.joined(
-                    separator: "\n")
-                host.expect(toldAgain, is: told, "not as before")
+                host.expect(planted.told(back), is: told, "not as before")
             }
         }
     }

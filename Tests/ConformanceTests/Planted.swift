@@ -30,6 +30,12 @@ struct Planted: Sendable, CustomTestStringConvertible {
         (self.id, self.words, self.cure, self.plant) = (id, words, cure, plant)
     }
 
+    /// The findings that any of the words stands in: traces of others come and go in the machine's tracefs.
+    func told(_ checkup: Checkup) -> String {
+        checkup.findings.map { "\($0.object): \($0.reason) | \($0.evidence)" }
+            .filter { line in words.contains { line.contains($0) } }.joined(separator: "\n")
+    }
+
     var testDescription: String { "\(id) \(words.joined(separator: " "))" }
 }
 
@@ -333,11 +339,11 @@ extension Planted {
                 "mount -t overlay overlay -o lowerdir=\(place)/lower,upperdir=\(place)/upper,workdir=\(place)/work \(place)/rootfs"
             )
         },
-        Planted("leaks.tracefs-instances", "berth-4194303-1", cure: .mended) { one in
-            // Longer than any process's number; the machine's tracefs has it until the fix and the end of this host.
+        Planted("leaks.tracefs-instances", "berth-1-planted", cure: .mended) { one in
+            // The machine's tracefs has it until the end of this host; a trace elsewhere does not take it for an ended one's.
             try one.host.must("mount -t tracefs tracefs /sys/kernel/tracing")
-            try one.host.must("mkdir /sys/kernel/tracing/instances/berth-4194303-1")
-            one.host.whenOver.append { rmdir("/sys/kernel/tracing/instances/berth-4194303-1") }
+            try one.host.must("mkdir /sys/kernel/tracing/instances/berth-1-planted")
+            one.host.whenOver.append { rmdir("/sys/kernel/tracing/instances/berth-1-planted") }
         },
         Planted("leaks.stale-files", "/run/berth/berth.sock", "ECONNREFUSED", cure: .mendedForGood) { one in
             try one.host.must("python3 -c import\tsocket;socket.socket(1).bind('/run/berth/berth.sock')")

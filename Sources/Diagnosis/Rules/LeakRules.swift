@@ -93,11 +93,17 @@ extension HealthRule {
                 "instances of tracefs has \(names.joined(by: ", ")), and not every process of the machine is seen from this PID namespace"
             )
         }
-        let inUse = instancesInUse()
+        var unused = Set(names).subtracting(instancesInUse())
+        if !unused.isEmpty {
+            // A trace that just begins has its instance before its pipe, and one that ends the other way round.
+            usleep(300_000)
+            let still = try Files.names(in: "/proc/thread-self/fd/\(opened.number)/instances")
+            unused = unused.intersection(still).subtracting(instancesInUse())
+        }
         let place = "/sys/kernel/tracing/instances"
         let isMounted = Files.exists(place)
         return Judgement(
-            names.filter { !inUse.contains($0) }.map { name in
+            unused.sorted().map { name in
                 HealthFinding(
                     id, .warning, name, "the trace that made this instance of tracefs has ended",
                     evidence: "instances of tracefs has \(name), and no process has its trace_pipe open",
