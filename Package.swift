@@ -128,7 +128,7 @@ let package = Package(
         .target(name: "Client", dependencies: ["JSON", "NetCore"], swiftSettings: core),
         .target(
             name: "Lab",
-            dependencies: ["NetCore", "JSON", "CKernel", "CContainer", "MiniRuntime", "Trace", "Topology"],
+            dependencies: ["NetCore", "JSON", "CKernel", "CContainer", "MiniRuntime", "Client", "Trace", "Topology"],
             swiftSettings: core),
         .target(
             name: "Inspect",

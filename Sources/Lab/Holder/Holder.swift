@@ -30,6 +30,8 @@ enum Holder {
     }
 
     private struct Held {
+        /// Of a world with containers.
+        let group: LabGroup?
         let file: String
         let root: Int32
         let calls: HeldService
@@ -51,8 +53,10 @@ enum Holder {
         }
         let lock = try directory.lock()
         WorldState.sweep(directory)
+        if description.hasContainers { LabGroup.sweep() }
         try OwnUserNamespace.make()
         let lines = try Lines.open()
+        let group = description.hasContainers ? LabGroup(holder: own) : nil
         let mounts = NetworkNamespace.Identity(path: "/proc/self/ns/mnt")
         var root: Int32 = -1
         let kinds = UInt64(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
@@ -60,7 +64,9 @@ enum Holder {
             try check("make a process in new namespaces") { berth_clone(kinds, -1, &root) }
         }
         if pid == 0 {
-            WorldRoot(description, networks, mounts, lines, directory, lock: lock, holder: own).run()
+            WorldRoot(
+                description, networks, mounts, lines, directory, lock: lock, holder: own, group: group
+            ).run()
         }
         lines.closeRoots()
         try lines.answer(seconds: 20)
@@ -82,7 +88,7 @@ enum Holder {
         try during("write \(file)") { () throws(KernelError) in
             try Files.replace(file, with: state.json.bytes, temporary: "\(file).new")
         }
-        return Held(file: file, root: root, calls: calls, keep: keep)
+        return Held(group: group, file: file, root: root, calls: calls, keep: keep)
     }
 
     /// Until somebody says stop, the world's first process is gone, or nobody has used it for long.
@@ -99,6 +105,8 @@ enum Holder {
             let ready = poll(&polled, 3, 30_000)
             if polled[1].revents != 0 {
                 unlink(held.file)
+                // The world's first process was killed, and could not.
+                held.group?.remove()
                 return
             }
             var signal = berth_read_signal(signals)

@@ -7,8 +7,9 @@ import NetCore
 /// A node's first process: in the node's network, with processes, mounts, semaphores and a host name of the node's own. It reaps
 /// what is left there, and ends with the world.
 enum NodeRoot {
-    /// The node's process runs, with its /proc, /sys and name; gives its pidfd. Throws what the kernel said to any of these.
-    static func start(_ name: String) throws(KernelError) -> Int32 {
+    /// The node's process runs, with its /proc, /sys and name; gives its pidfd. With `containers` a daemon runs in it, too.
+    /// Throws what the kernel said to any of these.
+    static func start(_ name: String, containers: ContainerNode? = nil) throws(KernelError) -> Int32 {
         var ends: [Int32] = [-1, -1]
         try check("make a pipe") { berth_new_pipe(&ends) }
         let namespace = try NetworkNamespace(open: try NamedNamespace.path(name))
@@ -17,7 +18,7 @@ enum NodeRoot {
         try namespace.inside { () throws(KernelError) in
             let pid = try check("make a process in new namespaces") { berth_clone(kinds, -1, &handle) }
             // Here: what follows this block goes back to the caller's network.
-            if pid == 0 { run(name, ends[1]) }
+            if pid == 0 { run(name, ends[1], containers) }
         }
         close(ends[1])
         defer { close(ends[0]) }
@@ -31,7 +32,7 @@ enum NodeRoot {
         return handle
     }
 
-    private static func run(_ name: String, _ answer: Int32) -> Never {
+    private static func run(_ name: String, _ answer: Int32, _ containers: ContainerNode?) -> Never {
         if answer != 3 { dup2(answer, 3) }
         _ = berth_close_range(4, .max)
         Title.set("berth-node \(name)")
@@ -39,8 +40,14 @@ enum NodeRoot {
         let signals = berth_signal_descriptor()
         do throws(KernelError) {
             try check("name node \(name)") { berth_sethostname(name) }
+            // While the machine's control groups can be seen, below /sys.
+            if let containers { try containers.enterGroup() }
             try Mounts.mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
             try Mounts.mountDevices("/sys")
+            if let containers {
+                try containers.mountGroups()
+                try containers.startDaemon()
+            }
         } catch {
             let words = [UInt8(truncatingIfNeeded: error.errno.rawValue)] + Array(error.operation.utf8)
             _ = write(3, words, words.count)

@@ -15,13 +15,19 @@ struct WorldRoot {
     private let directory: LabDirectory
     private let lock: Int32
     private let holder: Int32
+    /// Of a world with containers.
+    private let group: LabGroup?
+    /// Where this program's file is: the runtime's are beside it.
+    private let programs: String
 
     init(
         _ description: WorldDescription, _ networks: NetworkGuard, _ mounts: NetworkNamespace.Identity?, _ lines: Lines,
-        _ directory: LabDirectory, lock: Int32, holder: Int32
+        _ directory: LabDirectory, lock: Int32, holder: Int32, group: LabGroup?
     ) {
         (self.description, self.networks, self.mounts, self.lines) = (description, networks, mounts, lines)
         (self.directory, self.lock, self.holder) = (directory, lock, holder)
+        self.group = group
+        programs = OwnProgram.folder
     }
 
     /// In the forked child.
@@ -47,6 +53,8 @@ struct WorldRoot {
         close(lines.answer.world)
         close(lines.nodes.world)
         while !isLet(go: signals, service) { Reaping.all() }
+        // While somebody is there to remove what namespaces do not end with.
+        if let group { end(group) }
         if place >= 0 { tidy(place, above) }
         _exit(0)
     }
@@ -84,8 +92,10 @@ struct WorldRoot {
     private func populate() throws(LabError) -> OnService {
         var nodes: [(name: String, handle: Int32)] = []
         for node in description.nodes {
+            let containers = node.hasContainers ? group.map { ContainerNode($0, programs: programs) } : nil
+            if let containers { try containers.mustHavePrograms() }
             let handle = try during("start node \(node.name)") { () throws(KernelError) in
-                try NodeRoot.start(node.name)
+                try NodeRoot.start(node.name, containers: containers)
             }
             _ = try during("tell of node \(node.name)") { () throws(KernelError) in
                 try check("send a pidfd") { berth_send_descriptor(lines.nodes.world, handle, node.name) }
@@ -116,6 +126,20 @@ struct WorldRoot {
         while berth_read_signal(signals) != 0 {}
         if polled[2].revents != 0 { service?.accept() }
         return polled[0].revents != 0
+    }
+
+    /// No other process of the world is there, paused containers' neither, and no control group.
+    private func end(_ group: LabGroup) {
+        guard getpid() == 1 else { return }
+        for _ in 0..<500 {
+            // All of this namespace of processes, but for its first.
+            let isAlone = kill(-1, SIGKILL) != 0
+            Reaping.all()
+            if isAlone { break }
+            group.thaw()
+            usleep(10_000)
+        }
+        group.remove()
     }
 
     /// The holder's state file goes, and the directory unless another world takes it already.

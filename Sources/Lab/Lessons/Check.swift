@@ -101,12 +101,12 @@ extension Lesson {
                 rows.append(.init(number: number, title: task.title, mark: progress.marks[number], sights: []))
                 continue
             }
-            if task.needsBridgeFilter, !BridgeFilter.isHere {
+            if let passedOver = task.passedOver {
                 if progress.marks[number] == nil { progress.marks[number] = mark }
                 rows.append(
                     .init(
                         number: number, title: task.title, mark: progress.marks[number], sights: [],
-                        shown: BridgeFilter.passedOver))
+                        shown: passedOver))
                 continue
             }
             look.task = number

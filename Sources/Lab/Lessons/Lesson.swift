@@ -16,6 +16,8 @@ public struct Lesson: Sendable {
     public let kernel: String
     /// Of a broken world.
     public var trouble: Trouble?
+    /// Its containers are real ones, which root alone can make.
+    public var needsRoot: Bool { world.hasContainers }
 
     public struct Service: Hashable, Sendable {
         public let node: String
@@ -115,18 +117,30 @@ public struct LessonTask: Sendable {
     public let checks: [Observation]
     /// Passed over where the kernel has not loaded br_netfilter.
     let needsBridgeFilter: Bool
+    /// Passed over where this machine gives containers no such controller, by its name in control groups v2.
+    let needsController: String?
     /// What is shown beside it once it is done.
     let shows: Shown?
 
     init(
         _ title: String, _ text: String, question: Question? = nil, look: String, idea: String,
         solution: Both = Both(), checks: [Observation], needsBridgeFilter: Bool = false,
-        shows: Shown? = nil
+        needsController: String? = nil, shows: Shown? = nil
     ) {
+        self.needsController = needsController
         self.shows = shows
         self.needsBridgeFilter = needsBridgeFilter
         (self.title, self.text, self.question, self.look, self.idea) = (title, text, question, look, idea)
         (self.solution, self.checks) = (solution, checks)
+    }
+}
+
+extension LessonTask {
+    /// Why it is passed over on this machine; nil where it is not.
+    var passedOver: [String]? {
+        if needsBridgeFilter, !BridgeFilter.isHere { return BridgeFilter.passedOver }
+        if let needsController { return Controllers.passedOver(without: needsController) }
+        return nil
     }
 }
 

@@ -100,6 +100,7 @@ public enum LessonCommands {
                 lock = running.lock
                 let isBroken = running.lesson.trouble != nil
                 if isBroken { following = BrokenWorlds.next(after: running.lesson.id, running.all)?.id ?? "next" }
+                if running.lesson.needsRoot { following = running.all.nextOfAppendix?.id ?? "next" }
                 guard running.progress.isDone(running.lesson) else {
                     throw LabError(
                         .exists,

@@ -4,8 +4,7 @@ extension Lesson {
         var lines = [
             "<!-- Made by `berth lab page \(id)` (make lab-pages) from the lesson's source: change it there. -->",
             "# \(id) \(title)", "", goal, "",
-            "About \(minutes) minutes. `berth lab start \(id)`, and `--backend nft` or `--backend iptables`"
-                + (speaksNet ? ", or `--backend net` where neither is ([berth net](net.md))." : "."), "",
+            "About \(minutes) minutes. " + beginning, "",
             "## Where it begins", "",
             "World: \(world.title).",
         ]
@@ -28,6 +27,16 @@ extension Lesson {
         return lines.map { $0 + "\n" }.joined(by: "")
     }
 
+    private var beginning: String {
+        if needsRoot {
+            return
+                "`sudo berth lab start \(id)`: its containers are real ones, which root alone can make. They run in a world of "
+                + "their own, with a daemon, networks and control groups of its own ([lessons](lessons.md#the-appendix))."
+        }
+        return "`berth lab start \(id)`, and `--backend nft` or `--backend iptables`"
+            + (speaksNet ? ", or `--backend net` where neither is ([berth net](net.md))." : ".")
+    }
+
     private func block(_ commands: Both) -> [String] {
         func lines(_ commands: [LessonCommand]) -> [String] {
             ["", "```sh"]
@@ -44,7 +53,7 @@ extension Lesson {
             all += ["", "Or, by berth itself:", "", "```text"] + commands.or.map(\.otherwise) + ["```"]
         }
         let ours = commands[.net].map { $0.here(.net, .none) }
-        guard speaksNet, ours.map(\.line) != commands.nft.map(\.line) else { return all }
+        guard speaksNet, !needsRoot, ours.map(\.line) != commands.nft.map(\.line) else { return all }
         return all + ["", isOne ? "Without these programs:" : "With neither:"] + lines(ours)
     }
 }

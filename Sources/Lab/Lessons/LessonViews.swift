@@ -62,6 +62,9 @@ extension Progress {
     /// The lesson that was begun last and is not done, else the first one that is not; when all are done, the first.
     public var next: Lesson { next(of: Lessons.all) }
 
+    /// The first lesson of the appendix that is not done.
+    var nextOfAppendix: Lesson? { Lessons.appendix.first { !self[$0.id].isDone($0) } }
+
     func next(of all: [Lesson]) -> Lesson {
         let open = all.filter { !self[$0.id].isDone($0) }
         let begun = open.filter { !self[$0.id].marks.isEmpty }.max { self[$0.id].last < self[$1.id].last }
@@ -74,7 +77,7 @@ extension Progress {
         let head = "berth lab · NAT and port forwarding"
         let done = all.count { self[$0.id].isDone($0) }
         let count = "\(done) of \(all.count) done · \(minutes) min spent"
-        let next = all.first { $0.id == running } ?? next(of: all)
+        let next = (all + Lessons.appendix).first { $0.id == running } ?? next(of: all)
         var lines = [head + String(repeating: " ", count: max(2, 80 - head.count - count.count)) + count, ""]
         let cells = all.map { lesson in
             let sign = lesson.id == next.id ? "▸" : self[lesson.id].isDone(lesson) ? "✓" : " "
@@ -96,27 +99,37 @@ extension Progress {
             ? place : self[next.id].marks.isEmpty ? ", \(next.tasks.count) tasks, ~\(next.minutes) min" : place
         let go = running == nil ? "berth lab start next" : place == ", done" ? "berth lab next" : "berth lab status"
         lines += [
-            "", "  \(brokenLine)", "", "  \(running == nil ? "Next" : "Here"):  \(next.id) \(next.title)\(what)",
+            "", "  \(brokenLine)", "  \(appendixLine)", "",
+            "  \(running == nil ? "Next" : "Here"):  \(next.id) \(next.title)\(what)",
             "  Type:  \(go)        Stuck? berth lab hint",
-            "  Safe: runs in its own namespaces. Your network is not touched. Needs root: no.",
+            "  Safe: runs in its own namespaces. Your network is not touched. Needs root: \(next.needsRoot ? "this lesson" : "no").",
         ]
         return lines.map { $0 + "\n" }.joined(by: "")
     }
 
     /// A line a lesson.
     public func list(running: String?) -> String {
-        lessonList(running: running) + "\n\(brokenLine), berth lab break ID\n" + brokenList(running: running)
+        lessonList(Lessons.all, running: running) + "\n\(appendixLine)\n"
+            + lessonList(Lessons.appendix, running: running) + "\n\(brokenLine), berth lab break ID\n"
+            + brokenList(running: running)
     }
 
-    private func lessonList(running: String?) -> String {
-        Lessons.all.map { lesson in
+    /// How many of the appendix are done, and how one begins.
+    private var appendixLine: String {
+        "Appendix, containers: \(Lessons.appendix.count { self[$0.id].isDone($0) }) of \(Lessons.appendix.count) done, "
+            + "as root: sudo berth lab start A"
+    }
+
+    private func lessonList(_ lessons: [Lesson], running: String?) -> String {
+        lessons.map { lesson in
             let mine = self[lesson.id]
             let state =
                 mine.isDone(lesson)
                 ? "done" : mine.marks.isEmpty ? "" : "\(mine.marks.count) of \(lesson.tasks.count) tasks"
             let title = lesson.title + String(repeating: " ", count: max(2, 44 - lesson.title.count))
             let words = lesson.id == running ? (state.isEmpty ? "running" : "\(state), running") : state
-            let line = "\(lesson.id)  \(title)\(lesson.tasks.count) tasks, ~\(lesson.minutes) min"
+            let line =
+                "\(lesson.id)\(lesson.id.utf8.count == 1 ? " " : "")  \(title)\(lesson.tasks.count) tasks, ~\(lesson.minutes) min"
             return (words.isEmpty ? line : "\(line)  \(words)") + "\n"
         }.joined(by: "")
     }
@@ -124,19 +137,24 @@ extension Progress {
     public func listJSON(running: String?) -> JSON {
         [
             "version": 1,
-            "lessons": .array(
-                Lessons.all.map { lesson in
-                    let mine = self[lesson.id]
-                    return [
-                        "id": .string(lesson.id), "title": .string(lesson.title),
-                        "minutes": .integer(Int64(lesson.minutes)), "tasks": .integer(Int64(lesson.tasks.count)),
-                        "done": .integer(Int64(mine.marks.values.count { $0 == .done })),
-                        "shown": .integer(Int64(mine.marks.values.count { $0 == .shown })),
-                        "attempts": .integer(Int64(mine.attempts)), "seconds": .integer(Int64(mine.seconds)),
-                        "running": .bool(lesson.id == running),
-                    ]
-                }),
+            "lessons": lessonsJSON(Lessons.all, running: running),
+            "appendix": lessonsJSON(Lessons.appendix, running: running),
             "fixed": .integer(Int64(fixedCount)), "broken": brokenJSON(running: running),
         ]
+    }
+
+    private func lessonsJSON(_ lessons: [Lesson], running: String?) -> JSON {
+        .array(
+            lessons.map { lesson in
+                let mine = self[lesson.id]
+                return [
+                    "id": .string(lesson.id), "title": .string(lesson.title),
+                    "minutes": .integer(Int64(lesson.minutes)), "tasks": .integer(Int64(lesson.tasks.count)),
+                    "done": .integer(Int64(mine.marks.values.count { $0 == .done })),
+                    "shown": .integer(Int64(mine.marks.values.count { $0 == .shown })),
+                    "attempts": .integer(Int64(mine.attempts)), "seconds": .integer(Int64(mine.seconds)),
+                    "running": .bool(lesson.id == running),
+                ]
+            })
     }
 }

@@ -19,8 +19,13 @@ public enum Lessons {
         .bigPackets,
     ]
 
+    /// After them, for who is root: containers themselves.
+    public static let appendix: [Lesson] = [
+        .hostNetworking, .limits, .processes, .controlSocket, .copyOnWrite, .privileged,
+    ]
+
     public static func named(_ id: String) -> Lesson? {
-        all.first { $0.id == id || $0.id == "0\(id)" }
+        all.first { $0.id == id || $0.id == "0\(id)" } ?? appendix.first { $0.id == id.uppercased() }
     }
 
     /// The lesson of an id. Throws E-NAME with what was probably meant.
@@ -32,7 +37,7 @@ public enum Lessons {
     /// One sentence for an id that is none, with the nearest that is: of lessons, of their titles' words, and of worlds.
     public static func unknown(_ id: String) -> LabError {
         let names =
-            all.map { lesson in
+            (all + appendix).map { lesson in
                 let words = lesson.title.lowercased().split(separator: " ").map(String.init).filter {
                     $0.utf8.count > 3
                 }

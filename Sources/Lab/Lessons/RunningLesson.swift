@@ -34,6 +34,7 @@ public struct RunningLesson {
         progress.touch()
         // Asked before the world is entered, as everything that this process asks later.
         _ = (BridgeFilter.isHere, StartersNetwork.inode)
+        if lesson.needsRoot { _ = Controllers.offered }
     }
 
     /// The lesson's world stands where the lesson begins; what was done before counts, but one that was done whole begins anew.
@@ -42,12 +43,13 @@ public struct RunningLesson {
     static func start(_ lesson: Lesson, backend wanted: Backend?, keep: Bool, _ held: ProgressLock? = nil)
         throws(LabError) -> RunningLesson
     {
+        if lesson.needsRoot { try Root.mustBeHere(for: lesson) }
         var file = try ProgressFile.standard()
         let lock: ProgressLock
         if let held { lock = held } else { lock = try ProgressLock(file) }
         var all = try file.read()
         let backend = wanted ?? Backend.standard(all.lessons[lesson.id]?.backend, for: lesson)
-        try backend.mustBeHere(for: lesson)
+        if !lesson.needsRoot { try backend.mustBeHere(for: lesson) }
         let world = try World.start(lesson.world, keep: keep)
         if let trouble = lesson.trouble { all[lesson.id].begin(trouble) }
         if all[lesson.id].isDone(lesson) { (all[lesson.id].marks, all[lesson.id].answers) = ([:], [:]) }
@@ -57,7 +59,7 @@ public struct RunningLesson {
         try running.begin()
         // Where one goes on, the world is as far as one had come.
         try running.replay(before: running.progress.current(of: lesson) ?? 1)
-        world.recordFromHere()
+        running.world.beginHere()
         try running.save()
         return running
     }
@@ -65,6 +67,7 @@ public struct RunningLesson {
     /// As the lesson begins, for the same learner.
     private func begin() throws(LabError) {
         do throws(LabError) {
+            if lesson.needsRoot { try LabDaemon(world).prepare() }
             for service in lesson.services {
                 try must(
                     ["/proc/self/exe", "lab-serve", service.node, "\(service.port)"] + service.words, service.node,
@@ -99,7 +102,7 @@ public struct RunningLesson {
 
     /// The solutions of the tasks before `number`, typed.
     private func replay(before number: Int) throws(LabError) {
-        for task in lesson.tasks.prefix(max(0, number - 1)) where !task.needsBridgeFilter || BridgeFilter.isHere {
+        for task in lesson.tasks.prefix(max(0, number - 1)) where task.passedOver == nil {
             for command in task.solution[progress.backend].map({ $0.here(progress.backend) }) {
                 guard apart(["sh", "-c", "exec >/dev/null 2>&1; \(command.line)"], command.node) == 0 else {
                     throw LabError(
@@ -121,7 +124,7 @@ public struct RunningLesson {
         result.changes = BeforeAfter(world).changes(with: result)
         if lesson.trouble != nil, before != nil, result.isPassed { progress.fixes += 1 }
         LastCheck.keep(result, world)
-        if progress.current(of: lesson) != before { _ = RecorderLine.ask(.task, at: world.recorder) }
+        if progress.current(of: lesson) != before { world.beginTask() }
         try save()
         return result
     }
@@ -140,7 +143,7 @@ public struct RunningLesson {
         world = try World.start(lesson.world, keep: world.isKept)
         try begin()
         try replay(before: number ?? progress.current(of: lesson) ?? 1)
-        world.recordFromHere()
+        world.beginHere()
         try save()
     }
 
@@ -164,8 +167,9 @@ public struct RunningLesson {
             let task = lesson.tasks[number - 1]
             let cause = wrapped("The cause: \(lesson.kernel)").joined(by: "\n")
             say(lesson.trouble == nil ? "\(number) \(task.title)" : cause)
-            let isPassedOver = task.needsBridgeFilter && !BridgeFilter.isHere
-            for command in isPassedOver ? [] : task.solution[progress.backend].map({ $0.here(progress.backend) }) {
+            for command in task.passedOver != nil
+                ? [] : task.solution[progress.backend].map({ $0.here(progress.backend) })
+            {
                 if !command.reason.isEmpty { say("  # \(command.reason)") }
                 say("  \(command.node) ▸ \(command.line)")
                 fflush(nil)
@@ -177,7 +181,7 @@ public struct RunningLesson {
             }
             let result = try lesson.check(world, &progress, upTo: number, as: .shown)
             try save()
-            if progress.marks[number] != nil { _ = RecorderLine.ask(.task, at: world.recorder) }
+            if progress.marks[number] != nil { world.beginTask() }
             guard progress.marks[number] != nil, number < last else { return result }
             number += 1
         }

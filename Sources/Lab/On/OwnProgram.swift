@@ -25,6 +25,15 @@ struct OwnProgram: ~Copyable {
         number = isSame ? opened : -1
     }
 
+    /// Its directory, links followed; "" when the kernel does not tell.
+    static var folder: String {
+        var text = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = text.withUnsafeMutableBytes {
+            readlink("/proc/self/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+        }
+        return count > 0 ? Files.directory(of: String(decoding: text[..<count], as: UTF8.self)) : ""
+    }
+
     deinit { if number >= 0 { close(number) } }
 
     /// The program stands in the folder as `berth` and under another name. Bound there; copied where the kernel refuses that,

@@ -29,7 +29,13 @@ extension World {
 extension LessonCommands {
     /// 0 when something was undone whole, 1 when there was nothing, or something could not be undone.
     public static func undo(sinceTaskBegan: Bool) throws(LabError) -> Int32 {
-        let answer = try World.undo(sinceTaskBegan: sinceTaskBegan)
+        let world = try World.running()
+        let answer =
+            if let world, world.description.hasContainers {
+                try world.removeContainers(sinceTaskBegan: sinceTaskBegan)
+            } else {
+                try World.undo(sinceTaskBegan: sinceTaskBegan)
+            }
         print(answer)
         fflush(nil)
         return answer.split(separator: "\n").contains { $0.hasPrefix(RecorderLine.refusal) } ? 1 : 0

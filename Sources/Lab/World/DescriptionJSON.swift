@@ -37,6 +37,7 @@ extension NodeDescription {
                     ["to": .string($0.destination.description), "via": .string($0.gateway.description)]
                 }),
             "parameters": .array(parameters.map { ["path": .string($0.path), "value": .string($0.value)] }),
+            "containers": .bool(hasContainers),
         ]
     }
 
@@ -69,6 +70,7 @@ extension NodeDescription {
         self.init(name)
         (self.forwards, self.loopback) = (forwards, loopback)
         (self.bridges, self.routes, self.parameters) = (bridges, routes, parameters)
+        hasContainers = json["containers"]?.bool ?? false
     }
 }
 

@@ -30,6 +30,8 @@ public struct NodeDescription: Hashable, Sendable {
     public var loopback = true
     /// Further parameters, after the ones that every node gets (`NodeParameters`): path below /proc/sys, value.
     public var parameters: [Parameter] = []
+    /// berth's containers run in it: a daemon, an image and control groups of its own. Root alone can build such a node.
+    public var hasContainers = false
 
     public struct Parameter: Hashable, Sendable {
         public var path: String
@@ -83,6 +85,9 @@ public struct CableDescription: Hashable, Sendable {
 }
 
 extension WorldDescription {
+    /// One of its nodes runs containers.
+    public var hasContainers: Bool { nodes.contains(where: \.hasContainers) }
+
     public func node(_ name: String) -> NodeDescription? { nodes.first { $0.name == name } }
 
     /// The links of a node that are not `lo`, in the order in which they are numbered: bridges, then cables' ends.

@@ -36,6 +36,14 @@ extension Cgroup {
     /// Whether `freeze()` holds.
     public var isFrozen: Bool { freezer?.isFrozen(path) ?? false }
 
+    /// Nothing of it, and of the groups below, is frozen. That there is no freezer, or no group, is no failure.
+    public func thawAll() throws(KernelError) {
+        guard let freezer else { return }
+        for group in freezer.subtree(path) where freezer.has(group, file: freezer.freezerFile) {
+            try freezer.write(group, freezer.freezerFile, freezer.version == .v1 ? "THAWED" : "0")
+        }
+    }
+
     /// SIGKILL to every process of the group and of those below, frozen ones too; they may take a moment to end. Throws EBUSY
     /// when one is still there after two seconds.
     public func kill() throws(KernelError) {
