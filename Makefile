@@ -93,7 +93,7 @@ test-engines: all
 # berth's own containers: bundles by berth-oci (also under podman and containerd), then its daemon by both clients.
 test-containers: all
 	@scripts/deps engines runtime
-	@failed=0; for test in oci shim docker docker_py tls inside hostile escapes chains containers_faults containers_full; do \
+	@failed=0; for test in oci shim docker docker_py tls inside hostile escapes chains containers_faults containers_full appendix; do \
 	    scripts/as-root Tests/engines/$$test || failed=1; done; \
 	scripts/as-root Tests/engines/shim --executed || failed=1; \
 	for client in berth docker; do for test in runtime remap; do \
@@ -165,7 +165,7 @@ man: berth
 
 # The lessons' pages, from the lessons themselves.
 lab-pages: berth
-	@{ build/bin/berth lab list --json | sed -n 's/^ *"id": "\([0-9]*\)",$$/\1/p'; echo broken; } | while read -r id; do build/bin/berth lab page "$$id" > "docs/lab/$$id.md" || exit 1; done
+	@{ build/bin/berth lab list --json | sed -n 's/^ *"id": "\([0-9A-Z]*\)",$$/\1/p'; echo broken; } | while read -r id; do build/bin/berth lab page "$$id" > "docs/lab/$$id.md" || exit 1; done
 
 install:
 	@[ -x build/bin/berth ] && [ -x build/bin/berth-core ] && [ -x build/bin/berth-iptables ] && [ -x build/bin/berth-firewalld ] && [ -e build/images/busybox.tar ] || $(MAKE) --no-print-directory all

@@ -114,7 +114,7 @@ struct LessonTests {
 
     @Test(
         "each is whole: hints, solutions in both languages, questions whose answer is a choice",
-        arguments: Lessons.all.map(\.id))
+        arguments: (Lessons.all + Lessons.appendix).map(\.id))
     func whole(_ id: String) throws {
         let lesson = try Lessons.find(id)
         #expect(lesson.world.fault == nil)
@@ -130,7 +130,8 @@ struct LessonTests {
         }
     }
 
-    @Test("the pages in docs/lab are those that the lessons give", arguments: Lessons.all.map(\.id))
+    @Test(
+        "the pages in docs/lab are those that the lessons give", arguments: (Lessons.all + Lessons.appendix).map(\.id))
     func pages(_ id: String) throws {
         let lesson = try Lessons.find(id)
         let committed = String(decoding: try Files.read("docs/lab/\(id).md"), as: UTF8.self)

@@ -9,7 +9,7 @@
             abstract: "A small internet to try things in: nodes, cables and a bridge, apart from your network.",
             discussion: """
                 It runs in namespaces of its own, as root and as anybody else, and ends without a trace: when you stop it, or half an
-                hour after its last use.
+                hour after its last use. Lessons A to F, of containers, take root.
                 """,
             subcommands: [
                 Dashboard.self, List.self, Start.self, Status.self, Check.self, Hint.self, Answer.self, Solve.self,

@@ -15,7 +15,7 @@ extension Lesson {
             LessonTask(
                 "a client in a container",
                 "A build server wants to start containers, and is one itself. Run a container called tool that has the daemon's socket, "
-                    + "/run/berth/berth.sock, and the berth command; no other right. (berth needs host's libraries: bind those, too, read-only.)",
+                    + "/run/berth/berth.sock, and the berth command; no other right. (berth needs its libraries: bind their directories, too, read-only.)",
                 look: "berth run --help: -v HOST:CONTAINER. berth lab exec host -- command -v berth",
                 idea:
                     "A socket is a file: bound into a container it leads to who listens outside. Then berth exec tool berth ps is a client in "
@@ -24,7 +24,7 @@ extension Lesson {
                     LessonCommand(
                         "host",
                         "berth run -d --name tool -v /run/berth/berth.sock:/run/berth/berth.sock -v /run/berth/bin/berth:/bin/berth:ro "
-                            + "-v /usr:/usr:ro -v /lib:/lib:ro $([ ! -d /lib64 ] || echo -v /lib64:/lib64:ro) berth/busybox sleep 600",
+                            + libraries + " berth/busybox sleep 600",
                         "the socket, and a client for it"),
                     LessonCommand("host", "berth exec tool berth ps", "it sees host's containers, and itself")),
                 checks: [
@@ -80,7 +80,7 @@ extension Lesson {
                     LessonCommand(
                         "host",
                         "berth run -d --name reader -v /run/berth/berth.sock:/run/berth/berth.sock:ro -v /run/berth/bin/berth:/bin/berth:ro "
-                            + "-v /usr:/usr:ro -v /lib:/lib:ro $([ ! -d /lib64 ] || echo -v /lib64:/lib64:ro) berth/busybox sleep 600",
+                            + libraries + " berth/busybox sleep 600",
                         "the same, read-only"),
                     LessonCommand("host", "berth exec reader berth ps", "it answers")),
                 checks: [
@@ -103,6 +103,10 @@ extension Lesson {
             "The daemon is root, and does what it is asked for: mounts, devices, rights. It can ask the kernel who is at the other end of the "
             + "socket, but not for whom that one asks. So the socket is a password of root's: whoever has it, by a group, by a bind or by a "
             + "port without TLS, is root of the machine. Give it to nobody whom you would not give that.")
+
+    /// Options that bind the directories of the client's libraries, wherever they are.
+    private static let libraries =
+        "$(ldd /run/berth/bin/berth | grep -o '/[^ ]*' | xargs -n1 dirname | sort -u | sed 's/.*/-v &:&:ro/')"
 }
 
 extension Observation {

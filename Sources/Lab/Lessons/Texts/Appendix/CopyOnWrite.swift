@@ -51,7 +51,7 @@ extension Lesson {
                 solution: Both(
                     LessonCommand("host", "berth exec one sh -c 'echo mine >/etc/note'", "a new file"),
                     LessonCommand("host", "berth diff one", "what one has that the image has not"),
-                    LessonCommand("host", "berth diff two", "nothing")),
+                    LessonCommand("host", "berth diff two", "nothing of it")),
                 checks: [
                     .change("one", "/etc/note", 1),
                     .toldOf("two", "/etc/note there (/proc/PID/root)") { _, view in
@@ -86,7 +86,7 @@ extension Lesson {
                 solution: Both(
                     LessonCommand("host", "berth rm -f one", "with its upper layer"),
                     LessonCommand("host", "berth run -d --name one berth/busybox sleep 600", "a new one"),
-                    LessonCommand("host", "berth diff one", "nothing is changed")),
+                    LessonCommand("host", "berth diff one", "of what it wrote before nothing is left")),
                 checks: [.change("one", "/etc/note", nil), .change("one", "/etc/shells", nil)]),
         ],
         kernel:

@@ -74,7 +74,7 @@ extension Lesson {
                 "-p has nothing to do",
                 "Run another server in host's network, at port 81, and ask for 8081 of host to be led there: -p 8081:81. Call it both, and "
                     + "read what berth says of it.",
-                look: "The line that begins with WARNING. Then ask both ports from the client.",
+                look: "The line that begins with \"berth: warning\". Then ask both ports from the client.",
                 idea: "A rule leads a packet to another address. This server has none but host's.",
                 solution: Both(
                     LessonCommand(

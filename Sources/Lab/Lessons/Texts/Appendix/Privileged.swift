@@ -52,6 +52,14 @@ extension Lesson {
                             ["sh", "-c", "mount -t tmpfs none /mnt && umount /mnt"], in: "strong")
                         return (code == 0, code.map { "exit code \($0)" } ?? "it has not ended within 1.5 s")
                     },
+                    .running("strong", "the names in its /dev", "more than plain has: host's devices") {
+                        look, view throws(LabError) in
+                        guard let plain = try look.container("plain"), plain.isRunning else {
+                            return (false, "plain does not run, to be compared with")
+                        }
+                        let (mine, theirs) = (view.names(in: "/dev"), plain.names(in: "/dev"))
+                        return (mine > theirs, "\(mine), beside \(theirs)")
+                    },
                     .toldOf("strong", "Seccomp, 0 none, 2 a filter") { look, view throws(LabError) in
                         guard let mine = view.status("Seccomp") else { return nil }
                         let plain = try look.container("plain")?.status("Seccomp")
