@@ -80,6 +80,7 @@ test-cli: all
 	scripts/as-root Tests/engines/berth
 	scripts/as-root Tests/engines/looking
 	scripts/as-root Tests/engines/tracing
+	scripts/as-root Tests/engines/stories
 	scripts/as-root Tests/engines/schemas
 	scripts/as-root Tests/engines/completions
 	scripts/as-root Tests/engines/examples
