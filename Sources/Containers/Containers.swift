@@ -59,12 +59,6 @@ public final class Containers: Sendable {
 
     // MARK: create
 
-    /// Ports are asked for in host's own network, where nothing is to be led anywhere. In Docker's words.
-    private static func publishesInVain(_ host: JSONObject) -> Bool {
-        guard host["NetworkMode"]?.string == "host" else { return false }
-        return host["PublishAllPorts"]?.bool == true || !(host["PortBindings"]?.object?.isEmpty ?? true)
-    }
-
     public func create(name: String?, _ body: JSONObject) throws(APIError) -> JSONObject {
         let judged = try judge(body)
         var warnings: [JSON] = []
@@ -84,7 +78,7 @@ public final class Containers: Sendable {
             warnings += try Resources.leftOut(judged.wish.host).map {
                 .string("\($0) is left out: control groups v2 have nothing of the kind")
             }
-            if Containers.publishesInVain(judged.wish.host) {
+            if Wish.publishesInVain(judged.wish.host) {
                 warnings.append("Published ports are discarded when using host network mode")
             }
             let planned = try points(judged)

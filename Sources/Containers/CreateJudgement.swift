@@ -15,3 +15,11 @@ public enum CreateJudgement {
         _ = try Resources.document(wish.host)
     }
 }
+
+extension Wish {
+    /// Ports are asked for in host's own network, where nothing is to be led anywhere.
+    static func publishesInVain(_ host: JSONObject) -> Bool {
+        guard host["NetworkMode"]?.string == "host" else { return false }
+        return host["PublishAllPorts"]?.bool == true || !(host["PortBindings"]?.object?.isEmpty ?? true)
+    }
+}

@@ -1,9 +1,10 @@
 import Glibc
 import JSON
-import Lab
 import NetCore
 import TestSupport
 import Testing
+
+@testable import Lab
 
 /// What holds of every lesson.
 @Suite("Lessons on this kernel")
@@ -128,6 +129,15 @@ struct LessonTests {
             }
             #expect(task.question != nil || !(task.solution.nft.isEmpty || task.solution.iptables.isEmpty))
         }
+    }
+
+    @Test("a task is passed over for a controller that this machine does not give containers, which is named")
+    func controllers() {
+        let told = Controllers.passedOver(without: "nonesuch")?.joined(separator: " ") ?? ""
+        #expect(told.holds("passed over: this machine gives containers no controller nonesuch of control groups"))
+        for controller in Controllers.offered { #expect(Controllers.passedOver(without: controller) == nil) }
+        let needed = Lesson.limits.tasks.map(\.needsController)
+        #expect(needed == ["memory", "memory", "cpu", "cpuset", "memory"])
     }
 
     @Test(

@@ -50,7 +50,8 @@ extension World {
         -> Never
     {
         let kinds = Int32(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC)
-        guard berth_setns_kinds(node, kinds) == 0 else {
+        // A node with containers has control groups of its own; into those of another node nobody needs to go, and not everybody may.
+        guard berth_setns_kinds(node, kinds | Int32(CLONE_NEWCGROUP)) == 0 || berth_setns_kinds(node, kinds) == 0 else {
             let operation = "enter node \(name)"
             fail(LabError(KernelError(operation, .current), operation), 125)
         }
