@@ -20,6 +20,7 @@ struct ScreenTests {
                 09 Hairpin
 
               Broken worlds (fix it yourself): 0 of 10 fixed
+              Appendix, containers: 0 of 6 done, as root: sudo berth lab start A
 
               Next:  01 An empty network stack, 3 tasks, ~5 min
               Type:  berth lab start next        Stuck? berth lab hint
@@ -38,6 +39,7 @@ struct ScreenTests {
                 09 Hairpin
 
               Broken worlds (fix it yourself): 0 of 10 fixed
+              Appendix, containers: 0 of 6 done, as root: sudo berth lab start A
 
               Next:  06 Masquerade: one address for many, task 2 of 4
               Type:  berth lab start next        Stuck? berth lab hint

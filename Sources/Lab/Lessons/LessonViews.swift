@@ -102,7 +102,7 @@ extension Progress {
             "", "  \(brokenLine)", "  \(appendixLine)", "",
             "  \(running == nil ? "Next" : "Here"):  \(next.id) \(next.title)\(what)",
             "  Type:  \(go)        Stuck? berth lab hint",
-            "  Safe: runs in its own namespaces. Your network is not touched. Needs root: \(next.needsRoot ? "this lesson" : "no").",
+            "  Safe: runs in its own namespaces. Your network is not touched. \(next.needsRoot ? "As root." : "Needs root: no.")",
         ]
         return lines.map { $0 + "\n" }.joined(by: "")
     }
