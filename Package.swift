@@ -131,6 +131,16 @@ let package = Package(
             dependencies: ["NetCore", "JSON", "CKernel", "CContainer", "MiniRuntime", "Client", "Trace", "Topology"],
             swiftSettings: core),
         .target(
+            name: "View",
+            dependencies: [
+                "Lab", "Topology", "Trace", "JSON", "NetCore", "CKernel", "CContainer",
+                .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Daemon"])),
+                .product(name: "NIOPosix", package: "swift-nio", condition: .when(traits: ["Daemon"])),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: .when(traits: ["Daemon"])),
+            ],
+            // The page is part of the program: no file of it can be missing, or be of another version.
+            resources: [.embedInCode("Page/page.html")], swiftSettings: [.swiftLanguageMode(.v6)]),
+        .target(
             name: "Inspect",
             dependencies: ["NetPlan", "CNI", "IPAM", "PluginKit", "BridgePlugin", "NATPlugin"], swiftSettings: core),
         .target(
@@ -156,7 +166,7 @@ let package = Package(
             name: "berth",
             dependencies: [
                 "Inspect", "MiniRuntime", "CNI", "Engine", "Containers", "Client", "Lab", "Trace", "Topology",
-                "Explain", "Diagnosis",
+                "Explain", "Diagnosis", "View",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Daemon"])),
             ],

@@ -6,6 +6,7 @@ import Lab
     import CNI
     import Client
     import Inspect
+    import View
 #endif
 
 /// The command line for people. `berth cni` becomes berth-cni before anything else is looked at.
@@ -20,6 +21,8 @@ import Lab
         // The holder of a lab's world: before anything could start a second thread.
         if let code = LabProgram.run(arguments) { exit(code) }
         #if Daemon
+            // What the server of berth view executes.
+            if let code = ViewProgram.run(arguments, host: GraphSource.hostSubjects) { exit(code) }
             BerthCommand.begin(arguments)
         #else
             StandardError.write(
@@ -42,7 +45,7 @@ enum StandardError {
                 Errors stand on standard error, with exit code 1; 2 is for a command line that cannot be read.
                 """,
             subcommands: [
-                CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, RulesCommand.self,
+                CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, ViewCommand.self, RulesCommand.self,
                 TraceCommand.self, ExplainCommand.self, ConntrackCommand.self, CaptureCommand.self, ProxyCommand.self,
                 NetCommand.self,
                 RepairCommand.self, WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self,

@@ -1,5 +1,5 @@
 import Glibc
-import JSON
+public import JSON
 
 /// What a learner has done, as it stands in the progress file.
 public struct Progress: Hashable, Sendable {
@@ -17,6 +17,9 @@ public struct Progress: Hashable, Sendable {
     }
 
     init() {}
+
+    /// For who only looks. Nil for what no command has written.
+    public init?(reading json: JSON) { self.init(json) }
 
     /// Nil for what `json` did not write, also by a later version.
     init?(_ json: JSON) {

@@ -35,7 +35,7 @@ extension World {
     public func keepInUse() throws(LabError) { _ = try using() }
 
     /// The state file, touched, and locked for as long as the descriptor is open: the world is in use.
-    private func using() throws(LabError) -> Int32 {
+    func using() throws(LabError) -> Int32 {
         let file = directory.file(state.holder.pid)
         return try during("use the world") { () throws(KernelError) in
             let opened = try OwnedDescriptor(open: file, O_RDONLY)

@@ -28,6 +28,8 @@ public struct NetworkMap: Hashable, Sendable {
         public var forwardsIPv6 = false
         /// A route of either family that leads beyond the links' own networks.
         public var hasGateway = false
+        /// The nodes that a picture shows as this one; empty for one that was read. Not saved.
+        var stands: [String] = []
 
         public init(_ name: String) { self.name = name }
 

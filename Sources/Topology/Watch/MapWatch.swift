@@ -56,6 +56,18 @@ public final class MapWatch {
         return true
     }
 
+    /// To be polled for reading by who waits for other things, too; then `take` tells.
+    public var descriptors: [Int32] { sockets.map { $0.socket.descriptor } }
+
+    /// Reads what waits. False when nothing did, and every path leads where it led.
+    public func take() throws(TopologyError) -> Bool {
+        if isReadable(0) {
+            try drain()
+            return true
+        }
+        return places.contains { NetworkNamespace.Identity(path: $0.path) != $0.identity }
+    }
+
     private func isReadable(_ milliseconds: Int32) -> Bool {
         var polled = sockets.map { pollfd(fd: $0.socket.descriptor, events: Int16(POLLIN), revents: 0) }
         return poll(&polled, nfds_t(polled.count), milliseconds) > 0

@@ -3,6 +3,7 @@
     import Lab
     import NetCore
     import Topology
+    import View
 
     /// Which namespaces a picture shows, and what is known of them beyond the kernel.
     enum GraphSource {
@@ -57,6 +58,15 @@
             case .world(let world): world.references.map { NetworkMap.Subject($0) }
             case .namespaces(let paths): GraphSource.named(paths)
             case .host: try GraphSource.host(try AttachmentList(of: .process))
+            }
+        }
+
+        /// This host's, for who looks again and again. Throws `EyeRefusal` where they are root's to read.
+        static func hostSubjects() throws -> [NetworkMap.Subject] {
+            do {
+                return try host(try AttachmentList(of: .process))
+            } catch let error as InspectError where error.code == .privilege {
+                throw EyeRefusal.privilege
             }
         }
 

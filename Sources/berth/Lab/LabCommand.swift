@@ -1,5 +1,6 @@
 #if Daemon
     import ArgumentParser
+    import Client
     import Glibc
     import Lab
 
@@ -28,7 +29,7 @@
             var world: String
             @Option(help: "In what rules are told: nft, iptables, or net for berth's own. Checks accept all.")
             var backend: Backend?
-            @Option(help: "none: return when the world stands.")
+            @Option(help: "none: return when the world stands; web: serve a page of it, too (berth view), until it ends.")
             var view: View?
             @Flag(help: "Keep it until berth lab stop.")
             var keep = false
@@ -36,15 +37,13 @@
             var ascii = false
 
             func run() throws {
-                guard view != .web else {
-                    throw LabError(.name, "the lab has no page yet", fix: "leave --view web out, or take --view none")
-                }
                 let isBare = StandardWorlds.named(world) != nil
                 let world =
                     try isBare
                     ? World.start(world, keep: keep)
                     : LessonCommands.start(
                         world, backend: backend, keep: keep, screen: LabCommand.screen(ascii: ascii))
+                if view == .web { try Output.line("picture: \(try ViewCommand.serve())") }
                 try LabCommand.shell(world, wanted: view != View.none)
             }
         }
