@@ -16,7 +16,7 @@ public enum HeldProgram {
     static func isWhole(_ words: [String]) -> Bool {
         switch words.first {
         case "lab", "lab-plain": true
-        case "trace", "graph", "conntrack", "capture":
+        case "trace", "graph", "view", "conntrack", "capture":
             !words.contains { word in ["--host", "--netns", "netns:", "pid:"].contains { word.hasPrefix($0) } }
         default: false
         }

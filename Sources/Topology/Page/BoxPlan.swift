@@ -19,6 +19,8 @@ struct BoxPlan {
     /// Level ways across the box, and whether they lead through to the right.
     var bands = 0
     var isCrossed = false
+    /// The spine comes in at the top wall: the title stands beside it.
+    var isEnteredAbove = false
 
     /// `keepsLane` of a box that has nothing on its spine.
     init(_ map: NetworkMap, _ name: String, _ entries: [BoxEntry], isHanging: Bool, keepsLane: Bool = false) {
@@ -56,6 +58,8 @@ struct BoxPlan {
     /// From a box's left wall to its texts.
     var lead: Int { hasLane ? Metrics.lane : Metrics.padding }
 
+    private var headLead: Int { isEnteredAbove ? lead : Metrics.padding }
+
     var width: Int {
         let texts = items.flatMap { item -> [Int] in
             switch item {
@@ -64,7 +68,7 @@ struct BoxPlan {
             case .route: [5 * Metrics.letter]
             }
         }
-        let head = (title.count + (role.isEmpty ? 0 : role.count + 3)) * Metrics.letter + 2 * Metrics.padding
+        let head = (title.count + (role.isEmpty ? 0 : role.count + 3)) * Metrics.letter + headLead + Metrics.padding
         return max(lead + (texts.max() ?? 0) + Metrics.padding, head, 150)
     }
 
@@ -110,9 +114,9 @@ struct BoxPlan {
         box.collapsed = stands
         box.labels.append(
             PagePicture.Label(
-                id: id, role: "title", text: title, x: x + Metrics.padding, y: y + 20, isDown: false))
+                id: id, role: "title", text: title, x: x + headLead, y: y + 20, isDown: false))
         if !role.isEmpty {
-            let after = x + Metrics.padding + (title.count + 1) * Metrics.letter
+            let after = x + headLead + (title.count + 1) * Metrics.letter
             box.labels.append(
                 PagePicture.Label(id: id, role: "role", text: "· \(role)", x: after, y: y + 20, isDown: false))
         }

@@ -74,6 +74,7 @@ struct NarrowLayout {
             var plan = BoxPlan(map, node, entries, isHanging: isHanging, keepsLane: count > 1)
             plan.bands = sides.count + (isHanging ? 1 : 0)
             plan.isCrossed = !sides.isEmpty
+            plan.isEnteredAbove = above != nil
             var box = plan.box(x: x, y: y, width: width)
             let spine = x + Metrics.spine
             if let above { plug(&box, end(of: above, at: node), Point(spine, y), plan.hasLane) }

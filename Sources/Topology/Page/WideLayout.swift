@@ -205,7 +205,9 @@ struct WideLayout {
                 let level = bar?.y ?? box.y + box.height
                 let points: [Point]
                 if start == 0 {
-                    let middle = plan.hasLane ? x + Metrics.spine : x + cell / 2
+                    var middle = plan.hasLane ? x + Metrics.spine : x + cell / 2
+                    // Hardly beside the spine above: below it.
+                    if column == 0, abs(middle - box.x - Metrics.spine) < 16 { middle = box.x + Metrics.spine }
                     points = [Point(middle, level), Point(middle, y)]
                 } else {
                     let offset = 4 + 4 * min(start - 1, 6)

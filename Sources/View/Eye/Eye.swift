@@ -167,6 +167,7 @@ final class Eye {
             lesson?.take(check: check)
             if let file { _ = lesson?.read(file) }
             try show(asTask: true)
+            try tell(state.tasks, as: .answer)
         case .goals(let goals):
             lesson?.take(goals: goals)
             try show(asTask: false)

@@ -36,14 +36,19 @@ struct Sight {
         for subject in subjects {
             do throws(TraceError) {
                 let entries = try ConntrackNode(subject.reference).entries(ConntrackFilter())
-                // A page of thousands of flows helps nobody.
-                if !entries.isEmpty { found[subject.reference.name] = Array(entries.prefix(Sight.mostFlows)) }
+                // What kernels say to groups of neighbours (IGMP, MLD) belongs to nobody's question, and thousands of flows help nobody.
+                let told = entries.filter { !Sight.isGroup($0.flow.original.destination) }.prefix(Sight.mostFlows)
+                if !told.isEmpty { found[subject.reference.name] = Array(told) }
             } catch { continue }
         }
         flows = found
     }
 
     static let mostFlows = 200
+
+    private static let groups = ["224.0.0.0/4", "ff00::/8"].compactMap { IPPrefix($0) }
+
+    private static func isGroup(_ address: IPAddress) -> Bool { groups.contains { $0.contains(address) } }
 }
 
 extension Sight {

@@ -147,7 +147,7 @@ final class Desk: Sendable {
 
     /// The eye makes tasks of what was seen; who asked gets them, too.
     private func checked(_ check: JSON, _ text: JSON) -> Answer {
-        let bytes = hub.task(within: 2000) { eye.say(.check(check)) }
+        let bytes = hub.answer(within: 3000) { eye.say(.check(check)) }
         let tasks = bytes.flatMap { try? JSON(parsing: $0) } ?? .array([])
         return Answer(
             200, JSON.object(["tasks": tasks, "text": text, "passed": check["passed"] ?? .bool(false)]).bytes)

@@ -49,16 +49,30 @@ final class EyeProcess: Sendable {
         let bytes = EyeCommands.bytes(command)
         state.withLock { state in
             guard state.input >= 0 else { return }
-            // An eye that does not read is not waited for: it is killed, and another one begins.
-            var done = 0
-            while done < bytes.count {
-                let count = write(state.input, Array(bytes[done...]), bytes.count - done)
-                if count > 0 { done += count; continue }
-                if count < 0, errno == EINTR { continue }
-                var polled = pollfd(fd: state.input, events: Int16(POLLOUT), revents: 0)
-                guard count < 0, errno == EAGAIN, poll(&polled, 1, 2000) > 0 else { return }
+            guard !EyeProcess.write(bytes, to: state.input) else { return }
+            // Half a line would spoil the next: this eye hears no more, ends by that, and another one begins.
+            close(state.input)
+            state.input = -1
+        }
+    }
+
+    /// False when it could not be written whole; an eye that does not read is waited for three seconds.
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+        var done = 0
+        let end = Eye.now + 3000
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+            if count > 0 {
+                done += count
+                continue
+            }
+            if count < 0, errno == EINTR { continue }
+            var polled = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            guard count < 0, errno == EAGAIN, poll(&polled, 1, Int32(clamping: max(0, end - Eye.now))) > 0 else {
+                return false
             }
         }
+        return true
     }
 
     /// One eye's life; its exit code.

@@ -11,7 +11,6 @@ final class Hub: Sendable {
 
     private struct State {
         var state: [UInt8]?
-        var tasks: [UInt8] = Array("[]".utf8)
         /// By the newest entry of their timeline.
         var history: [(key: Int, bytes: [UInt8])] = []
         var historyBytes = 0
@@ -21,7 +20,6 @@ final class Hub: Sendable {
         var listeners: [UInt64: Listener] = [:]
         var next: UInt64 = 0
         var answer: [UInt8]?
-        var tellings = 0
     }
     private let state = Mutex(State())
     /// States that are kept for the timeline.
@@ -36,11 +34,7 @@ final class Hub: Sendable {
                 state.state = frame.bytes
                 Hub.keep(frame, &state)
                 return frame.name == .state ? Array(state.listeners.values) : []
-            case .task:
-                state.tasks = frame.bytes
-                state.tellings += 1
-                return Array(state.listeners.values)
-            case .conntrack: return Array(state.listeners.values)
+            case .task, .conntrack: return Array(state.listeners.values)
             case .answer: state.answer = frame.bytes
             case .nodes: state.nodes = Hub.nodes(frame.bytes)
             case .lesson: break
@@ -87,11 +81,10 @@ final class Hub: Sendable {
     }
 
     var newest: [UInt8]? { state.withLock { $0.state } }
-    var tasks: [UInt8] { state.withLock { $0.tasks } }
     var nodes: [(name: String, path: String)] { state.withLock { $0.nodes } }
 
-    /// What a state says, for who decides by it.
-    var decoded: JSON? { newest.flatMap { try? JSON(parsing: $0) } }
+    /// What the newest state says, for who decides by it; the first one is waited for.
+    var decoded: JSON? { newest(within: 5000).flatMap { try? JSON(parsing: $0) } }
 
     /// Waits for the first state, at most so long.
     func newest(within milliseconds: Int) -> [UInt8]? {
@@ -112,18 +105,6 @@ final class Hub: Sendable {
             usleep(5_000)
         }
         return nil
-    }
-
-    /// The tasks as they are told after that was asked for; as they were before, when nothing came.
-    func task(within milliseconds: Int, _ ask: () -> Void) -> [UInt8]? {
-        let before = state.withLock { $0.tellings }
-        ask()
-        for _ in 0..<max(1, milliseconds / 5) {
-            let found = state.withLock { $0.tellings > before ? $0.tasks : nil }
-            if let found { return found }
-            usleep(5_000)
-        }
-        return tasks
     }
 
     /// Nil when too many listen already. Gives how many listen now.

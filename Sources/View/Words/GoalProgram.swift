@@ -68,6 +68,7 @@ private enum Bounded {
             var byte: UInt8 = 0
             while read(ends[0], &byte, 1) < 0, errno == EINTR {}
             if let world = try? World.running(in: directory) { try? world.stop() }
+            rmdir(directory.path)
             _exit(0)
         }
         close(ends[0])

@@ -54,6 +54,9 @@
             if words.first == "graph", words.contains("--host") {
                 return try GraphCommand.parseAsRoot(Array(words.dropFirst()))
             }
+            if words.first == "view", words.contains("--host") {
+                return try ViewCommand.parseAsRoot(Array(words.dropFirst()))
+            }
             if let command = QuickCommand.parsed(words) { return command }
             do {
                 return try BerthCommand.parseAsRoot(words)
