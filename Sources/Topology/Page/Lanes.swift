@@ -15,7 +15,9 @@ extension PagePicture {
     mutating func addMarkLanes() {
         for mark in boxes.flatMap(\.marks) {
             guard mark.kind == .device || mark.kind == .port else {
-                lanes.append(Lane(id: mark.id, at: mark.at))
+                // Below the bar stand the numbers of its ports.
+                let above = mark.kind == .bridge ? Metrics.cardHeight / 2 + 11 : 0
+                lanes.append(Lane(id: mark.id, at: Point(mark.at.x, mark.at.y - above)))
                 continue
             }
             for wire in wires {

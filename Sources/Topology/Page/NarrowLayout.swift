@@ -19,14 +19,26 @@ struct NarrowLayout {
 
     init(_ map: NetworkMap) {
         self.map = map
-        layers = Layers(map, Form(limit: 24))
+        layers = Layers(map, Form(limit: 16, allAddresses: false, padding: 0))
         hanging = Hanging(map, layers)
         for component in layers.components { if let first = component.first?.first { walk(first) } }
         place()
         joinAside()
+        moveTitles()
         picture.width = NarrowLayout.width
         picture.height = (picture.boxes.map { $0.y + $0.height }.max() ?? 0) + Metrics.margin
         picture.addMarkLanes()
+    }
+
+    /// A spine that comes in at the top leaves its box's title the place at its right.
+    private mutating func moveTitles() {
+        for index in picture.boxes.indices {
+            let box = picture.boxes[index]
+            guard let spine = box.spine.first, spine.y == box.y else { continue }
+            for place in box.labels.indices where ["title", "role"].contains(box.labels[place].role) {
+                picture.boxes[index].labels[place].x += spine.x - box.x
+            }
+        }
     }
 
     /// Depth first: a box's first neighbour follows it.
@@ -90,7 +102,7 @@ struct NarrowLayout {
                     above, [Point(spine, upper.y + upper.height), Point(spine, y)], from: end(of: above, notAt: node))
             }
             if isHanging { hang(picture.boxes.count - 1, y + plan.band(0)) }
-            y += box.height + (isNextHanging(index) ? 44 : Metrics.gap)
+            y += box.height + (isNextHanging(index) ? 68 : Metrics.gap)
         }
     }
 
@@ -134,7 +146,7 @@ struct NarrowLayout {
                 picture.add(
                     member.cable, [at, Point(at.x, row), Point(box.x, row)], from: member.port,
                     // In the gap above the box: beside it there is none.
-                    lane: Point(at.x, box.y - 22))
+                    lane: Point(at.x, box.y - 37))
             }
         }
     }

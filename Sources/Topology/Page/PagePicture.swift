@@ -85,21 +85,21 @@ public struct PagePicture: Hashable, Sendable {
         public static let row = 20
         /// From a row's top to the foot of its letters.
         static let baseline = 15
-        public static let cardWidth = 120
-        public static let cardHeight = 34
-        static let margin = 16
+        public static let cardWidth = 200
+        public static let cardHeight = 38
+        static let margin = 8
         static let padding = 12
         static let title = 30
         /// A level way across a box, on which nothing else stands.
-        static let band = 44
+        static let band = 60
         /// A gate's row.
         static let gate = 48
         /// The free place around an upright spine, and its centre, from a box's left wall.
-        static let lane = 144
-        static let spine = 72
+        static let lane = 212
+        static let spine = 106
         static let bar = 40
         /// Between two boxes side by side, and one above the other.
-        static let gutter = 136
+        static let gutter = 104
         static let gap = 64
         static let grid = 28
     }
