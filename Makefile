@@ -5,6 +5,7 @@
 #   make demo            two containers' network, made and taken down in a private host
 #   make test            the core's tests (FILTER=name for some of them)
 #   make test-cli        the berth program as a process
+#   make test-page       the page of berth view in a real Chromium (PAGE=--update writes docs/screens anew)
 #   make test-engines    podman and containerd on our plugins (PLUGIN_DIR=folder for others), and both beside the reference;
 #                        berth doctor beside dockerd, ufw and firewalld
 #   make test-containers  berth's own containers: bundles by berth-oci, its daemon by our command and by docker's
@@ -24,6 +25,7 @@ DESTDIR ?=
 FORCE ?=
 FILTER ?=
 BENCH ?=
+PAGE ?=
 PLUGIN_DIR ?= $(CURDIR)/build/cni
 # The packet filters that test-engines goes through: nftables, iptables-nft, iptables-legacy.
 BACKENDS ?= nftables iptables-nft iptables-legacy
@@ -33,7 +35,7 @@ CORE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --disable-de
 BERTH_FLAGS = -c release --static-swift-stdlib --disable-local-rpath --product berth --scratch-path .build-berth
 
 .NOTPARALLEL:
-.PHONY: all core berth image demo test test-cli test-engines test-containers test-vm test-random soak soak-containers bench bench-runtime fuzz lint install uninstall clean deps man lab-pages test-worlds soak-worlds bench-lab
+.PHONY: all core berth image demo test test-cli test-page test-engines test-containers test-vm test-random soak soak-containers bench bench-runtime fuzz lint install uninstall clean deps man lab-pages test-worlds soak-worlds bench-lab
 
 all: core berth image
 
@@ -84,6 +86,12 @@ test-cli: all
 	scripts/as-root Tests/engines/schemas
 	scripts/as-root Tests/engines/completions
 	scripts/as-root Tests/engines/examples
+
+# Everything in network namespaces of its own; the fonts are fonts-dejavu's alone, so pictures are the same everywhere.
+test-page: all
+	@scripts/deps page
+	swift build --package-path Tests/page
+	Tests/page/.build/debug/page-tests --berth $(CURDIR)/build/bin/berth $(PAGE)
 
 test-engines: all
 	@scripts/deps engines

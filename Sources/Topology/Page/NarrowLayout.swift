@@ -19,7 +19,7 @@ struct NarrowLayout {
 
     init(_ map: NetworkMap) {
         self.map = map
-        layers = Layers(map, Form(limit: 16, allAddresses: false, padding: 0))
+        layers = Layers(map, Form(limit: 15, allAddresses: false, padding: 0))
         hanging = Hanging(map, layers)
         for component in layers.components { if let first = component.first?.first { walk(first) } }
         place()

@@ -42,7 +42,9 @@ final class Bench {
         try still(saved(name), name: name, step: step, width, height, dark: dark)
     }
 
-    func still(_ value: Any, name: String, step: Int = 0, _ width: Int = 1440, _ height: Int = 900, dark: Bool = false) throws {
+    func still(_ value: Any, name: String, step: Int = 0, _ width: Int = 1440, _ height: Int = 900, dark: Bool = false)
+        throws
+    {
         server.answers["/?still=\(name)"] = try data(value)
         try page.open("http://127.0.0.1:\(server.port)/?still=\(name)#step=\(step)", width, height, dark: dark)
         try page.ready()
@@ -50,7 +52,10 @@ final class Bench {
     }
 
     /// The page as a server that lives feeds it.
-    func live(_ name: String, _ width: Int = 1440, _ height: Int = 900, moves: Bool = false, change: (inout [String: Any]) -> Void = { _ in }) throws {
+    func live(
+        _ name: String, _ width: Int = 1440, _ height: Int = 900, moves: Bool = false,
+        change: (inout [String: Any]) -> Void = { _ in }
+    ) throws {
         var state = try state(name)
         change(&state)
         server.state = try data(state)

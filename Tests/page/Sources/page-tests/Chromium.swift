@@ -19,7 +19,7 @@ final class Chromium {
         guard pipe(&commands) == 0, pipe(&answers) == 0 else {
             throw Failure("two pipes for Chromium: \(String(cString: strerror(errno)))")
         }
-        (commands + answers).forEach { _ = fcntl($0, F_SETFD, FD_CLOEXEC) }
+        for end in commands + answers { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -32,26 +32,34 @@ final class Chromium {
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
         var arguments = [
             program, "--headless=new", "--disable-gpu", "--no-first-run", "--hide-scrollbars", "--mute-audio",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--disable-dev-shm-usage",
             "--force-color-profile=srgb", "--font-render-hinting=none", "--disable-lcd-text",
             "--user-data-dir=\(profile)", "--remote-debugging-pipe",
         ]
         // Its sandbox refuses to work for root.
         if getuid() == 0 { arguments.append("--no-sandbox") }
-        let environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=\(scratch)", "TZ=UTC", "LANG=C.UTF-8", "FONTCONFIG_FILE=\(scratch)/fonts.conf"]
+        let environment = [
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=\(scratch)", "TZ=UTC", "LANG=C.UTF-8",
+            "FONTCONFIG_FILE=\(scratch)/fonts.conf",
+        ]
         var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
-        defer { (argv + envp).forEach { free($0) } }
+        defer { for text in argv + envp { free(text) } }
         var child: pid_t = 0
         let failed = posix_spawn(&child, program, &actions, nil, &argv, &envp)
-        [from, to, commands[0], answers[1]].forEach { _ = close($0) }
-        guard failed == 0 else { throw Failure("execute \(program): \(String(cString: strerror(failed))) (scripts/deps page installs it)") }
+        for end in [from, to, commands[0], answers[1]] { _ = close(end) }
+        guard failed == 0 else {
+            throw Failure("execute \(program): \(String(cString: strerror(failed))) (scripts/deps page installs it)")
+        }
         (pid, input, output) = (child, commands[1], answers[0])
     }
 
     /// Sends a command and waits for its answer, at most `seconds`.
     @discardableResult
-    func send(_ method: String, _ parameters: [String: Any] = [:], session: String? = nil, seconds: Double = 20) throws -> [String: Any] {
+    func send(_ method: String, _ parameters: [String: Any] = [:], session: String? = nil, seconds: Double = 20) throws
+        -> [String: Any]
+    {
         let id = next
         next += 1
         var message: [String: Any] = ["id": id, "method": method, "params": parameters]
@@ -74,7 +82,9 @@ final class Chromium {
                 continue
             }
             guard number == id else { continue }
-            if let error = answer["error"] as? [String: Any] { throw Failure("\(method): \(error["message"] ?? error)") }
+            if let error = answer["error"] as? [String: Any] {
+                throw Failure("\(method): \(error["message"] ?? error)")
+            }
             return answer["result"] as? [String: Any] ?? [:]
         }
         throw Failure("\(method) was not answered in \(seconds) s")

@@ -9,6 +9,8 @@ final class FixtureServer: @unchecked Sendable {
     var answers: [String: Data] = [:]
     /// Written to each reader of `/events`, again and again, until `quiet`.
     private var flood: (Data, Int)?
+    /// It holds its connections and says nothing.
+    var hangs = false
     private let lock = NSLock()
     private var asked: [(path: String, body: String)] = []
     private var readers: [Int32] = []
@@ -38,7 +40,8 @@ final class FixtureServer: @unchecked Sendable {
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let bound = withUnsafeMutablePointer(to: &place) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
-                bind(socket, raw, length) == 0 && Glibc.listen(socket, 64) == 0 && getsockname(socket, raw, &length) == 0
+                bind(socket, raw, length) == 0 && Glibc.listen(socket, 64) == 0
+                    && getsockname(socket, raw, &length) == 0
             }
         }
         guard bound else { throw Failure("listen at 127.0.0.1:\(wanted): \(String(cString: strerror(errno)))") }
@@ -140,12 +143,17 @@ final class FixtureServer: @unchecked Sendable {
         } else if !isAllowed {
             reply(client, "application/json", Data(#"{"error":"no token","fix":""}"#.utf8), status: "403 Forbidden")
         } else if path == "/events" {
-            FixtureServer.write(client, Data("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n".utf8))
+            FixtureServer.write(
+                client,
+                Data(
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+                        .utf8))
             lock.withLock { readers.append(client) }
             while true {
                 usleep(300_000)
                 let isThere = lock.withLock { () -> Bool in
                     guard readers.contains(client) else { return false }
+                    if hangs { return true }
                     FixtureServer.write(client, Data("event: ping\ndata: {\"time\":\"14:03:22\"}\n\n".utf8))
                     return true
                 }
@@ -154,7 +162,9 @@ final class FixtureServer: @unchecked Sendable {
         } else if let body = answers[path] ?? (path.hasPrefix("/state.json") ? state : nil) {
             reply(client, "application/json", body)
         } else {
-            reply(client, "application/json", Data(#"{"error":"not in this fixture","fix":""}"#.utf8), status: "404 Not Found")
+            reply(
+                client, "application/json", Data(#"{"error":"not in this fixture","fix":""}"#.utf8),
+                status: "404 Not Found")
         }
         return true
     }
@@ -170,8 +180,14 @@ final class FixtureServer: @unchecked Sendable {
     }
 
     private func reply(_ client: Int32, _ type: String, _ body: Data, status: String = "200 OK", nonce: Bool = false) {
-        let policy = nonce
-            ? "Content-Security-Policy: default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'nonce-f1x7ure'; connect-src 'self'; img-src data:\r\n" : ""
-        FixtureServer.write(client, Data("HTTP/1.1 \(status)\r\nContent-Type: \(type); charset=utf-8\r\n\(policy)Content-Length: \(body.count)\r\n\r\n".utf8) + body)
+        let policy =
+            nonce
+            ? "Content-Security-Policy: default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'nonce-f1x7ure'; connect-src 'self'; img-src data:\r\n"
+            : ""
+        FixtureServer.write(
+            client,
+            Data(
+                "HTTP/1.1 \(status)\r\nContent-Type: \(type); charset=utf-8\r\n\(policy)Content-Length: \(body.count)\r\n\r\n"
+                    .utf8) + body)
     }
 }

@@ -32,7 +32,9 @@ final class Page {
     }
 
     func size(_ width: Int, _ height: Int) throws {
-        try send("Emulation.setDeviceMetricsOverride", ["width": width, "height": height, "deviceScaleFactor": 1, "mobile": false])
+        try send(
+            "Emulation.setDeviceMetricsOverride",
+            ["width": width, "height": height, "deviceScaleFactor": 1, "mobile": false])
     }
 
     func media(dark: Bool, moves: Bool = false, print: Bool = false) throws {
@@ -47,7 +49,9 @@ final class Page {
             ])
     }
 
-    func ready(seconds: Double = 10) throws { try wait("document.documentElement?.dataset.ready === '1'", seconds: seconds) }
+    func ready(seconds: Double = 10) throws {
+        try wait("document.documentElement?.dataset.ready === '1'", seconds: seconds)
+    }
 
     /// The expression's value; a promise is waited for.
     @discardableResult
@@ -122,7 +126,9 @@ final class Page {
     /// Addresses that were asked for since the last question.
     func requests() -> [String] {
         chromium.events.compactMap { event in
-            guard event["method"] as? String == "Network.requestWillBeSent", let parameters = event["params"] as? [String: Any] else { return nil }
+            guard event["method"] as? String == "Network.requestWillBeSent",
+                let parameters = event["params"] as? [String: Any]
+            else { return nil }
             return (parameters["request"] as? [String: Any])?["url"] as? String
         }
     }

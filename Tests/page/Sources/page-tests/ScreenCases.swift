@@ -7,37 +7,48 @@ private struct Screen {
     let name: String
 }
 
-private var moments: [Screen] { [
-    Screen(fixture: "before", step: { _ in 0 }, name: "before"),
-    Screen(fixture: "after", step: { bench in (try bench.steps("after").firstIndex { $0["kind"] as? String == "rewrite" } ?? 0) + 1 }, name: "mid-path"),
-    Screen(fixture: "dropped", step: { try $0.steps("dropped").count }, name: "dropped"),
-    Screen(fixture: "after", step: { bench in
-        let legs = try bench.journey("after")["legs"] as? [[String: Any]] ?? []
-        return ((legs.first?["steps"] as? [Any])?.count ?? 0) + 6
-    }, name: "reply"),
-] }
+private var moments: [Screen] {
+    [
+        Screen(fixture: "before", step: { _ in 0 }, name: "before"),
+        Screen(
+            fixture: "after",
+            step: { bench in (try bench.steps("after").firstIndex { $0["kind"] as? String == "rewrite" } ?? 0) + 1 },
+            name: "mid-path"),
+        Screen(fixture: "dropped", step: { try $0.steps("dropped").count }, name: "dropped"),
+        Screen(
+            fixture: "after",
+            step: { bench in
+                let legs = try bench.journey("after")["legs"] as? [[String: Any]] ?? []
+                return ((legs.first?["steps"] as? [Any])?.count ?? 0) + 6
+            }, name: "reply"),
+    ]
+}
 private let looks: [(name: String, width: Int, height: Int, dark: Bool)] = [
     ("light", 1440, 900, false), ("dark", 1440, 900, true), ("medium", 1024, 768, false), ("narrow", 390, 844, false),
 ]
 
-var screenCases: [Case] { moments.flatMap { moment in
-    looks.map { look in
-        Case(name: "screen 07-\(moment.name)-\(look.name)") { bench in
-            try bench.still(moment.fixture, step: try moment.step(bench), look.width, look.height, dark: look.dark)
-            let picture = try bench.page.screenshot()
-            let file = "07-\(moment.name)-\(look.name).png"
-            try expect(picture.count < 150_000, "\(file) has \(picture.count) bytes")
-            let stored = "\(bench.screens)/\(file)"
-            if bench.updates {
-                try picture.write(to: URL(fileURLWithPath: stored))
-                return
+var screenCases: [Case] {
+    moments.flatMap { moment in
+        looks.map { look in
+            Case(name: "screen 07-\(moment.name)-\(look.name)") { bench in
+                try bench.still(moment.fixture, step: try moment.step(bench), look.width, look.height, dark: look.dark)
+                let picture = try bench.page.screenshot()
+                let file = "07-\(moment.name)-\(look.name).png"
+                try expect(picture.count < 150_000, "\(file) has \(picture.count) bytes")
+                let stored = "\(bench.screens)/\(file)"
+                if bench.updates {
+                    try picture.write(to: URL(fileURLWithPath: stored))
+                    return
+                }
+                guard let wanted = FileManager.default.contents(atPath: stored) else {
+                    throw Failure("\(stored) is missing; page-tests --update writes it")
+                }
+                try picture.write(to: URL(fileURLWithPath: "\(bench.artifacts)/\(file)"))
+                try bench.compare(wanted, picture, file)
             }
-            guard let wanted = FileManager.default.contents(atPath: stored) else { throw Failure("\(stored) is missing; page-tests --update writes it") }
-            try picture.write(to: URL(fileURLWithPath: "\(bench.artifacts)/\(file)"))
-            try bench.compare(wanted, picture, file)
         }
     }
-} }
+}
 
 extension Bench {
     /// At most 0.5 % of the pixels may differ; where more do, a picture of them is written. Chromium itself decodes both, on a page without a policy.
@@ -62,10 +73,14 @@ extension Bench {
         let part = (answer["part"] as? NSNumber)?.doubleValue ?? 1
         if part > 0.005 {
             let difference = "\(artifacts)/difference-\(name)"
-            if let text = answer["picture"] as? String, let data = Data(base64Encoded: text), !data.isEmpty { try data.write(to: URL(fileURLWithPath: difference)) }
-            throw Failure("\(String(format: "%.2f", part * 100)) % of the pixels of \(name) differ from \(screens)/\(name); see \(difference) (page-tests --update when it is to be so)")
+            if let text = answer["picture"] as? String, let data = Data(base64Encoded: text), !data.isEmpty {
+                try data.write(to: URL(fileURLWithPath: difference))
+            }
+            throw Failure(
+                "\(String(format: "%.2f", part * 100)) % of the pixels of \(name) differ from \(screens)/\(name); see \(difference) (page-tests --update when it is to be so)"
+            )
         }
     }
 }
 
-var allCases: [Case] { pictureCases + keyCases + stateCases + screenCases }
+var allCases: [Case] { pictureCases + keyCases + stateCases + liveCases + screenCases }

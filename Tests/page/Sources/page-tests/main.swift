@@ -28,7 +28,9 @@ struct Options {
                 default: only = value
                 }
             default:
-                throw Failure("page-tests knows --berth, --page, --fixtures, --screens, --artifacts, --chromium FILE, --only WORD and --update, not \(word)")
+                throw Failure(
+                    "page-tests knows --berth, --page, --fixtures, --screens, --artifacts, --chromium FILE, --only WORD and --update, not \(word)"
+                )
             }
         }
     }
@@ -50,8 +52,13 @@ func runInPrivateNetwork() -> Int32 {
     setenv("BERTH_PAGE_TESTS_INSIDE", "1", 1)
     let user = getuid() == 0 ? "" : "-r "
     let inner = "ip link set lo up && exec \"$0\" \"$@\""
-    let words = ["/bin/sh", "-c", "exec unshare \(user)-n -m /bin/sh -c '\(inner)' \"$0\" \"$@\"", "/proc/self/exe"] + CommandLine.arguments.dropFirst()
-    var argv: [UnsafeMutablePointer<CChar>?] = words.enumerated().map { strdup($0.offset == 3 ? Bundle.main.executablePath ?? CommandLine.arguments[0] : $0.element) } + [nil]
+    let words =
+        ["/bin/sh", "-c", "exec unshare \(user)-n -m /bin/sh -c '\(inner)' \"$0\" \"$@\"", "/proc/self/exe"]
+        + CommandLine.arguments.dropFirst()
+    var argv: [UnsafeMutablePointer<CChar>?] =
+        words.enumerated().map {
+            strdup($0.offset == 3 ? Bundle.main.executablePath ?? CommandLine.arguments[0] : $0.element)
+        } + [nil]
     execv("/bin/sh", &argv)
     return 127
 }
@@ -63,7 +70,8 @@ func run() throws -> Int32 {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
     defer { try? FileManager.default.removeItem(atPath: scratch) }
-    try fontConfiguration.replacingOccurrences(of: "CACHE", with: "\(scratch)/fonts").write(toFile: "\(scratch)/fonts.conf", atomically: true, encoding: .utf8)
+    try fontConfiguration.replacingOccurrences(of: "CACHE", with: "\(scratch)/fonts").write(
+        toFile: "\(scratch)/fonts.conf", atomically: true, encoding: .utf8)
     let pageText = try String(contentsOfFile: options.page, encoding: .utf8)
     let server = try FixtureServer(page: pageText)
     let chromium = try Chromium(program: options.chromium, scratch: scratch)
@@ -82,22 +90,30 @@ func run() throws -> Int32 {
             try test.body(bench)
             let complaints = try bench.page.complaints().filter { !bench.mayComplain($0) }
             try expect(complaints.isEmpty, "the console is not empty: \(complaints.prefix(3).joined(separator: "; "))")
-            let foreign = bench.page.requests().filter { !$0.hasPrefix("http://127.0.0.1:") && !$0.hasPrefix("data:") && $0 != "about:blank" }
+            let foreign = bench.page.requests().filter {
+                !$0.hasPrefix("http://127.0.0.1:") && !$0.hasPrefix("data:") && $0 != "about:blank"
+            }
             try expect(foreign.isEmpty, "asked elsewhere: \(foreign.prefix(3))")
             say("✓ \(test.name) (\(String(format: "%.1f", now() - start)) s)")
         } catch {
             failed += 1
             say("FAILED \(test.name): \(error)")
             if let picture = try? bench.page.screenshot() {
-                try? picture.write(to: URL(fileURLWithPath: "\(options.artifacts)/\(test.name.prefix(40).replacingOccurrences(of: " ", with: "-").replacingOccurrences(of: "/", with: "-")).png"))
+                try? picture.write(
+                    to: URL(
+                        fileURLWithPath:
+                            "\(options.artifacts)/\(test.name.prefix(40).replacingOccurrences(of: " ", with: "-").replacingOccurrences(of: "/", with: "-")).png"
+                    ))
             }
         }
 
     }
-    say(failed == 0 ? "\(chosen.count) cases held" : "\(failed) of \(chosen.count) cases failed; pictures of them are in \(options.artifacts)")
+    say(
+        failed == 0
+            ? "\(chosen.count) cases held"
+            : "\(failed) of \(chosen.count) cases failed; pictures of them are in \(options.artifacts)")
     return failed == 0 ? 0 : 1
 }
-
 
 do {
     exit(getenv("BERTH_PAGE_TESTS_INSIDE") == nil ? runInPrivateNetwork() : try run())
