@@ -237,6 +237,10 @@ var stateCases: [Case] {
             try page.press("Enter")
             try page.wait("document.getElementById('panel').textContent.includes('port of br0')")
         },
+        Case(name: "an address without the token is told why") { bench in
+            try bench.page.open("http://127.0.0.1:\(bench.server.port)/")
+            try bench.page.wait("document.getElementById('note')?.textContent.includes('no token')")
+        },
         Case(name: "a server that hangs is as lost as one that died") { bench in
             try bench.live("after")
             bench.server.hangs = true
@@ -287,7 +291,7 @@ final class Counter: @unchecked Sendable {
 extension Bench {
     /// A killed server is said by the browser itself; nothing else may be.
     func mayComplain(_ words: String) -> Bool {
-        words.contains("ERR_CONNECTION_REFUSED") || words.contains("ERR_CONNECTION_RESET")
+        words.contains("status of 403") || words.contains("ERR_CONNECTION_REFUSED") || words.contains("ERR_CONNECTION_RESET")
             || words.contains("ERR_INCOMPLETE_CHUNKED") || words.contains("ERR_EMPTY_RESPONSE")
     }
 }
