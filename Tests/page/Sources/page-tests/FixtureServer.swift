@@ -83,7 +83,8 @@ final class FixtureServer: @unchecked Sendable {
         while now() - start < seconds {
             let due = Int((now() - start) * Double(perSecond))
             while written < due, now() - start < seconds {
-                FixtureServer.write(reader, frames[written % frames.count])
+                // Between two of them others may write.
+                lock.withLock { FixtureServer.write(reader, frames[written % frames.count]) }
                 written += 1
             }
             usleep(1000)

@@ -217,7 +217,7 @@ var keyCases: [Case] {
             let pause = try page.number(
                 "((at) => at[at.length - 1][0] - at.find((item) => item[1] === at[at.length - 1][1])[0])(spots_.filter((item) => item[2].startsWith('step \(gate)/')))"
             )
-            try expect(pause >= 580 && pause < 2000, "it stood \(pause) ms at the gate")
+            try expect(pause >= 540 && pause < 2000, "it stood \(pause) ms at the gate")
             try page.media(dark: false, moves: false)
             try page.press("Home")
             try page.value("spots_.length = 0")

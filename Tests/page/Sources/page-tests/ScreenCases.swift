@@ -34,12 +34,13 @@ var screenCases: [Case] {
                 try bench.still(moment.fixture, step: try moment.step(bench), look.width, look.height, dark: look.dark)
                 let picture = try bench.page.screenshot()
                 let file = "07-\(moment.name)-\(look.name).png"
-                try expect(picture.count < 150_000, "\(file) has \(picture.count) bytes")
-                let stored = "\(bench.screens)/\(file)"
                 if bench.updates {
-                    try picture.write(to: URL(fileURLWithPath: stored))
+                    let packed = try bench.packed(picture)
+                    try expect(packed.count < 150_000, "\(file) has \(packed.count) bytes")
+                    try packed.write(to: URL(fileURLWithPath: "\(bench.screens)/\(file)"))
                     return
                 }
+                let stored = "\(bench.screens)/\(file)"
                 guard let wanted = FileManager.default.contents(atPath: stored) else {
                     throw Failure("\(stored) is missing; page-tests --update writes it")
                 }

@@ -291,7 +291,8 @@ final class Counter: @unchecked Sendable {
 extension Bench {
     /// A killed server is said by the browser itself; nothing else may be.
     func mayComplain(_ words: String) -> Bool {
-        words.contains("status of 403") || words.contains("ERR_CONNECTION_REFUSED") || words.contains("ERR_CONNECTION_RESET")
+        words.contains("status of 403") || words.contains("ERR_CONNECTION_REFUSED")
+            || words.contains("ERR_CONNECTION_RESET")
             || words.contains("ERR_INCOMPLETE_CHUNKED") || words.contains("ERR_EMPTY_RESPONSE")
     }
 }
