@@ -83,6 +83,7 @@ test-cli: all
 	scripts/as-root Tests/engines/looking
 	scripts/as-root Tests/engines/tracing
 	scripts/as-root Tests/engines/stories
+	scripts/as-root Tests/engines/viewing
 	scripts/as-root Tests/engines/schemas
 	scripts/as-root Tests/engines/completions
 	scripts/as-root Tests/engines/examples

@@ -60,16 +60,12 @@ private enum Bounded {
         fflush(nil)
         var ends: [Int32] = [-1, -1]
         try check("make a pipe") { berth_pipe_cloexec(&ends) }
+        let (builder, server) = (getpid(), berth_pidfd_open(getppid()))
         let guardian = try check("fork", { fork() })
         if guardian == 0 {
-            // Waits for the end of its parent, whatever ends that, and then for the world's.
             setsid()
             close(ends[1])
-            var byte: UInt8 = 0
-            while read(ends[0], &byte, 1) < 0, errno == EINTR {}
-            if let world = try? World.running(in: directory) { try? world.stop() }
-            rmdir(directory.path)
-            _exit(0)
+            guardWorld(of: builder, server, ends[0], directory)
         }
         close(ends[0])
         defer {
@@ -77,7 +73,27 @@ private enum Bounded {
             var status: Int32 = 0
             waitpid(guardian, &status, 0)
         }
-        berth_die_with(SIGKILL)
         return try body(directory)
+    }
+
+    /// In a child: waits for the builder's end, or for the server's, with which the builder ends, and then for the world's. (The
+    /// kernel's own signal of a parent's death is forgotten by who enters a user namespace.)
+    private static func guardWorld(of builder: pid_t, _ server: Int32, _ line: Int32, _ directory: LabDirectory) -> Never
+    {
+        var polled = [
+            pollfd(fd: line, events: Int16(POLLIN), revents: 0), pollfd(fd: server, events: Int16(POLLIN), revents: 0),
+        ]
+        while poll(&polled, 2, -1) < 0, errno == EINTR {}
+        if polled[1].revents != 0 { kill(builder, SIGKILL) }
+        // A world that was just being made is there a moment later.
+        for _ in 0..<(polled[1].revents != 0 ? 20 : 1) {
+            if let world = try? World.running(in: directory) {
+                try? world.stop()
+                break
+            }
+            if polled[1].revents != 0 { usleep(100_000) }
+        }
+        rmdir(directory.path)
+        _exit(0)
     }
 }
