@@ -189,13 +189,13 @@ _berth() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    cni|plan|ls|graph|rules|trace|explain|conntrack|capture|proxy|net|repair|watch|doctor|ipam|lint|status|metrics|netns|lab|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
+    cni|plan|ls|graph|view|rules|trace|explain|conntrack|capture|proxy|net|repair|watch|doctor|ipam|lint|status|metrics|netns|lab|daemon|run|create|start|stop|restart|kill|pause|unpause|wait|rm|rename|update|attach|exec|cp|ps|logs|top|stats|events|inspect|port|diff|publish|images|load|save|import|export|commit|rmi|tag|network|volume|info|version|help)
         # Offer subcommand argument completions
         "_berth_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'cni plan ls graph rules trace explain conntrack capture proxy net repair watch doctor ipam lint status metrics netns lab daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'cni plan ls graph view rules trace explain conntrack capture proxy net repair watch doctor ipam lint status metrics netns lab daemon run create start stop restart kill pause unpause wait rm rename update attach exec cp ps logs top stats events inspect port diff publish images load save import export commit rmi tag network volume info version help' -- "${cur}"))
         ;;
     esac
 }
@@ -284,6 +284,27 @@ _berth_graph() {
     # Offer option value completions
     case "${prev}" in
     '--netns')
+        return
+        ;;
+    esac
+}
+
+_berth_view() {
+    repeating_flags=()
+    non_repeating_flags=(--lab --host --open --allow-probe -h --help)
+    repeating_options=()
+    non_repeating_options=(--listen --still --journey)
+    __berth_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--listen')
+        return
+        ;;
+    '--still')
+        return
+        ;;
+    '--journey')
         return
         ;;
     esac

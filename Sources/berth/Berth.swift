@@ -45,7 +45,8 @@ enum StandardError {
                 Errors stand on standard error, with exit code 1; 2 is for a command line that cannot be read.
                 """,
             subcommands: [
-                CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, ViewCommand.self, RulesCommand.self,
+                CNICommand.self, PlanCommand.self, ListCommand.self, GraphCommand.self, ViewCommand.self,
+                RulesCommand.self,
                 TraceCommand.self, ExplainCommand.self, ConntrackCommand.self, CaptureCommand.self, ProxyCommand.self,
                 NetCommand.self,
                 RepairCommand.self, WatchCommand.self, DoctorCommand.self, IPAMCommand.self, LintCommand.self,

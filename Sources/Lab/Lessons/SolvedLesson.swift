@@ -34,7 +34,8 @@ public struct SolvedLesson {
     private func maps(of world: World) throws(LabError) -> [NetworkMap] {
         try world.enter()
         for service in lesson.services {
-            try run(["/proc/self/exe", "lab-serve", service.node, "\(service.port)"] + service.words, service.node, world)
+            try run(
+                ["/proc/self/exe", "lab-serve", service.node, "\(service.port)"] + service.words, service.node, world)
         }
         for command in lesson.start[backend] { try type(command.here(backend), world) }
         var maps = [try world.map()]
@@ -55,7 +56,8 @@ public struct SolvedLesson {
         let code = try world.run(words, in: node, isRecorded: false)
         guard code == 0 else {
             throw LabError(
-                .kernel, "cannot solve lesson \(lesson.id)", cause: "in \(node), exit code \(code): \(words.last ?? "")",
+                .kernel, "cannot solve lesson \(lesson.id)",
+                cause: "in \(node), exit code \(code): \(words.last ?? "")",
                 fix: "the picture of the goal is missing; everything else works")
         }
     }
@@ -68,7 +70,8 @@ extension World {
             return try NetworkMap(reading: references.map { NetworkMap.Subject($0) })
         } catch {
             throw LabError(
-                .kernel, "cannot read world \(description.name)", cause: "\(error)", fix: "build it anew: berth lab reset")
+                .kernel, "cannot read world \(description.name)", cause: "\(error)",
+                fix: "build it anew: berth lab reset")
         }
     }
 }

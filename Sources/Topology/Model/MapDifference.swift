@@ -12,7 +12,8 @@ extension NetworkMap {
             switch (wished, found) {
             case (.count(let wished)?, .count(let found)?):
                 return "GOAL has \(MapFact.amount(.count(wished), fact)), NOW has \(found)"
-            case (.state(let wished)?, .state(let found)?): return "GOAL has \(fact.words) \(wished), NOW has it \(found)"
+            case (.state(let wished)?, .state(let found)?):
+                return "GOAL has \(fact.words) \(wished), NOW has it \(found)"
             case (let wished?, nil): return "GOAL has \(MapFact.amount(wished, fact)), NOW does not"
             case (nil, let found?): return "NOW has \(MapFact.amount(found, fact)), GOAL does not"
             default: return nil
@@ -36,9 +37,11 @@ extension NetworkMap {
             // How a link stands that has come or gone is told by that.
             case (nil, .state?), (.state?, nil): return nil
             case (nil, let stands?):
-                return "\(fact.node): \(MapFact.plain(stands, fact)) \(fact.noun == "program" ? "listens" : "added")\(place)"
+                return
+                    "\(fact.node): \(MapFact.plain(stands, fact)) \(fact.noun == "program" ? "listens" : "added")\(place)"
             case (let was?, nil):
-                return "\(fact.node): \(MapFact.plain(was, fact)) \(fact.noun == "program" ? "gone" : "removed")\(place)"
+                return
+                    "\(fact.node): \(MapFact.plain(was, fact)) \(fact.noun == "program" ? "gone" : "removed")\(place)"
             default: return nil
             }
         } + old.subtracting(new).sorted().map { MapDifference(id: $0, text: "\($0): gone") }
@@ -68,7 +71,8 @@ extension MapFact {
         switch kind {
         case .count(1): return "a \(fact.words)"
         case .count(let count):
-            return [("\(count) \(fact.noun)s"), fact.place, "of \(fact.node)"].filter { !$0.isEmpty }.joined(separator: " ")
+            return [("\(count) \(fact.noun)s"), fact.place, "of \(fact.node)"].filter { !$0.isEmpty }.joined(
+                separator: " ")
         case .state(let state): return "\(fact.words) \(state)"
         case .thing: return fact.noun == "program" ? "a \(fact.words)" : fact.words
         }

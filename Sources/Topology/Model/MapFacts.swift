@@ -39,7 +39,9 @@ extension NetworkMap {
                 add(id, link.name, "", .state(link.isUp ? "up" : "down"))
                 for address in link.addresses { add(id, "address \(address)", "at \(link.name)") }
                 if let master = link.master { add(id, "port \(link.name)", "on \(master)") }
-                if let hairpin = link.hairpin { add(id, "hairpin mode", "at \(link.name)", .state(hairpin ? "on" : "off")) }
+                if let hairpin = link.hairpin {
+                    add(id, "hairpin mode", "at \(link.name)", .state(hairpin ? "on" : "off"))
+                }
                 if let isolated = link.isolated {
                     add(id, "isolation", "at \(link.name)", .state(isolated ? "on" : "off"))
                 }
@@ -57,7 +59,8 @@ extension NetworkMap {
         for cable in cables {
             facts.append(
                 MapFact(
-                    id: "\(cable.near.node):\(cable.near.link)-\(cable.far.node):\(cable.far.link)", node: cable.near.node,
+                    id: "\(cable.near.node):\(cable.near.link)-\(cable.far.node):\(cable.far.link)",
+                    node: cable.near.node,
                     noun: "cable \(cable.near.link)", place: "to \(cable.far.link) of \(cable.far.node)", kind: .thing))
         }
         return facts

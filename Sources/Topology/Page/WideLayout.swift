@@ -42,7 +42,11 @@ struct WideLayout {
             for (end, other) in [(cable.near, cable.far), (cable.far, cable.near)] {
                 guard !hanging.nodes.contains(end.node), !hanging.nodes.contains(other.node) else { continue }
                 let (own, far) = (layers.distance[end.node] ?? 0, layers.distance[other.node] ?? 0)
-                if far < own { left[end.node, default: []].append(end) } else { right[end.node, default: []].append(end) }
+                if far < own {
+                    left[end.node, default: []].append(end)
+                } else {
+                    right[end.node, default: []].append(end)
+                }
             }
         }
         for node in map.nodes {

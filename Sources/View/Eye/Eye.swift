@@ -83,7 +83,9 @@ final class Eye {
             let isTicking = isWatched || world != nil
             var wait = isTicking ? tick - Eye.now : 5000
             if due < .max { wait = min(wait, due - Eye.now) }
-            var polled = ([STDIN_FILENO] + sources.descriptors).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            var polled = ([STDIN_FILENO] + sources.descriptors).map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
             let ready = poll(&polled, nfds_t(polled.count), Int32(clamping: max(wait, 0)))
             if ready > 0 {
                 if polled[0].revents != 0 {
@@ -108,7 +110,7 @@ final class Eye {
             guard now >= due else { continue }
             do {
                 if try !look(news) { return .again }
-            } catch where hasGone {
+            } catch  where hasGone {
                 return try end()
             }
             (news, due, last) = (EyeSources.News(), .max, Eye.now)

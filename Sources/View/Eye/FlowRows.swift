@@ -97,7 +97,8 @@ struct FlowRows {
             let found = all.filter { rule in
                 let words = rule.text.split { " ,".unicodeScalars.contains($0.unicodeScalars.first!) }.map(String.init)
                 guard words.contains(where: { ["dnat", "DNAT"].contains($0) }),
-                    words.contains(where: { $0 == target || $0.hasPrefix("\(target):") || $0.hasPrefix("[\(target)]:") })
+                    words.contains(where: { $0 == target || $0.hasPrefix("\(target):") || $0.hasPrefix("[\(target)]:") }
+                    )
                 else { return false }
                 // A rule that waits for another port is not it.
                 guard let port = words.firstIndex(where: { $0 == "dport" || $0 == "--dport" }), port + 1 < words.count,

@@ -57,7 +57,9 @@ extension Sight {
         var nodes: [(String, JSON)] = []
         for node in map.nodes {
             guard let rules = rules[node.name] else { continue }
-            let chains = rules.ordered.filter { !$0.table.holds("berth_trace_") && ($0.hook != nil || !$0.rules.isEmpty) }
+            let chains = rules.ordered.filter {
+                !$0.table.holds("berth_trace_") && ($0.hook != nil || !$0.rules.isEmpty)
+            }
             nodes.append((node.name, .array(chains.map { Sight.json($0, in: node) })))
         }
         return .object(JSONObject(nodes))

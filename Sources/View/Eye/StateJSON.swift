@@ -73,7 +73,9 @@ struct StateJSON {
             guard let text = node.links.filter({ !$0.isLoopback }).flatMap(\.addresses).first,
                 let address = text.split(separator: "/").first.map(String.init)
             else { continue }
-            guard let listener = node.listening.first(where: { $0.proto == "tcp" && $0.address == nil }) else { continue }
+            guard let listener = node.listening.first(where: { $0.proto == "tcp" && $0.address == nil }) else {
+                continue
+            }
             return probe(first.name, address, listener.port, "tcp")
         }
         for node in map.nodes.dropFirst().reversed() {

@@ -87,7 +87,8 @@ final class Desk: Sendable {
         }
         guard nodes.contains(source) else {
             return .failure(
-                Refusal(words: "there is no node called \(source)", fix: "take one of these: \(nodes.joined(by: ", "))"))
+                Refusal(words: "there is no node called \(source)", fix: "take one of these: \(nodes.joined(by: ", "))")
+            )
         }
         guard let address = IPAddress(to) else {
             return .failure(Refusal(words: "\(to) is no address", fix: "write one, as 198.51.100.2 or 2001:db8::1"))

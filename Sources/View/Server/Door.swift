@@ -46,7 +46,8 @@
                     "Content-Security-Policy",
                     "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'nonce-\(nonce)'; connect-src 'self'; img-src data:"
                 ),
-                ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"),
+                ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"),
+                ("Referrer-Policy", "no-referrer"),
                 ("X-Frame-Options", "DENY"), ("Cross-Origin-Resource-Policy", "same-origin"),
             ])
         }

@@ -98,7 +98,8 @@
             ]
             guard let method = known[path] else {
                 return answer(
-                    .error(404, "there is nothing at \(path)", fix: "open the address that berth view printed"), context,
+                    .error(404, "there is nothing at \(path)", fix: "open the address that berth view printed"),
+                    context,
                     closes: closes)
             }
             if Door.isPage(head) { return page(isHead: head.method == .HEAD, context, closes: closes) }
@@ -204,7 +205,8 @@
             headers.add(name: "Content-Type", value: "text/event-stream")
             headers.add(name: "Transfer-Encoding", value: "chunked")
             context.writeAndFlush(
-                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: headers))), promise: nil)
+                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: headers))), promise: nil
+            )
             self.listening = (listening, place.number)
             deadline?.cancel()
             listening.begin { Eye.clock }

@@ -92,7 +92,8 @@
             return try ServerBootstrap(group: loops)
                 .childChannelOption(.maxMessagesPerRead, value: 4)
                 .childChannelOption(
-                    .writeBufferWaterMark, value: ChannelOptions.Types.WriteBufferWaterMark(low: 64 << 10, high: 1 << 20)
+                    .writeBufferWaterMark,
+                    value: ChannelOptions.Types.WriteBufferWaterMark(low: 64 << 10, high: 1 << 20)
                 )
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {

@@ -78,7 +78,8 @@ private enum Bounded {
 
     /// In a child: waits for the builder's end, or for the server's, with which the builder ends, and then for the world's. (The
     /// kernel's own signal of a parent's death is forgotten by who enters a user namespace.)
-    private static func guardWorld(of builder: pid_t, _ server: Int32, _ line: Int32, _ directory: LabDirectory) -> Never
+    private static func guardWorld(of builder: pid_t, _ server: Int32, _ line: Int32, _ directory: LabDirectory)
+        -> Never
     {
         var polled = [
             pollfd(fd: line, events: Int16(POLLIN), revents: 0), pollfd(fd: server, events: Int16(POLLIN), revents: 0),

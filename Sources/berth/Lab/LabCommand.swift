@@ -29,7 +29,8 @@
             var world: String
             @Option(help: "In what rules are told: nft, iptables, or net for berth's own. Checks accept all.")
             var backend: Backend?
-            @Option(help: "none: return when the world stands; web: serve a page of it, too (berth view), until it ends.")
+            @Option(
+                help: "none: return when the world stands; web: serve a page of it, too (berth view), until it ends.")
             var view: View?
             @Flag(help: "Keep it until berth lab stop.")
             var keep = false

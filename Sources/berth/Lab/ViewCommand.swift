@@ -12,7 +12,8 @@
     struct ViewCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "view",
-            abstract: "A page for your browser: namespaces, cables, rules and flows as they change, and packets on their way.",
+            abstract:
+                "A page for your browser: namespaces, cables, rules and flows as they change, and packets on their way.",
             discussion: """
                 It is served on this machine alone, and whoever opens it must know the address that is printed here. Without --lab or \
                 --host: the lab's world where one stands, else this host and its containers. Of a host it only looks, unless --allow-probe \
@@ -28,7 +29,8 @@
         var host = false
         @Option(
             help: ArgumentHelp(
-                "Where it is served: an address of loopback, and a port, 0 for one that is free.", valueName: "address:port"))
+                "Where it is served: an address of loopback, and a port, 0 for one that is free.",
+                valueName: "address:port"))
         var listen: String?
         @Flag(help: "Open it in the browser.")
         var open = false
@@ -92,7 +94,8 @@
                 let bytes = try ViewCommand.asking("read \(name)") { () throws(KernelError) in try Files.read(name) }
                 guard let json = try? JSON(parsing: bytes), json["v"] != nil else {
                     throw InspectError(
-                        .file, "\(name) is no journey", fix: "save one: berth trace from NODE to ADDRESS:PORT --view json")
+                        .file, "\(name) is no journey",
+                        fix: "save one: berth trace from NODE to ADDRESS:PORT --view json")
                 }
                 return json
             }
@@ -107,7 +110,8 @@
             do throws(KernelError) {
                 return try body()
             } catch {
-                throw InspectError(.file, "cannot \(what)", cause: error.description, fix: "name a file that you may use")
+                throw InspectError(
+                    .file, "cannot \(what)", cause: error.description, fix: "name a file that you may use")
             }
         }
 
@@ -120,7 +124,8 @@
             guard mkdtemp(&place) != nil else { return }
             let made = String(decoding: place.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
             let file = "\(made)/open.html"
-            let text = "<!doctype html><meta http-equiv=\"refresh\" content=\"0; url=\(address)\"><a href=\"\(address)\">berth view</a>\n"
+            let text =
+                "<!doctype html><meta http-equiv=\"refresh\" content=\"0; url=\(address)\"><a href=\"\(address)\">berth view</a>\n"
             guard (try? Files.create(file, with: Array(text.utf8))) == true else { return }
             let spoken: [String] = ["xdg-open", file]
             var words: [UnsafeMutablePointer<CChar>?] = spoken.map { strdup($0) } + [nil]
