@@ -18,7 +18,7 @@ final class Eye {
     private let subjects: () throws -> [NetworkMap.Subject]
     private let world: World?
     private let file: ProgressFile?
-    private let sources: EyeSources
+    private var sources: EyeSources
     private var commands = EyeCommands()
     private var nodes: [NetworkMap.Subject]
 
@@ -134,7 +134,14 @@ final class Eye {
         let before = sight
         if news.map {
             let found = world == nil ? try subjects() : nodes
-            if found.map(\.reference) != nodes.map(\.reference) { return false }
+            if found.map(\.reference) != nodes.map(\.reference) {
+                // Nothing but the host is left, where that alone was not asked for.
+                if wish.what == .any, found.count < 2 { return false }
+                // Listening comes first: what changes while it is read is read next.
+                sources = try EyeSources(found.map(\.reference), recorder: -1, folder: -1)
+                nodes = found
+                try tell(nodeNames, as: .nodes)
+            }
             nodes = found
             try sight.readMap(nodes)
         }
