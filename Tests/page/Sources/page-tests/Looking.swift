@@ -40,8 +40,13 @@ enum Looking {
             for (let far = 0; far <= long; far += 0.5) { const p = way.getPointAtLength(far); best = Math.min(best, Math.hypot(p.x - middle.x, p.y - middle.y)); }
             return best;
           };
+          // Words of a box that do not lie in it.
+          const astray = () => [...picture().querySelectorAll("[data-layer=boxes] > g, [data-layer=gates] > g")].flatMap((group) => {
+            const frame = boxOf((picture().querySelector(`[data-layer=boxes] > [data-id="${group.dataset.id.split("/gate/")[0]}"]`) || group).querySelector(".frame"));
+            return [...group.querySelectorAll("text")].filter((node) => { const own = boxOf(node); return own.x < frame.x || own.r > frame.r || own.y < frame.y || own.b > frame.b; }).map((node) => node.textContent);
+          });
           const outside = () => [...document.querySelectorAll("body *")].filter((node) => !node.closest("svg, #rows, #stage, #side, #time, script, [hidden]") && shown(node)).filter((node) => { const r = node.getBoundingClientRect(); return r.right > innerWidth + 0.5 || r.left < -0.5; }).map((node) => node.id || node.tagName)
-            .concat(document.documentElement.scrollWidth > innerWidth ? [`the page is ${document.documentElement.scrollWidth} wide`] : []);
+              .concat(document.documentElement.scrollWidth > innerWidth ? [`the page is ${document.documentElement.scrollWidth} wide`] : []);
           // Words of the page that lie on each other.
           const crowded = () => {
             const inner = [...document.querySelectorAll("#head > *, #form > *, #tools > *, #trace > .bar > *, #tabs > *")].filter(shown).filter((node) => node.id !== "form");
@@ -65,7 +70,7 @@ enum Looking {
             for (const font of ['"DejaVu Sans"', '"DejaVu Sans Mono"']) { const none = look(font, "\u{10FFFE}"); for (const letter of letters) if (look(font, letter) === none) missing.push(`${letter} (${font})`); }
             return missing;
           };
-          return { overlaps, crossings, offWay, outside, crowded, smallText, nameless, contrast, colour, tofu, pieces, pictureTexts, boxOf };
+          return { overlaps, crossings, astray, offWay, outside, crowded, smallText, nameless, contrast, colour, tofu, pieces, pictureTexts, boxOf };
         })();
         """#
 }

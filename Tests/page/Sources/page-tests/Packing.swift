@@ -14,7 +14,9 @@ extension Bench {
               const { data, width, height } = draw.getImageData(0, 0, image.width, image.height);
               const counts = new Map();
               for (let n = 0; n < data.length; n += 4) { const colour = data[n] << 16 | data[n + 1] << 8 | data[n + 2]; counts.set(colour, (counts.get(colour) || 0) + 1); }
-              const palette = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, 256).map((entry) => entry[0]);
+              // A rare colour of a meaning counts more than many greys of letters' edges.
+              const weight = ([colour, count]) => { const parts = [colour >> 16, colour >> 8 & 255, colour & 255]; return count * (1 + (Math.max(...parts) - Math.min(...parts)) / 8); };
+              const palette = [...counts].sort((a, b) => weight(b) - weight(a) || a[0] - b[0]).slice(0, 256).map((entry) => entry[0]);
               const places = new Map(palette.map((colour, place) => [colour, place]));
               const off = (a, b) => Math.abs((a >> 16) - (b >> 16)) + Math.abs((a >> 8 & 255) - (b >> 8 & 255)) + Math.abs((a & 255) - (b & 255));
               const place = (colour) => {

@@ -14,6 +14,7 @@ var pictureCases: [Case] {
                 try bench.still(name, width, height)
                 try bench.none("berthLook.overlaps()", "texts overlap before the first step")
                 try bench.none("berthLook.crossings()", "wires cross labels")
+                try bench.none("berthLook.astray()", "not in their box")
                 try bench.none("berthLook.outside()", "outside the window")
                 try bench.none("berthLook.crowded()", "parts lie on each other")
                 try bench.none("berthLook.smallText()", "smaller than 13 px")

@@ -125,7 +125,14 @@ var stateCases: [Case] {
         },
         Case(name: "conntrack: the chip lights its address in the picture; STALE has a delete") { bench in
             let page = bench.page
-            try bench.live("after")
+            try bench.live("after") { state in
+                state["conntrack"] = (state["conntrack"] as? [[String: Any]] ?? []).map {
+                    $0.merging(["timeout": 90]) { _, new in new }
+                }
+            }
+            let left = "parseInt(document.querySelector('#flows .bar2').getAttribute('aria-label').split(' ')[2])"
+            let first = try page.number(left)
+            try page.wait("\(left) <= \(first - 2) && \(left) >= \(first - 4)", seconds: 5)
             try page.value("document.querySelector('#flows [data-address=\"10.88.0.2\"]').click()")
             try page.wait(
                 "[...document.querySelectorAll('#picture .lit')].some((node) => node.textContent.startsWith('10.88.0.2/'))"
