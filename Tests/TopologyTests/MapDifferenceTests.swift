@@ -43,11 +43,13 @@ import Testing
         let now = MapDifferenceTests.map { $0.gates = MapDifferenceTests.rules(3, drops: false) }
         #expect(
             now.differences(from: MapDifferenceTests.map()).map(\.text) == [
-                "GOAL has a rule at forward of host, NOW has 3", "GOAL has policy drop at forward of host, NOW does not",
+                "GOAL has a rule at forward of host, NOW has 3",
+                "GOAL has policy drop at forward of host, NOW does not",
             ])
         #expect(
             MapDifferenceTests.map().differences(from: now).map(\.text) == [
-                "GOAL has 3 rules at forward of host, NOW has 1", "NOW has policy drop at forward of host, GOAL does not",
+                "GOAL has 3 rules at forward of host, NOW has 1",
+                "NOW has policy drop at forward of host, GOAL does not",
             ])
     }
 

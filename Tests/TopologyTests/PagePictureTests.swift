@@ -118,13 +118,16 @@ import Testing
         }
     }
 
-    @Test("in the lab's world the card covers no text where it stops, wide or narrow", arguments: ["lab-nft", "lab-legacy"])
+    @Test(
+        "in the lab's world the card covers no text where it stops, wide or narrow",
+        arguments: ["lab-nft", "lab-legacy"])
     func free(_ name: String) throws {
         for (form, picture) in try PagePictureTests.pictures(name) {
             let labels = picture.boxes.flatMap(\.labels)
             for lane in picture.lanes {
                 let card = Area(
-                    left: lane.at.x - PagePicture.Metrics.cardWidth / 2, top: lane.at.y - PagePicture.Metrics.cardHeight / 2,
+                    left: lane.at.x - PagePicture.Metrics.cardWidth / 2,
+                    top: lane.at.y - PagePicture.Metrics.cardHeight / 2,
                     right: lane.at.x + PagePicture.Metrics.cardWidth / 2,
                     bottom: lane.at.y + PagePicture.Metrics.cardHeight / 2)
                 for label in labels where label.role != "number" {
