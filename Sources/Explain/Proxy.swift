@@ -19,21 +19,29 @@ public struct Proxy: Hashable, Sendable {
             return nil
         }
         let line = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-        let name = line.first.map { $0.split(separator: "/").last.map(String.init) ?? $0 } ?? ""
+        // "/usr/bin/docker-proxy"; a title has further words, in which a slash is none of a path.
+        let first = line.first ?? ""
+        let name = first.hasPrefix("berth-proxy ") ? first : first.split(separator: "/").last.map(String.init) ?? first
         var wish: (program: String, address: IPAddress, port: UInt16)?
         let after = { (option: String) in
             line.firstIndex(of: option).flatMap { $0 + 1 < line.count ? line[$0 + 1] : nil }
         }
+        // One that is detached has its words in its title.
+        let own = name.hasPrefix("berth-proxy ") ? name.split(separator: " ").map(String.init) : line
         if name == "docker-proxy", let address = after("-container-ip").flatMap({ IPAddress($0) }),
             let port = after("-container-port").flatMap({ UInt16($0) })
         {
             wish = ("docker-proxy", address, port)
-        } else if name == "berth", line.count > 2, line[1] == "proxy", let last = line.last,
-            let colon = last.lastIndex(of: ":"),
-            let port = UInt16(last[last.index(after: colon)...])
+        } else if own.count > 2, own[0] == "berth-proxy" || name == "berth" && own[1] == "proxy", let last = own.last(where: { !$0.hasPrefix("-") }),
+            let colon = last.lastIndex(of: ":"), let port = UInt16(last[last.index(after: colon)...])
         {
             let host = String(last[..<colon].filter { $0 != "[" && $0 != "]" })
-            if let address = IPAddress(host) { wish = ("berth proxy", address, port) }
+            let named = surroundings.references.first { $0.name == host }.flatMap { surroundings.node($0) }
+            let address =
+                IPAddress(host)
+                ?? named?.addresses.first { !$0.prefix.address.isLoopback && !$0.prefix.address.isLinkLocal }?.prefix
+                .address
+            if let address { wish = ("berth proxy", address, port) }
         }
         guard let wish else { return nil }
         (program, self.pid, target, port) = (wish.program, pid, wish.address, wish.port)
