@@ -181,24 +181,21 @@ extension HealthRule {
         for family in AddressFamily.allCases {
             for flow in try socket.flows(family) {
                 count += 1
-                for address in [flow.original.source, flow.reply.source]
-                where !owned.contains(address)
-                    && networks.contains(where: { $0.prefix.contains(address) && $0.prefix.last != address })
-                {
-                    found[address, default: 0] += 1
-                }
+                // What was led there by NAT goes there for as long as it comes; of TCP a new SYN begins a new flow.
+                let address = flow.reply.source
+                guard address != flow.original.destination, Int32(flow.original.protocolNumber) != Int32(IPPROTO_TCP),
+                    !owned.contains(address), networks.contains(where: { $0.prefix.contains(address) })
+                else { continue }
+                found[address, default: 0] += 1
             }
         }
         return Judgement(
             found.sorted { $0.key < $1.key }.map { address, flows in
                 HealthFinding(
-                    id, .warning, "\(address)", "\(flows.counted("flow")) to or from it, and nobody has that address",
+                    id, .warning, "\(address)", "\(flows.counted("flow")) led to it, and nobody has that address",
                     evidence: "conntrack: \(count.counted("flow")); no attachment and no neighbour has \(address)",
-                    remedy: Remedy([
-                        ["berth", "conntrack", "flush", "--dst", "\(address)"],
-                        ["berth", "conntrack", "flush", "--src", "\(address)"],
-                    ]))
-            }, else: "conntrack: \(count.counted("flow")), none of an address on berth's bridges that nobody has")
+                    remedy: Remedy([["berth", "conntrack", "flush", "--dst", "\(address)"]]))
+            }, else: "conntrack: \(count.counted("flow")), none led to an address on berth's bridges that nobody has")
     }
 
     // MARK: control groups
