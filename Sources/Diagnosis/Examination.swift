@@ -37,6 +37,7 @@ public final class Examination {
     private var readSurvey: Doctor?
     private var readStanding: [Standing]?
     private var readMounts: [Mounted]?
+    private var readFeatures: KernelFeatures?
 
     public init(_ places: Places) { self.places = places }
 
@@ -225,6 +226,13 @@ public final class Examination {
         if let readMounts { return readMounts }
         let found = Mounted.list(try text("/proc/thread-self/mountinfo"))
         readMounts = found
+        return found
+    }
+
+    /// What the kernel was built with.
+    var features: KernelFeatures {
+        let found = readFeatures ?? KernelFeatures()
+        readFeatures = found
         return found
     }
 

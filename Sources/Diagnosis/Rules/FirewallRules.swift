@@ -67,6 +67,7 @@ extension HealthRule {
             }
             let asked = try examination.answers()
             var findings: [HealthFinding] = []
+            var counts: [String: Int] = [:]
             for one in asked {
                 guard let gate = one.answer.gatekeeper, gate.node == Examination.host.name,
                     owner == nil ? !known.contains(gate.owner ?? "") : gate.owner == owner
@@ -77,7 +78,9 @@ extension HealthRule {
                 let object = "\(gate.isPolicy ? gate.chain.words : gate.place) and \(one.bridge ?? one.node)"
                 let remedy = GateRemedy.of(gate, one, id)
                 if let index = findings.firstIndex(where: { $0.object == object }) {
-                    findings[index].evidence += "; \(one.words): stopped by \(gate.place)"
+                    // Of a hundred ports three are enough to see what it is about.
+                    counts[object, default: 1] += 1
+                    if counts[object]! <= 3 { findings[index].evidence += "; \(one.words): stopped by \(gate.place)" }
                     for (place, command) in remedy.commands.enumerated()
                     where !findings[index].remedy.commands.contains(command) {
                         findings[index].remedy.commands.append(command)
@@ -94,6 +97,10 @@ extension HealthRule {
                         "\(whose)\(gate.chain.words) \(gate.isPolicy ? "has policy drop, and nothing of it accepts" : "stops") \(one.purpose == .outbound ? "what leaves" : "what comes to") \(one.bridge.map { "bridge \($0)" } ?? one.node)",
                         evidence: "evaluated, every base chain of the hook: \(one.words): stopped by \(gate.place)",
                         remedy: remedy))
+            }
+            for (index, finding) in findings.enumerated() {
+                guard let count = counts[finding.object], count > 3 else { continue }
+                findings[index].evidence += "; and \(count - 3) more"
             }
             if !findings.isEmpty { return .found(findings) }
             // A question begins with the family, table and chain of the rule that it is about.

@@ -47,7 +47,7 @@ extension HealthRule {
             HealthRule(
                 .kernel, "conntrack-events", why: "berth conntrack watch and berth trace are told of flows by them"
             ) { (examination, id) throws(KernelError) in
-                let features = KernelFeatures()
+                let features = examination.features
                 let path = "net/netfilter/nf_conntrack_events"
                 if case .missing(let words) = features.has("NF_CONNTRACK_EVENTS", nil) {
                     return .found([
@@ -93,7 +93,7 @@ extension HealthRule {
                     $0.split(separator: "\t").last == "overlay"
                 }
                 if known { return .passed("/proc/filesystems names overlay") }
-                return feature(KernelFeatures(), id, .error, [("OVERLAY_FS", "overlay")])
+                return feature(examination.features, id, .error, [("OVERLAY_FS", "overlay")])
             },
             HealthRule(.kernel, "control-groups", why: "limits of memory, processors and processes") {
                 (examination, id) throws(KernelError) in
@@ -139,8 +139,8 @@ extension HealthRule {
     private static func feature(
         _ name: String, _ severity: Severity, _ options: [(String, String?)], why: String
     ) -> HealthRule {
-        HealthRule(.kernel, name, why: why) { (_, id) throws(KernelError) in
-            feature(KernelFeatures(), id, severity, options)
+        HealthRule(.kernel, name, why: why) { (examination, id) throws(KernelError) in
+            feature(examination.features, id, severity, options)
         }
     }
 
