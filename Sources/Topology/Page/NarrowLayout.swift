@@ -14,6 +14,8 @@ struct NarrowLayout {
     private let hanging: Hanging
     private(set) var picture = PagePicture()
     private var order: [String] = []
+    /// Where the ends of cables at the right margin are.
+    private var plugs: [NetworkMap.Cable: [NetworkMap.End: Point]] = [:]
     /// Cables that run straight from a box to the one below it.
     private var straight: [String: NetworkMap.Cable] = [:]
 
@@ -57,14 +59,12 @@ struct NarrowLayout {
         }
     }
 
-    private func isStraight(_ end: NetworkMap.End) -> Bool {
-        straight.values.contains { $0.near == end || $0.far == end }
-    }
-
-    /// Ends of a node whose cables run at the right margin.
-    private func aside(_ node: String) -> [NetworkMap.End] {
-        map.cables.filter { $0.near.node != $0.far.node }.flatMap { [$0.near, $0.far] }.filter { end in
-            end.node == node && !isStraight(end) && !hanging.nodes.contains(node)
+    /// A node's cables that run at the right margin, with the end that is there.
+    private func aside(_ node: String) -> [(cable: NetworkMap.Cable, end: NetworkMap.End)] {
+        map.cables.filter { $0.near.node != $0.far.node && !straight.values.contains($0) }.flatMap { cable in
+            [(cable, cable.near), (cable, cable.far)]
+        }.filter { _, end in
+            end.node == node && !hanging.nodes.contains(node)
                 && !(hanging.groups[node] ?? []).contains { $0.members.contains { $0.port == end } }
         }
     }
@@ -90,9 +90,10 @@ struct NarrowLayout {
             var box = plan.box(x: x, y: y, width: width)
             let spine = x + Metrics.spine
             if let above { plug(&box, end(of: above, at: node), Point(spine, y), plan.hasLane) }
-            for (place, end) in sides.enumerated() {
+            for (place, side) in sides.enumerated() {
                 let at = Point(x + width, y + plan.band(place + (isHanging ? 1 : 0)))
-                plug(&box, end, at, plan.hasLane)
+                plug(&box, side.end, at, plan.hasLane)
+                plugs[side.cable, default: [:]][side.end] = at
             }
             if let below { plug(&box, end(of: below, at: node), Point(spine, y + box.height), plan.hasLane) }
             box.drawSpine(x: spine)
@@ -153,17 +154,11 @@ struct NarrowLayout {
 
     private mutating func joinAside() {
         var lane = 0
-        for cable in map.cables where cable.near.node != cable.far.node {
-            let marks = [cable.near, cable.far].compactMap { end in
-                picture.boxes.first { $0.id == end.node }?.marks.first {
-                    $0.id == "\(end.node)/link/\(end.link)" && $0.at.x == Metrics.margin + NarrowLayout.boxWidth
-                }
-            }
-            guard marks.count == 2, !isStraight(cable.near) else { continue }
-            let x = Metrics.margin + NarrowLayout.boxWidth + 6 + 6 * (lane % 3)
+        for cable in map.cables {
+            guard let near = plugs[cable]?[cable.near], let far = plugs[cable]?[cable.far] else { continue }
+            let x = near.x + 6 + 6 * (lane % 3)
             lane += 1
-            picture.add(
-                cable, [marks[0].at, Point(x, marks[0].at.y), Point(x, marks[1].at.y), marks[1].at], from: cable.near)
+            picture.add(cable, [near, Point(x, near.y), Point(x, far.y), far], from: cable.near)
         }
     }
 }

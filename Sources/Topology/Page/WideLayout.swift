@@ -228,7 +228,7 @@ struct WideLayout {
                     own.drawSpine(x: x + Metrics.spine)
                 }
                 picture.boxes.append(own)
-                plugPort(index, bridge, member, number[bridge] ?? 1, points[0])
+                plugPort(index, bridge, member, number[bridge] ?? 1, points[0], isSaid: start == 0)
                 picture.add(member.cable, points, from: member.port)
             }
             y += tallest
@@ -237,13 +237,15 @@ struct WideLayout {
     }
 
     private mutating func plugPort(
-        _ index: Int, _ bridge: String, _ member: Hanging.Member, _ number: Int, _ at: Point
+        _ index: Int, _ bridge: String, _ member: Hanging.Member, _ number: Int, _ at: Point, isSaid: Bool
     ) {
         let id = "\(member.port.node)/link/\(member.port.link)"
         picture.boxes[index].marks.append(PagePicture.Mark(id: id, kind: .port, at: at))
         let bar = "\(member.port.node)/link/\(bridge)"
         guard let place = picture.boxes[index].bars.firstIndex(where: { $0.id == bar }) else { return }
         picture.boxes[index].bars[place].ports.append(PagePicture.Bar.Port(id: id, number: number, at: at))
+        // The wires of further rows begin too near to each other.
+        guard isSaid else { return }
         picture.boxes[index].labels.append(
             PagePicture.Label(id: id, role: "number", text: "\(number)", x: at.x + 6, y: at.y + 20, isDown: false))
     }
