@@ -1,9 +1,13 @@
 import Foundation
 
 extension Bench {
-    /// The picture with a palette of its 256 most frequent colours (what has another gets the nearest), a third of its size. Chromium counts and
+    /// The picture with a palette of the theme's and its most frequent colours, 256 (what has another gets the nearest), a third of its size. Chromium counts and
     /// compresses.
     func packed(_ picture: Data) throws -> Data {
+        let kept =
+            try page.value(
+                "JSON.stringify(['bg', 'ink', 'line', 'box', 'request', 'reply', 'rewritten', 'ok', 'drop'].map(berthLook.colour))"
+            ) as? String ?? "[]"
         let tab = try Page(chromium)
         defer { tab.close() }
         let script = """
@@ -16,7 +20,8 @@ extension Bench {
               for (let n = 0; n < data.length; n += 4) { const colour = data[n] << 16 | data[n + 1] << 8 | data[n + 2]; counts.set(colour, (counts.get(colour) || 0) + 1); }
               // A rare colour of a meaning counts more than many greys of letters' edges.
               const weight = ([colour, count]) => { const parts = [colour >> 16, colour >> 8 & 255, colour & 255]; return count * (1 + (Math.max(...parts) - Math.min(...parts)) / 8); };
-              const palette = [...counts].sort((a, b) => weight(b) - weight(a) || a[0] - b[0]).slice(0, 256).map((entry) => entry[0]);
+              const kept = \(kept).map((colour) => parseInt(colour.slice(1), 16));
+                const palette = [...new Set(kept.concat([...counts].sort((a, b) => weight(b) - weight(a) || a[0] - b[0]).map((entry) => entry[0])))].slice(0, 256);
               const places = new Map(palette.map((colour, place) => [colour, place]));
               const off = (a, b) => Math.abs((a >> 16) - (b >> 16)) + Math.abs((a >> 8 & 255) - (b >> 8 & 255)) + Math.abs((a & 255) - (b & 255));
               const place = (colour) => {

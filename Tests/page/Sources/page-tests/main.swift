@@ -78,12 +78,12 @@ func run() throws -> Int32 {
     defer { chromium.end() }
     let bench = try Bench(chromium: chromium, server: server, pageText: pageText, options: options)
     // The whole run is bounded, whatever a case waits for.
-    let deadline = now() + 400
+    let deadline = now() + 330
     var failed = 0
     let chosen = allCases.filter { options.only.isEmpty || $0.name.contains(options.only) }
     guard !chosen.isEmpty else { throw Failure("no case has \"\(options.only)\" in its name") }
     for test in chosen {
-        guard now() < deadline else { throw Failure("the cases did not end within 400 s") }
+        guard now() < deadline else { throw Failure("the cases did not end within 330 s") }
         let start = now()
         do {
             try bench.freshPage()
