@@ -158,7 +158,10 @@ struct NarrowLayout {
             guard let near = plugs[cable]?[cable.near], let far = plugs[cable]?[cable.far] else { continue }
             let x = near.x + 6 + 6 * (lane % 3)
             lane += 1
-            picture.add(cable, [near, Point(x, near.y), Point(x, far.y), far], from: cable.near)
+            // Beside a box the card would cover its texts: it stands in the gap above the lower one.
+            let lower = near.y > far.y ? cable.near.node : cable.far.node
+            let gap = picture.boxes.first { $0.id == lower }.map { Point(x, $0.y - Metrics.gap / 2) }
+            picture.add(cable, [near, Point(x, near.y), Point(x, far.y), far], from: cable.near, lane: gap)
         }
     }
 }

@@ -10,12 +10,13 @@ final class Bench {
     let artifacts: String
     let berth: String
     let updates: Bool
+    let lessons: [String]
     private(set) var page: Page
 
     init(chromium: Chromium, server: FixtureServer, pageText: String, options: Options) throws {
         (self.chromium, self.server, self.pageText) = (chromium, server, pageText)
         (fixtures, screens, artifacts) = (options.fixtures, options.screens, options.artifacts)
-        (berth, updates) = (options.berth, options.updates)
+        (berth, updates, lessons) = (options.berth, options.updates, options.lessons)
         page = try Page(chromium)
     }
 

@@ -106,6 +106,25 @@ var pictureCases: [Case] {
                 try bench.page.text("getComputedStyle(document.querySelector('#picture .inferred')).strokeDasharray")
                     != "none", "inferred is not dashed")
         },
+        Case(name: "a packet that never left has no step, and its end and the advice all the same") { bench in
+            var saved = try bench.saved("before")
+            saved["journey"] = [
+                "v": 1, "probe": ["from": "client", "to": "192.0.2.9:80/tcp"], "complete": true, "lost_events": 0,
+                "legs": [
+                    [
+                        "dir": "forward", "steps": [Any](),
+                        "end": ["kind": "lost", "ns": "client", "reason": "client has no route to 192.0.2.9"],
+                    ]
+                ],
+                "conntrack": [Any](), "advice": ["why": "client has no route to 192.0.2.9"],
+            ]
+            try bench.still(saved, name: "none")
+            try expect(
+                try bench.page.text("document.querySelector('tr.end.bad')?.textContent").contains(
+                    "lost: client has no route"), "its end is not told")
+            try expect(
+                try bench.page.text("document.querySelector('.advice')?.textContent").contains("Why: "), "nor why")
+        },
         Case(name: "every character has a glyph in the pinned fonts, and no other font is used") { bench in
             for name in worlds {
                 try bench.still(name, step: 7)

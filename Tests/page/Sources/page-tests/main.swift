@@ -9,6 +9,8 @@ struct Options {
     var artifacts = "build/page-tests"
     var chromium = "/usr/bin/chromium"
     var only = ""
+    /// Of which the worlds are looked at, beside lesson 07.
+    var lessons = ["02", "09", "13"]
     var updates = false
 
     init(_ arguments: [String]) throws {
@@ -16,7 +18,7 @@ struct Options {
         while let word = rest.popFirst() {
             switch word {
             case "--update": updates = true
-            case "--berth", "--page", "--fixtures", "--screens", "--artifacts", "--chromium", "--only":
+            case "--berth", "--page", "--fixtures", "--screens", "--artifacts", "--chromium", "--only", "--lessons":
                 guard let value = rest.popFirst() else { throw Failure("\(word) wants a value") }
                 switch word {
                 case "--berth": berth = value
@@ -25,11 +27,12 @@ struct Options {
                 case "--screens": screens = value
                 case "--artifacts": artifacts = value
                 case "--chromium": chromium = value
+                case "--lessons": lessons = value.split(separator: ",").map(String.init)
                 default: only = value
                 }
             default:
                 throw Failure(
-                    "page-tests knows --berth, --page, --fixtures, --screens, --artifacts, --chromium FILE, --only WORD and --update, not \(word)"
+                    "page-tests knows --berth, --page, --fixtures, --screens, --artifacts, --chromium FILE, --only WORD, --lessons 02,09 and --update, not \(word)"
                 )
             }
         }
