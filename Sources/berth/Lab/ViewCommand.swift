@@ -20,7 +20,7 @@
                 lets it send packets. Ctrl-C ends it.
 
                 EXAMPLE
-                  berth view --still picture.html
+                  berth view --still - >picture.html
                 """)
 
         @Flag(help: "The lab's world.")
