@@ -19,6 +19,7 @@ public enum StillState {
         }
         let said = String(decoding: outcome.errors, as: UTF8.self)
         throw ViewError(
-            "there is nothing to show\(said.isEmpty ? "" : ": \(said)")", fix: "start a lab: berth lab start 01")
+            .nothing, "there is nothing to show\(said.isEmpty ? "" : ": \(said)")",
+            fix: "start a lab: berth lab start 01")
     }
 }

@@ -66,9 +66,11 @@
                 let error = Errno.current
                 close(number)
                 guard error.rawValue == EADDRINUSE else {
-                    throw ViewError("cannot listen on \(address): \(error)", fix: "take another: --listen 127.0.0.1:0")
+                    throw ViewError(
+                        .address, "cannot listen on \(address): \(error)", fix: "take another: --listen 127.0.0.1:0")
                 }
                 throw ViewError(
+                    .inUse,
                     "port \(address.port) of \(address.host) is in use",
                     fix:
                         "another page may be served there already: end it, or choose another port: --listen 127.0.0.1:\(address.port + 1), or 127.0.0.1:0 for one that is free"

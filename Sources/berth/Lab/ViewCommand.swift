@@ -74,8 +74,13 @@
                     if open { ViewCommand.show(address) }
                 }
             } catch let error as ViewError {
-                StandardError.write("berth: \(error.message)\n  fix: \(error.fix)\n")
-                throw ExitCode(1)
+                let code: InspectError.Code =
+                    switch error.kind {
+                    case .address: .address
+                    case .inUse: .inUse
+                    case .nothing: .missing
+                    }
+                throw InspectError(code, error.message, fix: error.fix)
             }
         }
 
