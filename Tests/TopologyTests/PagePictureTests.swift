@@ -99,6 +99,22 @@ import Testing
         }
     }
 
+    @Test("a bridge's ports are points of its bar, numbered from 1", arguments: SavedStates.names)
+    func ports(_ name: String) throws {
+        for (form, picture) in try PagePictureTests.pictures(name) {
+            for box in picture.boxes {
+                for bar in box.bars {
+                    #expect(bar.x > box.x && bar.x + bar.width < box.x + box.width, "\(form): \(bar.id)")
+                    #expect(bar.ports.map(\.number) == Array(1..<bar.ports.count + 1), "\(form): \(bar.id)")
+                    for port in bar.ports {
+                        let isOn = port.at.y == bar.y && (bar.x...bar.x + bar.width).contains(port.at.x)
+                        #expect(isOn, "\(form): \(port.id)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("the card's places lie on their wires and spines, in the picture", arguments: SavedStates.names)
     func lanes(_ name: String) throws {
         for (form, picture) in try PagePictureTests.pictures(name) {

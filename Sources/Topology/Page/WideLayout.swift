@@ -243,6 +243,12 @@ struct WideLayout {
         picture.boxes[index].marks.append(PagePicture.Mark(id: id, kind: .port, at: at))
         let bar = "\(member.port.node)/link/\(bridge)"
         guard let place = picture.boxes[index].bars.firstIndex(where: { $0.id == bar }) else { return }
+        // A port may stand left of the spine, at which the bar begins.
+        let more = picture.boxes[index].bars[place].x - (at.x - 12)
+        if more > 0 {
+            picture.boxes[index].bars[place].x -= more
+            picture.boxes[index].bars[place].width += more
+        }
         picture.boxes[index].bars[place].ports.append(PagePicture.Bar.Port(id: id, number: number, at: at))
         // The wires of further rows begin too near to each other.
         guard isSaid else { return }
