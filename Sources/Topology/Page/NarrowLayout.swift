@@ -26,21 +26,9 @@ struct NarrowLayout {
         for component in layers.components { if let first = component.first?.first { walk(first) } }
         place()
         joinAside()
-        moveTitles()
         picture.width = NarrowLayout.width
         picture.height = (picture.boxes.map { $0.y + $0.height }.max() ?? 0) + Metrics.margin
         picture.addMarkLanes()
-    }
-
-    /// A spine that comes in at the top leaves its box's title the place at its right.
-    private mutating func moveTitles() {
-        for index in picture.boxes.indices {
-            let box = picture.boxes[index]
-            guard let spine = box.spine.first, spine.y == box.y else { continue }
-            for place in box.labels.indices where ["title", "role"].contains(box.labels[place].role) {
-                picture.boxes[index].labels[place].x += spine.x - box.x
-            }
-        }
     }
 
     /// Depth first: a box's first neighbour follows it.
