@@ -32,7 +32,8 @@ public struct Proxy: Hashable, Sendable {
             let port = after("-container-port").flatMap({ UInt16($0) })
         {
             wish = ("docker-proxy", address, port)
-        } else if own.count > 2, own[0] == "berth-proxy" || name == "berth" && own[1] == "proxy", let last = own.last(where: { !$0.hasPrefix("-") }),
+        } else if own.count > 2, own[0] == "berth-proxy" || name == "berth" && own[1] == "proxy",
+            let last = own.last(where: { !$0.hasPrefix("-") }),
             let colon = last.lastIndex(of: ":"), let port = UInt16(last[last.index(after: colon)...])
         {
             let host = String(last[..<colon].filter { $0 != "[" && $0 != "]" })
