@@ -62,7 +62,8 @@ public final class MapWatch {
     /// Reads what waits. False when nothing did, and every path leads where it led.
     public func take() throws(TopologyError) -> Bool {
         if isReadable(0) {
-            try drain()
+            // Of a flood so much as is read in a moment: the rest waits, and whoever waits for a picture does not.
+            try drain(limit: 300)
             return true
         }
         return places.contains { NetworkNamespace.Identity(path: $0.path) != $0.identity }
@@ -73,9 +74,9 @@ public final class MapWatch {
         return poll(&polled, nfds_t(polled.count), milliseconds) > 0
     }
 
-    private func drain() throws(TopologyError) {
+    private func drain(limit: Int = 10_000) throws(TopologyError) {
         do throws(KernelError) {
-            for listening in sockets { _ = try listening.socket.events("read notifications") }
+            for listening in sockets { _ = try listening.socket.events("read notifications", limit: limit) }
         } catch {
             throw .kernel(error, node: "a watched namespace")
         }
