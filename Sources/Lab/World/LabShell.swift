@@ -11,8 +11,8 @@ public enum LabShell {
         if let name { _ = try world.node(name) }
         for _ in 0..<10_000 {
             let code = try once(world, name ?? "host")
-            // A shell that was left, or killed by itself.
-            if world.holder.isAlive { return code }
+            // A shell that was left, or killed by itself; a world that ends kills its processes before its holder has ended.
+            if world.holder.isAlive, code != 128 + SIGKILL || !ends(world) { return code }
             // Whoever builds the next one has this lock meanwhile.
             _ = try ProgressLock(try ProgressFile.standard())
             guard let next = try World.running() else {
@@ -23,6 +23,15 @@ public enum LabShell {
             world = next
         }
         return 0
+    }
+
+    /// Waits for the holder's end while the world goes down, at most three seconds where nothing says so.
+    private static func ends(_ world: World) -> Bool {
+        for round in 0..<1000 where world.holder.isAlive {
+            if round >= 300, world.stands { return false }
+            usleep(10_000)
+        }
+        return !world.holder.isAlive
     }
 
     private static func once(_ world: World, _ name: String) throws(LabError) -> Int32 {
