@@ -82,13 +82,12 @@ public enum Explainer {
 
     /// Where it fails as conntrack remembers what no rule says any more.
     private static func outdated(_ end: End, _ walk: Walk) -> End {
-        guard let old = walk.remembered, end.kind == .dropped || end.kind == .refused && old.otherwise != nil else {
-            return end
-        }
+        // Where the rules of now say the same, a new flow would fare no better.
+        guard let old = walk.remembered, let otherwise = old.otherwise, end.kind == .dropped || end.kind == .refused
+        else { return end }
         var end = end
         end.reason +=
-            "; the flow stands in \(old.node)'s conntrack, and NAT's rules see only a flow's first packet"
-            + (old.otherwise.map { " (now: \($0))" } ?? "")
+            "; the flow stands in \(old.node)'s conntrack, and NAT's rules see only a flow's first packet (now: \(otherwise))"
         end.fixes = ["\(old.node): berth conntrack flush \(old.filter)"]
         end.lesson = "12"
         return end
