@@ -110,19 +110,23 @@ struct PortmapSecurityTests {
             // The same on a cable whose host end believes it: the advertisement is a good one.
             try host.makeNamespace("router")
             try host.cable("trusting0", [], to: "router", "eth0", [])
+            try host.must("ip -n router link add pulled type veth peer name plug")
+            try host.must("ip -n router link set pulled up")
+            host.expect(try !host.advertiseRouter(from: "router", link: "pulled"), "a cable without its other end sends")
             try host.must("tee /proc/sys/net/ipv6/conf/trusting0/accept_ra", input: "2")
             func isAccepted(_ link: String) throws -> Bool {
                 try host.must("ip -6 route show dev \(link)").contains("2001:db8:bad::/64")
             }
-            for _ in 0..<40 where !(try isAccepted("trusting0")) {
-                // Link-local addresses take a moment to be usable.
+            var sent = 0
+            for _ in 0..<200 where try sent == 0 || !isAccepted("trusting0") {
+                // Carriers and link-local addresses take a moment to be usable.
                 try host.advertiseRouter(from: "router", link: "eth0")
-                try host.advertiseRouter(from: attached.namespace, link: "eth0")
+                if try host.advertiseRouter(from: attached.namespace, link: "eth0") { sent += 1 }
                 usleepMilliseconds(50)
             }
             host.expect(try isAccepted("trusting0"), "not even a trusting link believes the advertisement")
             for _ in 0..<5 {
-                try host.advertiseRouter(from: attached.namespace, link: "eth0")
+                host.expect(try host.advertiseRouter(from: attached.namespace, link: "eth0"), "the container is heard")
                 usleepMilliseconds(20)
             }
             host.expect(try !isAccepted("cni0"), "the bridge believes the advertisement")

@@ -58,7 +58,7 @@ extension PrivateHost {
     }
 
     /// Offers the network 2001:db8:bad::/64 and a way out to all on `link`, as a router does (RFC 4861 section 4.2).
-    /// False while the link has no usable address yet.
+    /// False while the link has no usable address or no carrier yet.
     @discardableResult
     public func advertiseRouter(from namespace: String?, link: String) throws -> Bool {
         try within(namespace) {

@@ -77,7 +77,8 @@ final class Socket {
     }
 
     /// One ICMPv6 message to ff02::1 over `link` with hop limit 255; the kernel fills in the checksum (RFC 3542).
-    /// False while the link has no address that could be the source yet.
+    /// False while the link has no address that could be the source yet, or no route: the kernel gives ff00::/8 to a link
+    /// once it has told itself of the carrier, which on a busy machine takes a second.
     static func sendToAllNodes(_ message: [UInt8], link: String) throws(KernelError) -> Bool {
         let number = try check("open an ICMPv6 socket") {
             socket(AF_INET6, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), Int32(IPPROTO_ICMPV6))
@@ -90,7 +91,7 @@ final class Socket {
         var index = Int32(if_nametoindex(link))
         try check("choose link \(link)") { setsockopt(number, Int32(IPPROTO_IPV6), IPV6_MULTICAST_IF, &index, 4) }
         let target = Endpoint("ff02::1", 0)
-        return try ignoring(.noSuchAddress) { () throws(KernelError) in
+        return try ignoring(.noSuchAddress, Errno(ENETUNREACH)) { () throws(KernelError) in
             try check("send to all nodes on \(link)") {
                 with(target) { sendto(number, message, message.count, 0, $0, $1) }
             }
