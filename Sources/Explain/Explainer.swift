@@ -13,7 +13,19 @@ public enum Explainer {
     public static func explain(all questions: [ReachQuestion], nodes: [NodeReference]) throws(KernelError)
         -> [ReachAnswer]
     {
-        let surroundings = try Surroundings(nodes)
+        try explain(all: questions, in: try Surroundings(nodes))
+    }
+
+    /// As above, of namespaces that others were asked about already: what was read then is not read again.
+    public static func explain(_ asked: ReachQuestion, in surroundings: Surroundings) throws(KernelError) -> ReachAnswer
+    {
+        try explain(all: [asked], in: surroundings)[0]
+    }
+
+    /// As above, of several questions.
+    public static func explain(all questions: [ReachQuestion], in surroundings: Surroundings) throws(KernelError)
+        -> [ReachAnswer]
+    {
         // Its namespaces know it, and do not hold it.
         defer { withExtendedLifetime(surroundings) {} }
         var answers: [ReachAnswer] = []

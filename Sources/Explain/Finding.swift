@@ -6,10 +6,10 @@ import NetCore
 extension Explainer {
     /// The node that has the address; nil when none of them has it. `own` is asked first: what leaves it by hardware, or by what leads to
     /// no namespace, is a stranger's, and what stands behind a port of its bridges is found without the others being opened.
-    public static func owner(of address: IPAddress, among nodes: [NodeReference], near own: NodeReference?)
+    public static func owner(of address: IPAddress, in surroundings: Surroundings, near own: NodeReference?)
         -> NodeReference?
     {
-        guard !address.isLoopback, let surroundings = try? Surroundings(nodes) else { return nil }
+        guard !address.isLoopback else { return nil }
         defer { withExtendedLifetime(surroundings) {} }
         if let own, let node = surroundings.node(own) {
             if node.addresses.contains(where: { $0.prefix.address == address }) { return own }
@@ -24,16 +24,15 @@ extension Explainer {
                 return found.reference
             }
         }
-        return nodes.first { reference in
+        return surroundings.references.first { reference in
             surroundings.node(reference)?.addresses.contains { $0.prefix.address == address } ?? false
         }
     }
 
     /// The address by which others ask a node: on a device that `source` or a stranger could come in by. Throws what the kernel said.
-    public static func address(of reference: NodeReference, facing source: NodeReference, stranger: IPAddress?)
-        throws(KernelError) -> IPAddress?
-    {
-        let surroundings = try Surroundings([reference, source])
+    public static func address(
+        of reference: NodeReference, facing source: NodeReference, stranger: IPAddress?, in surroundings: Surroundings
+    ) throws(KernelError) -> IPAddress? {
         defer { withExtendedLifetime(surroundings) {} }
         guard let node = try surroundings.node(named: reference.name) else { return nil }
         let own = node.addresses.filter { !$0.prefix.address.isLoopback && !$0.prefix.address.isLinkLocal }

@@ -124,8 +124,7 @@ public struct AttachmentRecords: Sendable {
                 continue
             }
             let bytes = try ignoring(.noSuchFile) { () throws(KernelError) in try Files.read(file) } ?? []
-            guard String(decoding: bytes, as: UTF8.self).holds(text),
-                let record = AttachmentRecord(bytes: bytes, of: nil)
+            guard bytes.hold(text), let record = AttachmentRecord(bytes: bytes, of: nil)
             else { continue }
             records.append(record)
         }

@@ -6,15 +6,24 @@ import NetCore
 extension Node {
     /// The namespace that this one knows by a number (IFLA_LINK_NETNSID); nil when it is none that is known here.
     func namespace(_ number: Int32) -> Node? {
-        while numbered[number] == nil, asked < surroundings.references.count {
-            let reference = surroundings.references[asked]
-            asked += 1
-            guard reference != self.reference, let other = try? NetworkNamespace(open: reference.namespace),
+        if numbered[number] == nil { seek(number) }
+        return numbered[number].flatMap { surroundings.node(surroundings.byAge[$0]) }
+    }
+
+    private func seek(_ number: Int32) {
+        let all = surroundings.byAge
+        // One that is near it tells more than none.
+        let near = numbered.min { abs($0.key - number) < abs($1.key - number) }
+        var places = unnumbered ?? LikelyPlaces(all.count)
+        places.begin(at: (near?.value ?? 0) + Int(number - (near?.key ?? 0)))
+        while numbered[number] == nil, let place = places.next() {
+            guard all[place] != reference, let other = try? NetworkNamespace(open: all[place].namespace),
                 let found = self.number(of: other.number), numbered[found] == nil
             else { continue }
-            numbered[found] = reference
+            numbered[found] = place
+            places.expect(at: place + Int(number - found))
         }
-        return numbered[number].flatMap { surroundings.node($0) }
+        unnumbered = places
     }
 
     /// Every other namespace that is known here.
@@ -37,20 +46,32 @@ extension Node {
     /// The first of the ports whose cable leads to a namespace with that address. The kernel lists another namespace's addresses by its
     /// number (IFA_TARGET_NETNSID), without its being opened.
     func port(to address: IPAddress, among ports: [Device]) -> Device? {
-        var header = ifaddrmsg()
-        header.ifa_family = UInt8(address.family.constant)
-        return ports.first { port in
-            guard let number = port.peerNamespace, port.peer != nil,
-                let request = try? NetlinkRequest(
-                    "list the addresses of namespace \(number)", type: RTM_GETADDR, flags: NLM_F_DUMP, header: header,
-                    { $0.put(Int(IFA_TARGET_NETNSID), UInt32(bitPattern: number)) }),
-                let replies = try? route.ask(request)
-            else { return false }
-            return replies.contains { reply in
-                let attributes = reply.attributes(after: 8)
-                return (attributes[type: Int(IFA_LOCAL)] ?? attributes[type: Int(IFA_ADDRESS)])
-                    .flatMap { IPAddress(bytes: $0.payload) } == address
+        // Containers that come one after the other mostly have addresses that do, too.
+        let ports = ports.filter { $0.peerNamespace != nil && $0.peer != nil }.sorted { $0.index < $1.index }
+        var places = LikelyPlaces(ports.count)
+        places.begin(at: 0)
+        while let place = places.next() {
+            let found = addresses(of: ports[place].peerNamespace!, address.family)
+            if found.contains(address) { return ports[place] }
+            if let near = found.compactMap({ address.distance(from: $0) }).min(by: { abs($0) < abs($1) }) {
+                places.expect(at: place + near)
             }
+        }
+        return nil
+    }
+
+    private func addresses(of number: Int32, _ family: AddressFamily) -> [IPAddress] {
+        var header = ifaddrmsg()
+        header.ifa_family = UInt8(family.constant)
+        guard
+            let request = try? NetlinkRequest(
+                "list the addresses of namespace \(number)", type: RTM_GETADDR, flags: NLM_F_DUMP, header: header,
+                { $0.put(Int(IFA_TARGET_NETNSID), UInt32(bitPattern: number)) }), let replies = try? route.ask(request)
+        else { return [] }
+        return replies.compactMap { reply in
+            let attributes = reply.attributes(after: 8)
+            return (attributes[type: Int(IFA_LOCAL)] ?? attributes[type: Int(IFA_ADDRESS)])
+                .flatMap { IPAddress(bytes: $0.payload) }
         }
     }
 }

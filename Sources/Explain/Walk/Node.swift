@@ -22,9 +22,9 @@ final class Node {
     /// The flows that this explanation began here.
     var flows: [Flow] = []
     unowned let surroundings: Surroundings
-    /// Those whose number here was asked for already, in the order of the surroundings, and by that number.
-    var asked = 0
-    var numbered: [Int32: NodeReference] = [:]
+    /// The places in `Surroundings.byAge` whose number here was not asked for yet, and the places by that number.
+    var unnumbered: LikelyPlaces?
+    var numbered: [Int32: Int] = [:]
     /// The port behind which an address was found, by the MAC address there.
     var portOfHolder: [MACAddress: Int32] = [:]
 

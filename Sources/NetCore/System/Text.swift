@@ -1,11 +1,25 @@
+import Glibc
+
 extension String {
     /// Whether `part` stands somewhere in the text, byte for byte. The standard library's own search would bring the
     /// regular-expression module into every plugin.
     public func holds(_ part: String) -> Bool {
-        let text = Array(utf8)
+        Array(utf8).hold(part)
+    }
+}
+
+extension [UInt8] {
+    /// Do the bytes of `part` stand in these? Every array holds "".
+    public func hold(_ part: String) -> Bool {
         let wanted = Array(part.utf8)
-        guard wanted.count <= text.count else { return false }
-        return (0...(text.count - wanted.count)).contains { text[$0...].starts(with: wanted) }
+        guard !wanted.isEmpty, wanted.count <= count else { return wanted.isEmpty }
+        return withUnsafeBytes { all in
+            wanted.withUnsafeBytes { wanted in
+                (0...(all.count - wanted.count)).contains {
+                    all[$0] == wanted[0] && memcmp(all.baseAddress! + $0, wanted.baseAddress!, wanted.count) == 0
+                }
+            }
+        }
     }
 }
 

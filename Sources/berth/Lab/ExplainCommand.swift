@@ -74,7 +74,7 @@
                 if whoCanReach { return try everybody(place, target) }
                 var question = try place.question(target, fromPort: fromPort)
                 question.size = size
-                let explanation = try Explainer.explain(question, nodes: place.nodes)
+                let explanation = try Explainer.explain(question, in: place.surroundings)
                 print(json ? explanation.json.prettyText + "\n" : ReachView(explanation).text, terminator: "")
                 if source, !json { print(ExplainCommand.seen(explanation, target.words)) }
                 if prove { try proved(question, explanation, place) }
@@ -111,11 +111,11 @@
             var reached = 0
             var passed: [String] = []
             let own = place.nodes.first { $0.name == place.own }
-            let holder = target.node ?? Explainer.owner(of: target.address, among: place.nodes, near: own)
+            let holder = target.node ?? Explainer.owner(of: target.address, in: place.surroundings, near: own)
             for node in place.nodes where node != holder {
                 let explanation = try Explainer.explain(
                     ReachQuestion(source: node.name, address: target.address, port: target.port, isUDP: target.isUDP),
-                    nodes: place.nodes)
+                    in: place.surroundings)
                 if explanation.verdict == .reached { reached += 1 }
                 if let gate = explanation.passedGate { passed.append(gate) }
                 print(ReachView(explanation).line)
@@ -126,7 +126,7 @@
                         ReachQuestion(
                             source: own.name, address: target.address, port: target.port, isUDP: target.isUDP,
                             stranger: way.address),
-                        nodes: place.nodes)
+                        in: place.surroundings)
                     if explanation.verdict == .reached { reached += 1 }
                     if let gate = explanation.passedGate { passed.append(gate) }
                     print("\(ReachView(explanation).line)  (anybody behind \(way.device))")
@@ -167,11 +167,12 @@
 
     /// The namespaces around the question.
     private struct Place {
-        var nodes: [NodeReference]
+        let surroundings: Surroundings
         var source: String?
         var stranger: IPAddress?
         /// Where strangers come in.
         var own: String
+        var nodes: [NodeReference] { surroundings.references }
 
         init(_ name: String?) throws {
             let (world, containers) = (try World.running(), TraceSend.containers())
@@ -184,19 +185,18 @@
                 // Somebody's own, or nobody's here.
                 let own = world.flatMap { world in world.references.first { $0.name == "host" } }
                 let host = try own ?? HostNodes.named("host")
-                nodes = world != nil ? world!.references : HostNodes.everything(containers)
+                let nodes = world != nil ? world!.references : HostNodes.everything(containers)
                 if let world { try world.enter() }
-                let owner = Explainer.owner(of: address, among: nodes, near: host)
+                surroundings = try Surroundings(nodes)
+                let owner = Explainer.owner(of: address, in: surroundings, near: host)
                 (source, stranger, self.own) = (owner?.name ?? host.name, owner == nil ? address : nil, host.name)
                 return
             }
             let isOwn = name == "here" && !Files.exists("/run/netns/here")
             let node = try isOwn ? HostNodes.named("here") : NodeName.resolve(name ?? "host")
-            if let world, world.references.contains(node) {
-                nodes = world.references
-            } else {
-                nodes = HostNodes.everything([node] + containers)
-            }
+            let isWorlds = world?.references.contains(node) ?? false
+            let nodes = isWorlds ? world!.references : HostNodes.everything([node] + containers)
+            surroundings = try Surroundings(nodes)
             (source, own) = (node.name, nodes.first { ["host", "here"].contains($0.name) }?.name ?? node.name)
         }
 
@@ -244,7 +244,10 @@
                 throw TraceError.noSuchNode(name, known: place.nodes.map(\.name).filter { !$0.hasPrefix("pid:") })
             }
             let source = place.nodes.first { $0.name == place.source } ?? found
-            guard let address = try Explainer.address(of: found, facing: source, stranger: place.stranger) else {
+            guard
+                let address = try Explainer.address(
+                    of: found, facing: source, stranger: place.stranger, in: place.surroundings)
+            else {
                 throw TraceError.badProbe("\(name) has no address that others could ask")
             }
             (self.address, node) = (address, found)
