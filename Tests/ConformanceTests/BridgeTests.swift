@@ -242,7 +242,7 @@ struct BridgeTests {
             // While the bridge's own link-local address is tentative it asks for no neighbour: seconds without IPv6.
             // It is so for a moment, until a worker of the kernel's has seen that nothing is to be detected, which would take a second.
             var tentative = "?"
-            for _ in 0..<40 where !tentative.isEmpty {
+            for _ in 0..<100 where !tentative.isEmpty {
                 tentative = try host.must("ip -6 -o address show dev cni0 tentative")
                 usleep(5000)
             }

@@ -225,7 +225,7 @@ struct CollectTests {
             try host.makeNamespace("c1")
             let call = ChainedTests.call(host, network)
             let adding = try host.start([PluginType.bridge.path], environment: call.variables, input: call.input)
-            for _ in 0..<100 where !Files.exists("\(host.scratch)/calls") { usleepMilliseconds(10) }
+            for _ in 0..<1000 where !Files.exists("\(host.scratch)/calls") { usleepMilliseconds(10) }
             var configuration = Call.whole(network.plugins[0])
             configuration["cni.dev/valid-attachments"] = []
             var collecting = ChainedTests.call(host, network, "GC")

@@ -110,7 +110,7 @@ struct FirewalldReloadTests {
                 return 0
             }
             defer { _ = try? Files.replace("/run/scratch/done", with: []) }
-            for _ in 0..<200 where !Files.exists("/run/scratch/watching") { usleep(10_000) }
+            for _ in 0..<1000 where !Files.exists("/run/scratch/watching") { usleep(10_000) }
             try body(host)
             let start = FirewalldReloadTests.now
             while FirewalldReloadTests.now - start < 5000 {

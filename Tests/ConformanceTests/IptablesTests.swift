@@ -192,7 +192,7 @@ struct IptablesTests {
     func lock() throws {
         try IptablesTests.run(.legacy) { host in
             let holder = try host.start(["flock", "/run/xtables.lock", "sleep", "1"])
-            for _ in 0..<100 where !Files.exists("/run/xtables.lock") { usleep(10_000) }
+            for _ in 0..<1000 where !Files.exists("/run/xtables.lock") { usleep(10_000) }
             let before = Int(time(nil))
             let attached = try host.attach(IptablesTests.network(), "c1", ports: Ports.tcp8080)
             host.expect(Int(time(nil)) - before < 20, "it took \(Int(time(nil)) - before) s")

@@ -208,9 +208,9 @@ extension PrivateHost {
         return lines.split(separator: "\n").filter { line in words.allSatisfy { line.contains("\($0) ") } }.count
     }
 
-    /// Waits, a second at most, until a socket of this port is there.
+    /// Waits, ten seconds at most, until a socket of this port is there.
     func waitForSocket(_ transport: Transport, _ port: Int) throws {
-        for _ in 0..<100 {
+        for _ in 0..<1000 {
             let listed = try must(transport == .tcp ? "ss -Hltn" : "ss -Hlun")
             if listed.contains(":\(port) ") { return }
             usleep(10_000)

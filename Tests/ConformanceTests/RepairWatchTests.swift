@@ -37,7 +37,7 @@ struct RepairWatchTests {
                     }
                     return mended ? "it does not come to rest" : "nothing was mended"
                 }
-                for _ in 0..<200 where !Files.exists("/run/scratch/watching") { usleep(10_000) }
+                for _ in 0..<1000 where !Files.exists("/run/scratch/watching") { usleep(10_000) }
                 if command == "the rules" {
                     try host.takeAwayRules()
                 } else if command.hasPrefix("c1 ") {
@@ -72,7 +72,7 @@ struct RepairWatchTests {
             let outcomes = try host.onThreads(4) { host, index -> String in
                 if index == 0 {
                     var watch = try RepairWatch(of: StateDirectory())
-                    for _ in 0..<400 {
+                    for _ in 0..<3000 {
                         if let repair = try watch.next(milliseconds: 20), !repair.entries.isEmpty {
                             let wrong = repair.entries.contains {
                                 if case .skipped = $0.outcome { false } else { true }

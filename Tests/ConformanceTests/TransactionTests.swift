@@ -83,7 +83,7 @@ struct GenerationCounter {
     init(_ host: PrivateHost) throws {
         monitor = try host.start(["nft", "monitor"])
         // It says nothing when it is ready: what it hears is the sign.
-        for _ in 0..<100 where !monitor.printedSoFar().contains("new generation") {
+        for _ in 0..<1000 where !monitor.printedSoFar().contains("new generation") {
             try host.must("nft add table inet probe")
             try host.must("nft delete table inet probe")
             usleepMilliseconds(10)
@@ -95,7 +95,7 @@ struct GenerationCounter {
         let mark = "asked\(Int.random(in: 0..<1_000_000_000))"
         try host.must("nft add table inet \(mark)")
         try host.must("nft delete table inet \(mark)")
-        for _ in 0..<200 {
+        for _ in 0..<1000 {
             let heard = monitor.printedSoFar()
             if let deleted = heard.firstRange(of: "delete table inet \(mark)\n# new generation ") {
                 let number = heard[deleted.upperBound...].prefix { $0.isNumber }

@@ -104,7 +104,7 @@ struct NamesTests {
     func upstream() throws {
         try PrivateHost.withNetworks { host, store in
             let program = try host.start(["python3", "-c", NamesTests.upstream])
-            for _ in 0..<100 where !program.printedSoFar().contains("ready") { usleep(20_000) }
+            for _ in 0..<500 where !program.printedSoFar().contains("ready") { usleep(20_000) }
             try NamesTests.resolve(host, by: "nameserver 127.0.0.9\nnameserver 127.0.0.1\n")
             _ = try store.create(["Name": "web", "IPAM": ["Config": [["Subnet": "10.6.0.0/24"]]]])
             _ = try store.join(host, "one", "web")
@@ -136,7 +136,7 @@ struct NamesTests {
     func closed() throws {
         try PrivateHost.withNetworks { host, store in
             let program = try host.start(["python3", "-c", NamesTests.upstream])
-            for _ in 0..<100 where !program.printedSoFar().contains("ready") { usleep(20_000) }
+            for _ in 0..<500 where !program.printedSoFar().contains("ready") { usleep(20_000) }
             try NamesTests.resolve(host, by: "nameserver 127.0.0.1\n")
             _ = try store.create(["Name": "web", "Internal": true, "IPAM": ["Config": [["Subnet": "10.6.0.0/24"]]]])
             let one = try store.join(host, "one", "web")
@@ -171,7 +171,7 @@ struct NamesTests {
             host.expect(
                 try Lookup.ask(host, from: "one", "10.6.0.1", "one")?.addresses, is: ["\(one.v4)"], "afterwards")
             for pid in first { kill(pid, SIGKILL) }
-            for _ in 0..<100 where !(try NamesTests.responders(store).isEmpty) { usleep(10_000) }
+            for _ in 0..<500 where !(try NamesTests.responders(store).isEmpty) { usleep(10_000) }
             host.expect(
                 try Lookup.ask(host, from: "one", "10.6.0.1", Lookup.query("one", 1), milliseconds: 200) == nil, "dead")
             try store.resume()

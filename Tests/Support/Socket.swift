@@ -29,7 +29,7 @@ final class Socket {
     func bind(_ endpoint: Endpoint) throws(KernelError) {
         // A child that another test is just starting holds copies of this process's descriptors until its exec, a
         // listener closed a moment ago among them.
-        for _ in 0..<100 {
+        for _ in 0..<500 {
             if Socket.with(endpoint, { Glibc.bind(number, $0, $1) }) == 0 { return }
             guard errno == EADDRINUSE else { break }
             usleep(10_000)

@@ -17,7 +17,7 @@ import Testing
             let watcher = try Watcher(nodes, try PacketFilter(parsing: [words]), isFirstOnly: isFirstOnly)
             try body(host)
             var found: [Journey] = []
-            for _ in 0..<200 where found.count < count {
+            for _ in 0..<1000 where found.count < count {
                 found += try watcher.take()
                 usleep(10_000)
             }
