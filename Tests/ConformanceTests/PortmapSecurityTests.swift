@@ -112,7 +112,8 @@ struct PortmapSecurityTests {
             try host.cable("trusting0", [], to: "router", "eth0", [])
             try host.must("ip -n router link add pulled type veth peer name plug")
             try host.must("ip -n router link set pulled up")
-            host.expect(try !host.advertiseRouter(from: "router", link: "pulled"), "a cable without its other end sends")
+            host.expect(
+                try !host.advertiseRouter(from: "router", link: "pulled"), "a cable without its other end sends")
             try host.must("tee /proc/sys/net/ipv6/conf/trusting0/accept_ra", input: "2")
             func isAccepted(_ link: String) throws -> Bool {
                 try host.must("ip -6 route show dev \(link)").contains("2001:db8:bad::/64")
