@@ -15,8 +15,11 @@ extension [UInt8] {
         guard !wanted.isEmpty, wanted.count <= count else { return wanted.isEmpty }
         return withUnsafeBytes { all in
             wanted.withUnsafeBytes { wanted in
-                (0...(all.count - wanted.count)).contains {
-                    all[$0] == wanted[0] && memcmp(all.baseAddress! + $0, wanted.baseAddress!, wanted.count) == 0
+                let last = wanted.count - 1
+                // The last byte tells more than the first, which is often a quotation mark.
+                return (0...(all.count - wanted.count)).contains {
+                    all[$0 + last] == wanted[last] && all[$0] == wanted[0]
+                        && memcmp(all.baseAddress! + $0, wanted.baseAddress!, wanted.count) == 0
                 }
             }
         }
