@@ -820,7 +820,7 @@ _berth_repair() {
 
 _berth_watch() {
     repeating_flags=()
-    non_repeating_flags=(-h --help)
+    non_repeating_flags=(--dry-run -h --help)
     repeating_options=()
     non_repeating_options=(--network --format)
     __berth_offer_flags_options 0

@@ -35,6 +35,7 @@ public final class Examination {
     private var readAnswers: [Asked]?
     private var readGates: [GateChain]?
     private var readSurvey: Doctor?
+    private var readTally: RuleTally?
     private var readStanding: [Standing]?
     private var readMounts: [Mounted]?
     private var readFeatures: KernelFeatures?
@@ -76,13 +77,17 @@ public final class Examination {
             error.cause ?? error.fix)
     }
 
-    /// How many elements of nftables the records tell, by the family of the table that they stand in.
-    func ruleCounts() throws(KernelError) -> [NftFamily: Int] {
-        var counts: [NftFamily: Int] = [:]
-        for record in try AttachmentRecords(places.state).all() {
-            for (_, section) in record.sections { for key in section.keys { counts[key.family, default: 0] += 1 } }
+    /// How many of berth's rules there are, and are missing.
+    func ownRules() throws(KernelError) -> RuleTally {
+        if let readTally { return readTally }
+        let found = try ownObjects().findings
+        do throws(InspectError) {
+            let tally = try RuleTally(of: places.state, found: found)
+            readTally = tally
+            return tally
+        } catch {
+            throw Examination.kernel(error)
         }
-        return counts
     }
 
     /// Attachments whose namespace stands.
@@ -120,9 +125,6 @@ public final class Examination {
         }
         return names.sorted()
     }
-
-    /// Every process of the machine has a number in this PID namespace (PROC_PID_INIT_INO of linux/proc_ns.h).
-    var seesEveryProcess: Bool { Examination.link("/proc/thread-self/ns/pid") == "pid:[4026531836]" }
 
     /// Where a symbolic link leads; nil where it cannot be read.
     static func link(_ path: String) -> String? {

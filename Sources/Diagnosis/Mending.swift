@@ -35,8 +35,7 @@ public enum Mending {
         var file = UndoFile(folder: folder)
         var failures: [(HealthFinding, String)] = []
         let isRepair = wanted.contains { $0.id.name == "owned-rules" || $0.id.name == "drift" }
-        let before = isRepair ? Flows.known() : []
-        let lost = checkup.findings.filter { $0.id.name == "drift" && $0.isFolded }.count
+        let before = isRepair ? Restored(places) : nil
         var done: Set<[[String]]> = []
         for finding in wanted where !finding.remedy.isOwn && done.insert(finding.remedy.commands).inserted {
             try file.add(finding)
@@ -59,25 +58,10 @@ public enum Mending {
         }
         let now = Checkup(places, selection)
         checkup.compare(with: now, tried: wanted, failures: failures)
-        if isRepair, checkup.findings.contains(where: { $0.id.name == "owned-rules" && $0.state == .fixed }) {
-            checkup.notes.append(repaired(places, lost, before))
+        if let before, checkup.findings.contains(where: { $0.id.name == "owned-rules" && $0.state == .fixed }) {
+            checkup.notes += Restored(places).notes(since: before)
         }
         checkup.undoFile = file.isEmpty ? nil : file.path
-    }
-
-    private static func repaired(_ places: Examination.Places, _ rules: Int, _ before: Set<ConntrackFlow>) -> String {
-        var ports = (reached: 0, all: 0)
-        let examination = Examination(places)
-        if let answers = try? examination.answers() {
-            for one in answers {
-                guard case .published = one.purpose else { continue }
-                ports.all += 1
-                if one.answer.gatekeeper == nil, one.answer.isTranslated { ports.reached += 1 }
-            }
-        }
-        let kept = before.intersection(Flows.known()).count
-        return
-            "\(rules.counted("rule")) restored, \(ports.reached) of \(ports.all.counted("published port")) evaluated and open, \(kept) of \(before.count.counted("flow")) kept (conntrack untouched)"
     }
 
     /// Runs what a file says, the last fix first, and removes the file. What has changed since is left alone and said. Throws where the file
@@ -98,16 +82,6 @@ public enum Mending {
         }
         if failures.isEmpty { try Files.remove(path) }
         return failures
-    }
-}
-
-/// Flows of conntrack, to be compared.
-private enum Flows {
-    static func known() -> Set<ConntrackFlow> {
-        guard var socket = try? NetlinkSocket(NETLINK_NETFILTER) else { return [] }
-        var found: Set<ConntrackFlow> = []
-        for family in AddressFamily.allCases { found.formUnion((try? socket.flows(family)) ?? []) }
-        return found
     }
 }
 

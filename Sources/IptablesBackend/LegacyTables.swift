@@ -96,9 +96,7 @@ enum LegacyTables {
                         part.only(table), standing(of: part, in: handle, isNew: false), "iptables-legacy")
                 } else {
                     // A look makes no table.
-                    findings = [
-                        Finding("table \(table.rawValue) (iptables-legacy)", expected: "exists", found: "no such table")
-                    ]
+                    findings = [IptablesFindings.missing(table: table, part.family, "iptables-legacy")]
                 }
                 lines += findings.map { "finding\t\($0.object)\t\($0.expected)\t\($0.found)" }
             }

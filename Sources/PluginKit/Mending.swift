@@ -15,6 +15,18 @@ extension PlannedPlugin {
         } ?? []
     }
 
+    /// The rules that the plugin's ADD has made in iptables' tables, by what the record says; none where it made them in nftables. Throws what
+    /// kept it from reading that.
+    public func iptablesRules(_ record: AttachmentRecord, _ state: StateDirectory) throws(CNIError)
+        -> [IptablesFindings.Wanted]
+    {
+        guard record[name]?.iptables != nil else { return [] }
+        return try withPlan(of: record, state) { (plan, kernel) throws(CNIError) in
+            guard let variant = kernel.iptablesVariant(plan.backend) else { return [] }
+            return plan.iptables.flatMap { IptablesFindings.wanted($0, variant) }
+        } ?? []
+    }
+
     /// As `differences`, and nothing of it differs any more where that can be. Throws what it could not put right.
     public func mend(_ record: AttachmentRecord, _ state: StateDirectory, trusting: [NftFamily]) throws(CNIError)
         -> [Finding]

@@ -38,22 +38,31 @@
             commandName: "watch", abstract: "Repairs by itself whatever is taken away, within a second.",
             discussion: """
                 Woken by the kernel's notifications, never by a clock. It first repairs what differs already, then says in a
-                line each what it found and mended, until it is ended (Ctrl-C, SIGTERM).
+                line each what it found and mended, and which process had taken rules away, until it is ended (Ctrl-C, SIGTERM).
+                berth doctor tells of it later.
 
                 berth watch                     every attachment of this host
+                berth watch --dry-run           only says what is taken away, and by whom
                 berth watch --format json       a JSON object a repair, one a line
                 """)
 
         @Option(help: ArgumentHelp("Only this network's attachments.", valueName: "name"))
         var network: String?
+        @Flag(help: "Says what is taken away, and by whom, and changes nothing.")
+        var dryRun = false
         @Option(help: "text or json.")
         var format = ReportFormat.text
 
         func run() throws {
-            var watch = try RepairWatch(of: .process, network: network)
-            if let first = try watch.now() { tell(first) }
+            var watch = try RepairWatch(of: .process, network: network, repairs: !dryRun)
+            var last = try watch.now()
+            if let last { tell(last) }
             while true {
-                if let repair = try watch.next(), !repair.isIdle { tell(repair) }
+                guard let repair = try watch.next() else { continue }
+                // What nobody mends differs with every change that wakes: it is said once.
+                let isKnown = dryRun && repair.removals.isEmpty && repair.entries == last?.entries
+                if !repair.isIdle, !isKnown { tell(repair) }
+                last = repair
             }
         }
 

@@ -39,6 +39,7 @@ struct FirewalldReloadTests {
                 try FirewalldReloadTests.rules($0) == before
             }
             host.expect(milliseconds < 1000, "all was back \(milliseconds) ms after the reload")
+            try FirewalldReloadTests.expectCause(host, firewalld, backend)
             host.expect(try FirewalldReloadTests.rules(host), is: before, "berth's own rules")
             host.expect(try FirewalldTests.reached(host, from: attached), is: FirewalldTests.everybody, "afterwards")
             host.expect(try connection.goesOn(), is: "b'one'\nb'two'\n", "the silent connection")
@@ -75,6 +76,20 @@ struct FirewalldReloadTests {
             host.expect(milliseconds < 1500, "the sources were back \(milliseconds) ms after it answered")
             try host.detach(attached)
         }
+    }
+
+    /// What the watch has remembered of it: where rules were taken and the kernel told, that it was firewalld's work.
+    static func expectCause(_ host: PrivateHost, _ firewalld: FirewalldDaemon, _ backend: [String: String]) throws {
+        let entries = try RemovalMemory(reading: StateDirectory()).entries
+        guard backend["BERTH_IPTABLES"] == "nft" else {
+            host.expect(entries, is: [], "nothing was taken but sources of firewalld's own")
+            return
+        }
+        let causes = entries.compactMap(\.process?.parent)
+        host.expect(
+            !causes.isEmpty && causes.allSatisfy { $0.pid == firewalld.processID && $0.name == "firewalld" },
+            "firewalld is \(firewalld.processID): \(entries)")
+        host.expect(entries.allSatisfy { $0.restored != nil }, "all is back: \(entries)")
     }
 
     /// All rules but firewalld's, and those of iptables that are empty.

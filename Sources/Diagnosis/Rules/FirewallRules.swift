@@ -229,51 +229,6 @@ extension HealthRule {
         }
         return found
     }
-
-    // MARK: berth's own rules
-
-    /// What of a record's rules is in the kernel; the finding for each of them is told under "drift", too.
-    private static func ownedRules(_ examination: Examination, _ id: RuleID) throws(KernelError) -> Judgement {
-        let doctor = try examination.ownObjects()
-        let lost = doctor.findings.filter { $0.rule == .drift && $0.isRule }
-        let counts = try examination.ruleCounts()
-        let all = counts.values.reduce(0, +)
-        guard !lost.isEmpty else { return .passed("all \(all.counted("rule")) of berth's present") }
-        // Of a table that is gone nothing else is told.
-        var tables: [String] = []
-        var missing = 0
-        for (family, count) in counts.sorted(by: { $0.value > $1.value }) {
-            let name = "table \(family) berth"
-            guard lost.contains(where: { $0.reason.hasPrefix("nftables \(name):") }) else { continue }
-            tables.append(name)
-            missing += count
-        }
-        let isShared = { (words: String) in
-            ["nftables table", "nftables chain", "nftables map", "nftables set"].contains { words.hasPrefix($0) }
-        }
-        if tables.isEmpty {
-            missing = Set(lost.filter { !isShared($0.reason) }.map { "\($0.object) \($0.reason)" }).count
-        }
-        var remedy = Remedy([["berth", "repair"]])
-        remedy.isOwn = true
-        // Records tell the elements of nftables; of iptables' rules only what is missing is known.
-        let words =
-            missing <= all
-            ? "\(all - missing) of \(all) berth rules present" : "\(missing) berth rules missing or altered"
-        return .found([
-            HealthFinding(
-                id, .error, "berth's rules",
-                words + (tables.isEmpty ? "" : " (\(tables.joined(by: " and ")) missing)"),
-                evidence: lost.prefix(3).map(\.reason).joined(by: "; ") + (lost.count > 3 ? "; …" : ""), remedy: remedy)
-        ])
-    }
-}
-
-extension Doctor.Finding {
-    /// It is about a packet filter's rules, not about a link, an address, a route or a parameter.
-    var isRule: Bool {
-        ["nftables", "iptables", "ip6tables", "firewalld", "rule "].contains { reason.hasPrefix($0) }
-    }
 }
 
 extension Int {

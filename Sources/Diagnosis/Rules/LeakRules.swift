@@ -88,7 +88,7 @@ extension HealthRule {
             .filter { $0.split(separator: "-").count >= 3 && $0.hasPrefix("berth-") }
         guard !names.isEmpty else { return .passed("instances of tracefs has none of berth trace's") }
         // They are the machine's, and their numbers those of whatever PID namespace a trace runs in: who has one open tells.
-        guard examination.seesEveryProcess else {
+        guard ProcessStatus.seesEveryProcess else {
             return .notChecked(
                 "instances of tracefs has \(names.joined(by: ", ")), and not every process of the machine is seen from this PID namespace"
             )
@@ -229,7 +229,7 @@ extension HealthRule {
                     )))
         }
         // In v1 and v2 alike cgroup.procs shows what has a number here.
-        guard findings.isEmpty || examination.seesEveryProcess else {
+        guard findings.isEmpty || ProcessStatus.seesEveryProcess else {
             return .notChecked(
                 "\(findings.map(\.object).joined(by: ", ")): no container of that name here, and not every process of the machine is seen from this PID namespace"
             )

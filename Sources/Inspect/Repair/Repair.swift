@@ -11,6 +11,10 @@ public struct Repair: Sendable {
     public let entries: [Entry]
     /// How many attachments were looked at.
     public let attachments: Int
+    /// Who took away what was missing, where somebody watched.
+    public internal(set) var removals: [RemovalMemory.Entry] = []
+    /// What else is to be known, a sentence each.
+    public internal(set) var notes: [String] = []
 
     /// One plugin of one attachment, of which something differed.
     public struct Entry: Hashable, Sendable {
@@ -86,6 +90,25 @@ public struct Repair: Sendable {
         }
         self.entries = entries
         attachments = count
+        if changes, network == nil { forget(state) }
+    }
+
+    /// Where nothing is missing, what was is told as restored by the doctor.
+    mutating func forget(_ state: StateDirectory) {
+        guard isClean else { return }
+        do throws(KernelError) {
+            try RemovalMemory.closeAll(state)
+        } catch {
+            notes.append("it could not be written down for berth doctor that all is there: \(error)")
+        }
+    }
+
+    /// What differs of a packet filter's rules, as findings begin: "nftables table inet berth".
+    var missingRules: [String] { entries.flatMap(\.findings).map(\.object).filter(Repair.isRule) }
+
+    /// It is about a packet filter's rules, not about a link, an address, a route, a parameter or a source of firewalld's.
+    public static func isRule(_ object: String) -> Bool {
+        ["nftables ", "chain ", "table "].contains { object.hasPrefix($0) }
     }
 
     /// `trusted` are the tables of which a plugin with rules there was seen to have all that it needs.
@@ -141,9 +164,9 @@ public struct Repair: Sendable {
 }
 
 extension Repair {
-    /// A line for each thing that differed, and one that sums up.
+    /// A line for each who took something away, one for each thing that differed, and one that sums up.
     public var text: String {
-        var lines: [String] = []
+        var lines = removals.map(\.words) + notes
         for entry in entries {
             let whose = "\(entry.attachment)" + (entry.plugin.map { " (\($0))" } ?? "")
             for finding in entry.findings { lines.append("\(whose): \(finding)") }
@@ -188,6 +211,11 @@ extension Repair {
                     }),
             ]
         }
-        return ["version": 1, "attachments": .integer(Int64(attachments)), "repairs": .array(list)]
+        var object: JSONObject = [
+            "version": 1, "attachments": .integer(Int64(attachments)), "repairs": .array(list),
+        ]
+        if !removals.isEmpty { object["removals"] = .array(removals.map(\.json)) }
+        if !notes.isEmpty { object["notes"] = .array(notes.map { .string($0) }) }
+        return .object(object)
     }
 }

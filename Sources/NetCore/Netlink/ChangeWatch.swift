@@ -9,6 +9,7 @@ public struct ChangeWatch: ~Copyable {
     private var routes: NetlinkSocket
     private var netfilter: NetlinkSocket
     private let lock: LockWatch
+    private var reader = RemovalReader()
 
     /// From now on nothing is missed. The tables of iptables-legacy have no notifications: whoever changes them lets go of
     /// `lockFile`, which wakes too. Throws what the kernel said.
@@ -57,9 +58,17 @@ public struct ChangeWatch: ~Copyable {
         guard poll(&events, 3, milliseconds) > 0 else { return false }
         var isWanted = lock.drain()
         if try ChangeWatch.drain(routes, where: ChangeWatch.takesAway) { isWanted = true }
-        if try ChangeWatch.drain(netfilter, where: ChangeWatch.replaces) { isWanted = true }
-        return isWanted
+        var reader = reader
+        let isReplaced = try ChangeWatch.drain(netfilter) { reply in
+            reader.take(reply)
+            return ChangeWatch.replaces(reply)
+        }
+        self.reader = reader
+        return isWanted || isReplaced
     }
+
+    /// Which transactions of nf_tables took something away since this was last asked, the oldest first, at most 256: the last ones.
+    public mutating func takeRemovals() -> [RuleRemoval] { reader.takeAll() }
 
     /// Nothing more was taken away for `quiet` milliseconds, or `atMost` have passed.
     public mutating func settle(quiet: Int32, atMost: Int32) throws(KernelError) {
@@ -67,14 +76,16 @@ public struct ChangeWatch: ~Copyable {
         while left > 0, try wait(milliseconds: quiet) { left -= max(quiet, 1) }
     }
 
+    /// Each notification is seen, also behind one that is wanted.
     private static func drain(_ socket: borrowing NetlinkSocket, where isWanted: (NetlinkReply) -> Bool)
         throws(KernelError) -> Bool
     {
         var found = false
         for _ in 0..<100_000 {
             do throws(KernelError) {
-                let replies = try socket.receive("read notifications", flags: Int32(MSG_DONTWAIT))
-                if !found { found = replies.contains(where: isWanted) }
+                for reply in try socket.receive("read notifications", flags: Int32(MSG_DONTWAIT)) where isWanted(reply) {
+                    found = true
+                }
             } catch  where error.errno == .timedOut {
                 return found
             } catch  where error.errno == Errno(ENOBUFS) {

@@ -1,3 +1,5 @@
+import Glibc
+
 /// What /proc/PID/stat tells of a process (man 5 proc).
 public struct ProcessStatus: Hashable, Sendable {
     /// When it began, in clock ticks since boot: with its number this is one process alone, however often the number is given again.
@@ -19,4 +21,12 @@ public struct ProcessStatus: Hashable, Sendable {
 
     /// A process of that number is there and has not ended.
     public static func goesOn(_ pid: Int32) -> Bool { ProcessStatus(pid)?.hasEnded == false }
+
+    /// Every process of the machine has its number in this PID namespace (PROC_PID_INIT_INO of linux/proc_ns.h).
+    public static var seesEveryProcess: Bool {
+        var bytes = [CChar](repeating: 0, count: 64)
+        let count = readlink("/proc/thread-self/ns/pid", &bytes, 63)
+        return count > 0
+            && String(decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) == "pid:[4026531836]"
+    }
 }
