@@ -10,7 +10,9 @@ struct Restored {
 
     init(_ places: Examination.Places) {
         self.places = places
-        do throws(KernelError) { rules = .success(try Examination(places).ownRules()) } catch { rules = .failure(error) }
+        do throws(KernelError) { rules = .success(try Examination(places).ownRules()) } catch {
+            rules = .failure(error)
+        }
         do throws(KernelError) { flows = .success(try Restored.knownFlows()) } catch { flows = .failure(error) }
     }
 
@@ -76,7 +78,10 @@ struct Restored {
                 }
             }
             if asked == 0, published > 0 {
-                return ("none of \(published.counted("published port")) evaluated (this host has no way out, so no stranger's packet comes)", [])
+                return (
+                    "none of \(published.counted("published port")) evaluated (this host has no way out, so no stranger's packet comes)",
+                    []
+                )
             }
             return ("\(asked - closed.count) of \(asked.counted("published port")) evaluated and open", closed)
         } catch {

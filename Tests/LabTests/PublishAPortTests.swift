@@ -118,4 +118,62 @@ struct PublishAPortTests {
             host.expect(try lab.must("check", "--explain", exits: 1).holds("no answer yet"), "what is missing")
         }
     }
+
+    @Test(
+        "of a rule that does not meet the packet it is told what the packet is, and what the rule waits for",
+        arguments: [0, 65534])
+    func unmet(uid: Int) async throws {
+        try await PrivateHost.inTurn { host in
+            let lab = try LabHost.learner(host, uid: uid)
+            try lab.must("start", "07", "--backend", "nft")
+            try lab.must("answer", "host")
+            try lab.green(upTo: 1, of: 6)
+            let asked = "the client asked port 8080, your rule waits for"
+            let question = "A published port is two numbers, outside : inside."
+            func check(_ rules: String, _ words: [String], lacks: [String] = []) throws {
+                try lab.type("host", "nft -f - <<'X'\ntable inet mine {\n\(rules)\n}\nX")
+                let told = try lab.must("check", exits: 1)
+                for word in words { host.expect(told.holds(word), "\"\(word)\" is not in:\n\(told)") }
+                for word in lacks { host.expect(!told.holds(word), "\"\(word)\" is in:\n\(told)") }
+                try lab.type("host", "nft delete table inet mine")
+            }
+            let gate = "chain a {\ntype nat hook prerouting priority dstnat;\n"
+            try check(
+                gate + "tcp dport 80 counter dnat ip to 10.88.0.2:80\n}",
+                ["rule exists, 0 packets matched; \(asked) 80 (tcp dport 80 dnat ip to 10.88.0.2:80)", question])
+            // Neither number of the two: nothing to be asked.
+            try check(
+                gate + "tcp dport 8081 dnat ip to 10.88.0.2:80\n}",
+                ["rule exists, 0 packets of this check matched; \(asked) 8081 ("], lacks: [question])
+            try check(
+                gate + "udp dport 8080 dnat ip to 10.88.0.2:80\n}",
+                ["your rule wants udp dport 8080, this packet is tcp ("],
+                lacks: [asked])
+            try check(
+                gate + "iifname \"br0\" ip daddr 198.51.100.2 tcp dport 8080 dnat ip to 10.88.0.2:80\n}",
+                ["your rule wants iifname \"br0\", this packet is eth0 ("], lacks: [asked])
+            // Of two the one that comes nearer.
+            try check(
+                gate + "iifname \"br0\" tcp dport 80 dnat ip to 10.88.0.2:80\ntcp dport 81 dnat ip to 10.88.0.2:80\n}",
+                ["\(asked) 81 ("], lacks: ["br0"])
+            try check(
+                "chain b {\ntype nat hook output priority -100;\ntcp dport 8080 dnat ip to 10.88.0.2:80\n}",
+                ["its chain inet mine b is hooked to output, where only packets of host's own come"])
+            try check(
+                "chain c {\ntcp dport 8080 dnat ip to 10.88.0.2:80\n}",
+                ["its chain inet mine c is hooked nowhere, and no rule leads to it"])
+            // What rewrites nothing is no such rule.
+            try check(
+                gate + "tcp dport 80 counter accept\n}", ["seen:     not rewritten; refused by host"],
+                lacks: ["rule exists"])
+            try lab.type("host", "iptables-legacy -t nat -A PREROUTING -p tcp --dport 80 -j DNAT --to 10.88.0.2:8080")
+            try lab.red(
+                "rule exists, 0 packets matched; \(asked) 80 (-p tcp -m tcp --dport 80 -j DNAT --to-destination 10.88.0.2:8080)"
+            )
+            try lab.red(question)
+            // It counts what it meets: the packets of others. A SYN that nobody answers is sent again after a second.
+            try lab.must("exec", "client", "sh", "-c", "curl -s --max-time 0.5 198.51.100.2:80; true")
+            try lab.red("rule exists, 1 packet matched, this one did not; \(asked) 80 (")
+        }
+    }
 }

@@ -23,7 +23,9 @@ public struct RuleTally: Hashable, Sendable {
         var rules: Set<IptablesFindings.Wanted> = []
         do throws(KernelError) {
             for record in try AttachmentRecords(state).all() {
-                for (_, section) in record.sections { for key in section.keys { elements[key.family, default: 0] += 1 } }
+                for (_, section) in record.sections {
+                    for key in section.keys { elements[key.family, default: 0] += 1 }
+                }
                 for plugin in Repair.plugins where record.has(plugin.name) {
                     do throws(CNIError) {
                         rules.formUnion(try plugin.iptablesRules(record, state))
@@ -46,8 +48,11 @@ public struct RuleTally: Hashable, Sendable {
         }
         if tables.isEmpty {
             // The same element of two attachments is none.
-            missing += Set(found.filter { $0.rule == .drift && $0.reason.hasPrefix("nftables element ") }
-                .map { "\($0.object) \($0.reason)" }).count
+            missing +=
+                Set(
+                    found.filter { $0.rule == .drift && $0.reason.hasPrefix("nftables element ") }
+                        .map { "\($0.object) \($0.reason)" }
+                ).count
         }
         (self.tables, all) = (tables, elements.values.reduce(0, +) + rules.count)
         self.missing = min(missing, all)

@@ -41,6 +41,7 @@ public struct CheckResult: Sendable {
                 lines.append("    ✗ \(observation.what)")
                 lines.append("      expected: \(observation.expected)")
                 lines.append("      seen:     \(sight.seen)")
+                if let hint = sight.hint { lines.append("      \(hint)") }
                 if explained, let journey = sight.journey {
                     lines += PathView(journey).text.split(separator: "\n").map { "      \($0)" }
                 }

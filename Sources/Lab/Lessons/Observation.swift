@@ -21,8 +21,10 @@ public struct Sight: Hashable, Sendable {
     public let journey: Journey?
     /// What is told though it is met.
     public let note: String?
+    /// A question that leads on, where it is not met.
+    public let hint: String?
 
-    init(_ isMet: Bool, _ seen: String, _ journey: Journey? = nil, note: String? = nil) {
-        (self.isMet, self.seen, self.journey, self.note) = (isMet, seen, journey, note)
+    init(_ isMet: Bool, _ seen: String, _ journey: Journey? = nil, note: String? = nil, hint: String? = nil) {
+        (self.isMet, self.seen, self.journey, self.note, self.hint) = (isMet, seen, journey, note, hint)
     }
 }

@@ -34,6 +34,10 @@ extension Observation {
                     "not rewritten; \(receiver) itself took it: a program listens there, which asks in its own name",
                     journey)
             }
+            let inside = address.split(separator: ":").last.flatMap { Int($0) }
+            if let unmet = try look.unmetRewrite(journey, in: node, inside: inside) {
+                return Sight(false, "\(unmet.words); not rewritten; \(journey.seen)", journey, hint: unmet.hint)
+            }
             return Sight(false, "not rewritten; \(journey.seen)", journey)
         }
     }

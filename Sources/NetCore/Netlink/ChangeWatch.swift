@@ -83,7 +83,8 @@ public struct ChangeWatch: ~Copyable {
         var found = false
         for _ in 0..<100_000 {
             do throws(KernelError) {
-                for reply in try socket.receive("read notifications", flags: Int32(MSG_DONTWAIT)) where isWanted(reply) {
+                for reply in try socket.receive("read notifications", flags: Int32(MSG_DONTWAIT)) where isWanted(reply)
+                {
                     found = true
                 }
             } catch  where error.errno == .timedOut {
