@@ -35,9 +35,7 @@ public struct GateChain: Hashable, Sendable {
     }
 
     /// Of iptables, whichever of its two kinds.
-    public var isIptables: Bool {
-        isLegacy || ["INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING"].contains(name)
-    }
+    public var isIptables: Bool { isLegacy || Chain.iptablesNames.contains(name) }
 }
 
 /// The base chain at which a packet's way ends.

@@ -72,7 +72,8 @@ import Testing
         Fault(
             name: "localhost's source", from: "host", to: "127.0.0.1:8080", rules: local, verdict: .dropped,
             node: "host",
-            reason: "10.88.0.2 does not answer ARP that asks from 127.0.0.1", fix: "-j MASQUERADE",
+            reason: "10.88.0.2 does not answer ARP that asks from 127.0.0.1",
+            fix: "host: nft add rule ip lab post ip saddr 127.0.0.0/8 oifname \"br0\" masquerade",
             change: write("host", "net/ipv4/conf/br0/route_localnet", "1")),
         Fault(
             name: "hairpin is off", from: "web", verdict: .dropped, node: "host", reason: "hairpin is off on vweb",
@@ -80,7 +81,7 @@ import Testing
         Fault(
             name: "its own address", from: "web", verdict: .dropped, node: "web",
             reason: "web got a packet from its own address 10.88.0.2",
-            fix: "host: iptables -t nat -A POSTROUTING -s 10.88.0.2 -d 10.88.0.2 -j MASQUERADE",
+            fix: "host: nft add rule ip lab post ip saddr 10.88.0.2 ip daddr 10.88.0.2 masquerade",
             change: run("bridge -n host link set dev vweb hairpin on")),
         // ip_rt_send_redirect and icmp_send take from one bucket.
         Fault(
@@ -226,6 +227,75 @@ import Testing
                 old.holds("Fix: host: berth conntrack flush --udp --port 5353\nLearn: berth lab start 12\n"), old)
             let new = ReachView(try asked(40001)).text
             host.expect(new.holds("dnat to 10.88.0.7:53") && new.holds("nobody answers for 10.88.0.7"), new)
+        }
+    }
+
+    @Test(
+        "a flow that stands as the rules of now say is no cause: what drops it keeps its own fix, and no flush is named"
+    )
+    func standing() throws {
+        try TraceWorld.run { host in
+            try host.inside("host") {
+                try host.must(
+                    "conntrack -I -p udp -s 203.0.113.10 -d 198.51.100.2 --sport 40000 --dport 5353 --reply-src 10.88.0.2 "
+                        + "--reply-dst 203.0.113.10 --reply-port-src 53 --reply-port-dst 40000 --timeout 100")
+                // Docker's way of 10.88.0.2:53, and somebody's drop behind it.
+                try host.must(
+                    "nft -f -",
+                    input:
+                        "table ip mynat { chain pre { type nat hook prerouting priority -100; udp dport 5353 dnat to 10.88.0.2:53\n}\n"
+                        + "chain gate { type filter hook forward priority 5; udp dport 53 drop\n}\n}\n")
+            }
+            let answer = try Explainer.explain(
+                ReachQuestion(
+                    source: "client", address: #require(IPAddress("198.51.100.2")), port: 5353, isUDP: true,
+                    sourcePort: 40000), nodes: TraceWorld.nodes)
+            let text = ReachView(answer).text
+            host.expect(text.holds("conntrack knows this flow, and asks no rule: to 10.88.0.2:53"), text)
+            host.expect(answer.verdict, is: .dropped, text)
+            host.expect((answer.end?.reason ?? "").holds("ip mynat gate #"), text)
+            host.expect(answer.end?.fixes.first?.holds("nft insert rule ip mynat gate") == true, text)
+            host.expect(!text.holds("conntrack flush") && !text.holds("(now: ") && !text.holds("lab start 12"), text)
+        }
+    }
+
+    @Test(
+        "what masquerades a hairpin is told in the words of the rules that redirect, and works",
+        arguments: [
+            ("lab", "nft add rule ip lab post ip saddr 10.88.0.2 ip daddr 10.88.0.2 masquerade"),
+            ("nft", "nft 'add table ip hairpin; "),
+            ("iptables-nft", "iptables -t nat -A POSTROUTING -s 10.88.0.2 -d 10.88.0.2 -j MASQUERADE"),
+            ("iptables-legacy", "iptables-legacy -t nat -A POSTROUTING -s 10.88.0.2 -d 10.88.0.2 -j MASQUERADE"),
+        ])
+    func hairpinFix(_ kind: String, _ command: String) throws {
+        try TraceWorld.run(rules: kind == "lab" ? TraceWorld.rules : "") { host in
+            try host.must("bridge -n host link set dev vweb hairpin on")
+            try host.inside("host") {
+                if kind == "nft" {
+                    try host.must(
+                        "nft -f -",
+                        input:
+                            "table ip mine { chain pre { type nat hook prerouting priority -100; tcp dport 8080 dnat to 10.88.0.2:80\n}\n}\n"
+                    )
+                } else if kind != "lab" {
+                    try host.must(
+                        "\(kind) -t nat -A PREROUTING -p tcp --dport 8080 -j DNAT --to-destination 10.88.0.2:80")
+                }
+            }
+            func asked() throws -> ReachAnswer {
+                try Explainer.explain(
+                    ReachQuestion(source: "web", address: #require(IPAddress("198.51.100.2")), port: 8080),
+                    nodes: TraceWorld.nodes)
+            }
+            let answer = try asked()
+            let text = ReachView(answer).text
+            let fix = answer.end?.fixes.first ?? ""
+            host.expect(fix.hasPrefix("host: \(command)"), text)
+            try host.inside("host") { try host.must("sh", input: String(fix.dropFirst(6)) + "\n") }
+            let after = try asked()
+            host.expect(after.verdict, is: .reached, ReachView(after).text)
+            let journey = try TraceWorld.trace(host, from: "web", to: "198.51.100.2:8080")
+            host.expect(journey.exitCode, is: 0, PathView(journey).text)
         }
     }
 

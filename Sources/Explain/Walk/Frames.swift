@@ -31,7 +31,9 @@ extension Walk {
                     .dropped, node, packet, at: "hook:postrouting",
                     "\(hop) does not answer ARP that asks from \(packet.source): masquerade the packet",
                     fixes: [
-                        "\(node.name): iptables -t nat -A POSTROUTING -s 127.0.0.0/8 -o \(device.name) -j MASQUERADE"
+                        Fixes.masquerade(
+                            node, packet.family, from: "127.0.0.0/8", out: device.name,
+                            redirectedBy: redirection?.words)
                     ],
                     lesson: "08")
             }

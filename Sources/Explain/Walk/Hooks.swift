@@ -189,10 +189,7 @@ extension Walk {
             here.packet.inner?.source = end.destination
             here.packet.inner?.sourcePort = end.destinationPort
         }
-        if here.isReply,
-            here.packet.source != before.source || here.packet.destination != before.destination
-                || here.packet.from != before.from || here.packet.to != before.to
-        {
+        if here.isReply, here.packet.from != before.from || here.packet.to != before.to {
             note(
                 Step.Kind(rawValue: Walk.name(hook)) ?? .prerouting, node,
                 isDestination

@@ -175,12 +175,7 @@ final class Walk {
                 return end(
                     .dropped, node, packet, at: "dev:\(device.name)",
                     "\(node.name) got a packet from its own address \(packet.source) by \(device.name), and takes none such: masquerade it",
-                    fixes: steps.last { $0.words.holds("dnat to") }.map {
-                        [
-                            "\($0.node): iptables -t nat -A POSTROUTING -s \(packet.source) -d \(packet.source) -j MASQUERADE"
-                        ]
-                    } ?? [],
-                    lesson: "09")
+                    fixes: hairpinFixes(node, packet), lesson: "09")
             }
             // Newer kernels do not say that it was rp_filter.
             if !node.isAccepted(packet.source, at: device) { return wrongWayBack(node, device, packet) }
@@ -208,6 +203,21 @@ final class Walk {
                 "a route of \(node.name) refuses packets to \(packet.destination)", lesson: "05")
         }
     }
+
+    /// Where it was redirected; of another node's rules, too.
+    private func hairpinFixes(_ node: Node, _ packet: Packet) -> [String] {
+        guard let step = redirection,
+            let reference = node.surroundings.references.first(where: { $0.name == step.node }),
+            let router = node.surroundings.node(reference)
+        else { return [] }
+        return [
+            Fixes.masquerade(
+                router, packet.family, from: "\(packet.source)", to: "\(packet.source)", redirectedBy: step.words)
+        ]
+    }
+
+    /// The last step by which a rule gave it another destination.
+    var redirection: Step? { steps.last { $0.words.holds("dnat to") } }
 
     private func wrongWayBack(_ node: Node, _ device: Device, _ packet: Packet) -> End {
         let back = node.route(to: packet.source).device.flatMap { node.device($0)?.name }
