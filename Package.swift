@@ -101,6 +101,7 @@ let package = Package(
         .target(name: "NATPlugin", dependencies: ["PluginKit", "CKernel"], swiftSettings: core),
         .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CTimex"),
         .target(name: "CContainer", cSettings: [.unsafeFlags(["-fstack-protector-strong"])]),
         .target(
             name: "MiniRuntime", dependencies: ["NetCore", "JSON", "CContainer", "CSeccomp"], swiftSettings: core),
@@ -145,7 +146,7 @@ let package = Package(
             dependencies: ["NetPlan", "CNI", "IPAM", "PluginKit", "BridgePlugin", "NATPlugin"], swiftSettings: core),
         .target(
             name: "Diagnosis",
-            dependencies: ["Inspect", "Explain", "PluginKit", "CNI", "JSON", "NetCore", "CKernel", "CZlib"],
+            dependencies: ["Inspect", "Explain", "PluginKit", "CNI", "JSON", "NetCore", "CKernel", "CZlib", "CTimex"],
             swiftSettings: core),
         .executableTarget(
             name: "BerthCore",

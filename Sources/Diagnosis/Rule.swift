@@ -2,7 +2,7 @@ import NetCore
 
 /// A group of the doctor's rules.
 public enum RuleGroup: String, Hashable, Sendable, CaseIterable {
-    case kernel, forwarding, firewall, leaks, dns, disk
+    case kernel, forwarding, firewall, leaks, dns, time, disk
 }
 
 /// A rule's name, which stays: "firewall.docker-forward".
@@ -118,7 +118,7 @@ public struct HealthRule: Sendable {
     }
 
     /// Every rule, in the order of its group.
-    public static let all: [HealthRule] = kernel + forwarding + firewall + own + leaks + names + disk
+    public static let all: [HealthRule] = kernel + forwarding + firewall + own + leaks + names + time + disk
 }
 
 extension String {

@@ -11,11 +11,11 @@
         static let configuration = CommandConfiguration(
             commandName: "doctor", abstract: "What is wrong on this host for containers' networks, and how to mend it.",
             discussion: """
-                Looks at the kernel, forwarding, other people's firewalls, what is left over, names and the disk, and at berth's \
+                Looks at the kernel, forwarding, other people's firewalls, what is left over, names, the clock and the disk, and at berth's \
                 own objects. Each finding has what was read, why it matters, the command that mends it and the one that takes \
                 that back. Nothing is changed without --fix. What cannot be read is said to be not checked.
 
-                A rule's or a group's name looks at that alone: kernel, forwarding, firewall, leaks, dns, disk, \
+                A rule's or a group's name looks at that alone: kernel, forwarding, firewall, leaks, dns, time, disk, \
                 firewall.docker-forward (docs/doctor.md has them all).
 
                 Exit code 0: nothing is wrong, 1: warnings, 2: errors, 3: what was wrong is mended.

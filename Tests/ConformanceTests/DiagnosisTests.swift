@@ -17,6 +17,7 @@ struct DiagnosisTests {
             // Those of the machine that the test runs on are not the test's.
             let wrong = checkup.findings.filter {
                 $0.id.group != .kernel && $0.id.group != .disk && $0.id.group != .dns
+                    && $0.id.name != "synchronized"
             }
             host.expect(wrong.isEmpty, "found: \(checkup.text())")
             let seen = checkup.passed.map(\.id) + checkup.notChecked.map(\.id) + checkup.findings.map(\.id)
@@ -77,9 +78,59 @@ struct DiagnosisTests {
             "kernel.tracefs", "firewall.unmended", "leaks.half-attached", "leaks.pending-delete", "leaks.orphan-rules",
             "leaks.unrecorded",
             "leaks.attachment-without-lease", "leaks.address-held-twice", "leaks.unreadable-lease",
+            // The machine's own clock: held against adjtimex below.
+            "time.synchronized",
         ]
         let missing = HealthRule.all.map { "\($0.id)" }.filter { !planted.contains($0) && !elsewhere.contains($0) }
         #expect(missing == [])
+    }
+
+    @Test("after a repair what could not be evaluated is said, with the reason, and not counted as nothing")
+    func restored() throws {
+        try PrivateHost.run { host in
+            let one = try DoctorHost(host)
+            try host.must("nft delete table inet berth")
+            let fixed = try one.fix("firewall.owned-rules").notes.joined(separator: "\n")
+            host.expect(fixed.contains(" rules restored, 1 of 1 published port evaluated and open, "), fixed)
+            host.expect(fixed.contains("berth watch does not run"), fixed)
+            // Rules that another table stops are told by the gate that does.
+            try one.rules(
+                "table inet mine { chain fw { type filter hook forward priority -10; oifname \"cni0\" drop; }; }")
+            try host.must("nft delete table inet berth")
+            let closed = try one.fix("firewall.owned-rules").notes.joined(separator: "\n")
+            host.expect(closed.contains("0 of 1 published port evaluated and open"), closed)
+            host.expect(closed.contains("stopped by inet mine fw #"), closed)
+            try host.must("nft delete table inet mine")
+            // No stranger's packet comes to a host without a way out.
+            try host.must("ip route del default")
+            try host.must("ip -6 route del default")
+            try host.must("nft delete table inet berth")
+            let none = try one.fix("firewall.owned-rules").notes.joined(separator: "\n")
+            host.expect(
+                none.contains("none of 1 published port evaluated (this host has no way out")
+                    && !none.contains("0 of 0 p"),
+                none)
+        }
+    }
+
+    @Test("a clock that nobody keeps is told, and one that is kept passes, as the kernel says")
+    func clock() throws {
+        #expect(KernelClock(status: 0x2001, maxError: 500).isSynchronized)
+        #expect(!KernelClock(status: 0x2041, maxError: 16_000_000).isSynchronized)
+        try PrivateHost.run { host in
+            let one = try DoctorHost(host)
+            let clock = try KernelClock()
+            let looked = try one.look("time.synchronized")
+            host.expect(looked.exitCode, is: clock.isSynchronized ? 0 : 1, looked.text(all: true))
+            host.expect(looked.text(all: true).contains("adjtimex: status 0x"), looked.text(all: true))
+            host.expect(looked.findings.allSatisfy { $0.remedy.toldOnly != nil }, "only told: \(looked.text())")
+            // As another program reads it: 5 is TIME_ERROR.
+            let script =
+                "import ctypes;b=ctypes.create_string_buffer(512);print(ctypes.CDLL(None).adjtimex(b))".replacing(
+                    " ", with: "\t")
+            let code = try host.must("python3 -c \(script)").split(separator: "\n").first.map(String.init)
+            host.expect(code == "5", is: !clock.isSynchronized, "adjtimex gives \(code ?? "")")
+        }
     }
 
     @Test("what was changed after a --fix by somebody else is left alone by --undo, and said")

@@ -364,6 +364,9 @@ extension Planted {
         Planted("dns.resolv-conf", "no nameserver", cure: .told) { _ in
             try Files.replace("\(DoctorHost.root)/containers/c1/resolv.conf", with: Array("search example.org\n".utf8))
         },
+        Planted("time.clock", "was written at 2040-", "the clock says 20", cure: .told) {
+            try $0.host.must("touch -d 2040-01-01 \(DoctorHost.root)/containers")
+        },
         Planted("disk.image-store", "MiB are left", cure: .told) {
             try $0.host.must("mount -t tmpfs -o size=60m tmpfs \(DoctorHost.root)")
         },
