@@ -88,6 +88,9 @@ public struct KernelClock: Hashable, Sendable {
     var words: String {
         let hex = String(UInt32(bitPattern: status), radix: 16)
         let error = maxError < 10_000 ? "\(maxError) µs" : "\(maxError / 1000) ms"
-        return "adjtimex: status 0x\(hex)\(isSynchronized ? "" : " (STA_UNSYNC)"), wrong by \(error) at most"
+        // Where nobody says, the kernel's number means nothing.
+        return isSynchronized
+            ? "adjtimex: status 0x\(hex), wrong by \(error) at most"
+            : "adjtimex: status 0x\(hex) (STA_UNSYNC), by how much it is wrong nobody knows"
     }
 }
