@@ -65,6 +65,11 @@ int berth_ipv4_arp_notify(void);
 int berth_ipv4_route_localnet(void);
 int berth_ipv6_accept_ra(void);
 int berth_gettid(void);
+// What a TCP socket sent: segments with data, how many of them again, the size of one in bytes, and the bytes that the
+// other end has not acknowledged (TCP_INFO, SIOCOUTQ; of Linux 4.6 and later).
+struct berth_tcp_sent { uint32_t segments, again, size, unacknowledged; };
+int berth_tcp_sent(int socket, struct berth_tcp_sent *sent);
+int berth_tcp_send_at_once(int socket); // TCP_NODELAY
 int berth_tracefs(void);              // an open tracefs that is mounted nowhere
 int berth_legacy_forward_drops(void); // 1: the legacy IPv4 filter table exists and its FORWARD policy is DROP
 // What a table of iptables-legacy holds at each hook of netfilter; valid is 0 where the table has no chain.

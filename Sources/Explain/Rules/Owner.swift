@@ -6,25 +6,15 @@ struct Owner: Hashable, Sendable {
     var name: String
 
     static func of(_ chain: Chain, _ rules: Ruleset) -> Owner? {
-        if chain.table == "berth" { return Owner(name: "berth") }
-        if chain.table == "firewalld" { return Owner(name: "firewalld") }
-        if chain.table.hasPrefix("netavark") { return Owner(name: "netavark") }
         let names = rules.chains.keys.filter {
             $0.family == chain.family && $0.table == chain.table && $0.isLegacy == chain.isLegacy
         }
         .map(\.chain)
-        // In the order of the programs, not of the names: several may share a table.
-        for (start, owner) in starts where names.contains(where: { $0.hasPrefix(start) }) { return Owner(name: owner) }
-        return nil
+        return RuleOwner.name(table: chain.table, chains: names).map { Owner(name: $0) }
     }
 
-    private static let starts = [
-        ("DOCKER", "Docker"), ("ufw-", "ufw"), ("ufw6-", "ufw"), ("KUBE-", "Kubernetes"), ("LIBVIRT_", "libvirt"),
-        ("NETAVARK", "netavark"), ("FWD_", "firewalld"),
-    ]
-
     /// Whose a chain of that name is; nil where the name does not tell.
-    static func named(_ chain: String) -> String? { starts.first { chain.hasPrefix($0.0) }?.1 }
+    static func named(_ chain: String) -> String? { RuleOwner.name(chain: chain) }
 }
 
 /// What lets a packet through a gate, as a command.

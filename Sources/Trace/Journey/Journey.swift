@@ -23,6 +23,8 @@ public struct Journey: Hashable, Sendable {
     /// How many messages the kernel had no room for.
     public var lostEvents: Int
     public var legs: [Leg]
+    /// Of the bytes that a TCP probe had to send after its handshake; nil where it had none, or no handshake.
+    public var transfer: Transfer?
     public var conntrack: [TrackedFlow]
     /// Which sources told of it: "nft trace", "capture", "conntrack", "legacy trace", "counters".
     public var evidence: [String]

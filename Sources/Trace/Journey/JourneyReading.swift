@@ -14,6 +14,7 @@ extension Journey {
             probe: Asked(from: try asked.text("from"), to: try asked.text("to")), complete: try root.flag("complete"),
             lostEvents: try root.int("lost_events"), legs: [])
         for leg in try root.list("legs") { legs.append(try Leg(leg)) }
+        if let found = root.optional("transfer") { transfer = try Transfer(found) }
         for flow in try root.list("conntrack") { conntrack.append(try TrackedFlow(flow)) }
         for line in try root.optionalList("evidence") { evidence.append(try line.asText()) }
         for line in try root.optionalList("notes") { notes.append(try line.asText()) }
@@ -94,6 +95,20 @@ private struct Member {
         let both = try found.asList()
         guard both.count == 2 else { throw TraceError.badJourney("\(found.path): two elements are expected") }
         return (both[0], both[1])
+    }
+}
+
+extension Journey.Transfer {
+    fileprivate init(_ member: Member) throws(TraceError) {
+        self.init(
+            try member.choice("state", State.self), bytes: try member.int("bytes"),
+            acknowledged: try member.int("acknowledged"), segments: try member.int("segments"),
+            resent: try member.int("resent"))
+        if let found = member.optional("limit") {
+            limit = Limit(
+                node: try found.text("ns"), device: try found.optionalText("dev"), mtu: try found.int("mtu"))
+        }
+        for leg in try member.list("legs") { legs.append(try Journey.Leg(leg)) }
     }
 }
 

@@ -8,6 +8,7 @@ extension Journey {
             "complete": .bool(complete), "lost_events": .integer(Int64(lostEvents)),
             "legs": .array(legs.map(\.json)), "conntrack": .array(conntrack.map(\.json)),
         ]
+        if let transfer { object["transfer"] = transfer.json }
         if !evidence.isEmpty { object["evidence"] = .array(evidence.map { .string($0) }) }
         if !counters.isEmpty { object["counters"] = .array(counters.map(\.json)) }
         if !notes.isEmpty { object["notes"] = .array(notes.map { .string($0) }) }

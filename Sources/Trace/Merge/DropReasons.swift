@@ -45,8 +45,9 @@ struct DropReasons {
     /// Nil when nothing tells.
     var finding: Finding? {
         guard let visit = way.visits[name] else { return nil }
-        return round() ?? malformed(visit) ?? loopback(visit) ?? hairpin(visit) ?? refusedSource(visit) ?? notRouted(
-            visit) ?? cut(
+        return round() ?? narrowEnd(visit) ?? malformed(visit) ?? loopback(visit) ?? hairpin(visit) ?? refusedSource(
+            visit) ?? notRouted(
+                visit) ?? cut(
                 visit)
             ?? neighbour(visit) ?? noRoute(visit)
     }
@@ -56,6 +57,20 @@ struct DropReasons {
         guard let target = way.last?.destination, let words = way.ringWords else { return nil }
         return Finding(
             sentence: words, fixes: way.ring.map { "\($0): ip route get \(target)" }, lesson: "05")
+    }
+
+    /// It left by a cable whose other end takes less: nobody is told of that.
+    private func narrowEnd(_ visit: PacketWay.Visit) -> Finding? {
+        guard let packet = visit.sent.last, let link = facts.events.links[packet.device],
+            // More than its own link takes is several packets yet, which the device cuts.
+            packet.headers.length <= link.mtu, let end = facts.otherEnd(link),
+            // The kernel lets a VLAN's four bytes pass.
+            packet.headers.length > end.link.mtu + 4
+        else { return nil }
+        return Finding(
+            sentence: "\(end.link.name) of \(end.node), the other end of \(link.name), takes \(end.link.mtu) bytes: "
+                + "it throws away this packet of \(packet.headers.length), and tells nobody",
+            fixes: ["\(end.node): ip link set \(end.link.name) mtu \(link.mtu)"], lesson: "14")
     }
 
     /// What no node takes, whoever it is for.

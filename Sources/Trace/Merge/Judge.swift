@@ -82,18 +82,18 @@ struct Judge {
         return Journey.End(.refused, node: sender, at: at, reason: "\(sender) answered: \(Judge.words(reply))\(round)")
     }
 
-    /// ICMP 3/4 and ICMPv6 2/0 tell the next link's MTU.
     private func tooLarge(_ way: PacketWay, _ reply: PacketHeaders, _ sender: String) -> String? {
-        let mtu: Int
-        switch (reply.protocolNumber, reply.icmpType, reply.icmpCode) {
-        case (1, 3?, 4?): mtu = Int(reply.word(6) ?? 0)
-        case (58, 2?, _): mtu = Int(reply.long(4) ?? 0)
-        default: return nil
-        }
-        guard let last = way.last, let node = facts.first(where: { $0.name == sender }) else { return nil }
-        let device = node.route(last.destination, nil, nil)?.device.map { " \(node.events.device($0))" } ?? ""
+        guard let last = way.last, let limit = limit(way, reply, sender) else { return nil }
         return
-            "packet \(last.length) > \(mtu) on \(sender)\(device): it may not be fragmented, and \(sender) answered so"
+            "packet \(last.length) > \(limit.mtu) on \(limit.words): it may not be fragmented, and \(sender) answered so"
+    }
+
+    /// ICMP 3/4 and ICMPv6 2/0 tell the next link's MTU.
+    func limit(_ way: PacketWay, _ reply: PacketHeaders, _ sender: String) -> Journey.Transfer.Limit? {
+        guard let mtu = reply.smallerMTU, let last = way.last, let node = facts.first(where: { $0.name == sender })
+        else { return nil }
+        let device = node.route(last.destination, nil, nil)?.device.map { node.events.device($0) }
+        return .init(node: sender, device: device, mtu: mtu)
     }
 
     /// RFC 792 and 4443, the ones that people meet.

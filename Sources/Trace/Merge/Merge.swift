@@ -16,8 +16,10 @@ struct Merge {
     var observed: PacketHeaders?
     /// What the source's kernel said when it was asked to send.
     var refusal: Errno?
+    /// What went over the connection, where TCP had something to carry.
+    var stream: ProbeStream?
 
-    private var events: [NodeEvents] { facts.map(\.events) }
+    var events: [NodeEvents] { facts.map(\.events) }
 
     /// The headers of the first packet that the probe sent; nil when its node's kernel let none go.
     func firstSent() -> PacketHeaders? {
@@ -86,6 +88,7 @@ struct Merge {
         }
         journey.conntrack = flows(sent, way)
         journey.advice = advice(way, end, answer, journey.reply, judge)
+        if let stream { carry(stream, after: sent, &journey) }
         return journey
     }
 
@@ -140,7 +143,7 @@ struct Merge {
     }
 
     /// The drop of the buffer that passed the last devices of the way; or, where none had it, that this thread saw.
-    private func kernelReason(_ way: PacketWay) -> String? {
+    func kernelReason(_ way: PacketWay) -> String? {
         let devices = way.steps.compactMap { $0.device }.reduce(into: [String]()) {
             if $0.last != $1 { $0.append($1) }
         }
@@ -180,12 +183,7 @@ struct Merge {
     }
 
     private func isAnswer(_ headers: PacketHeaders, to sent: PacketHeaders, _ receiver: PacketHeaders) -> Bool {
-        if headers.isICMPError {
-            // A redirect goes beside the packet, which is passed on.
-            let isRedirect = headers.protocolNumber == 1 && headers.icmpType == 5
-            guard !isRedirect, headers.innerProtocol == sent.protocolNumber else { return false }
-            return headers.innerIdentification == sent.identification && holdsPort(headers)
-        }
+        if headers.isICMPError { return isError(headers, about: sent) }
         guard headers.protocolNumber == sent.protocolNumber else { return false }
         if sent.isTCP {
             guard let flags = headers.flags, flags & 16 != 0, flags & 6 != 0 else { return false }
@@ -198,6 +196,13 @@ struct Merge {
         // A program that listens at all addresses answers from that of its route.
         return headers.destination == receiver.source && headers.sourcePort == receiver.destinationPort
             && headers.destinationPort == receiver.sourcePort
+    }
+
+    func isError(_ headers: PacketHeaders, about sent: PacketHeaders) -> Bool {
+        // A redirect goes beside the packet, which is passed on.
+        let isRedirect = headers.protocolNumber == 1 && headers.icmpType == 5
+        guard headers.isICMPError, !isRedirect, headers.innerProtocol == sent.protocolNumber else { return false }
+        return headers.innerIdentification == sent.identification && holdsPort(headers)
     }
 
     /// Captures hold the inner packet's ports; a trace event does not reach them, its identification must do.

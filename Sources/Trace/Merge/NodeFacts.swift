@@ -1,3 +1,4 @@
+import CKernel
 import NetCore
 
 /// What a judge may ask of a node besides the packets: all of it read when the trace ends.
@@ -16,6 +17,8 @@ struct NodeFacts {
     /// Neighbours that do not answer, by device.
     var silent: [Int32: Set<IPAddress>] = [:]
     var texts = RuleTexts()
+    /// The other end of a cable, and its node; nil where that is none of those that are listened to.
+    var otherEnd: (Link) -> (node: String, link: Link)? = { _ in nil }
     /// "ip lab post" of a chain that does NAT after routing; nil when there is none.
     var sourceNAT: String?
 
@@ -32,6 +35,18 @@ extension NodeSources {
         let chain = chains.first { $0.value.type == "nat" && $0.value.hook == 4 && $0.key.family != 10 }?.key
         facts.sourceNAT = chain.map { "\(HookEvent.familyNames[$0.family] ?? "ip") \($0.table) \($0.chain)" }
         return facts
+    }
+
+    /// The other end of a cable, where one of `all` has it.
+    func otherEnd(of link: Link, among all: [NodeSources]) -> (node: String, link: Link)? {
+        guard link.kind == "veth", let peer = link.peer, let id = link.peerNamespace,
+            var socket = try? NetlinkSocket(NETLINK_ROUTE, in: namespace, home: home)
+        else { return nil }
+        for other in all where other !== self {
+            guard let end = other.links[peer], (try? socket.number(of: other.namespace.number)) == id else { continue }
+            return (other.node.name, end)
+        }
+        return nil
     }
 
     private func ports(_ headers: PacketHeaders) -> [UInt16] {

@@ -180,7 +180,7 @@ private struct Place {
 
 extension NetlinkSocket {
     /// How the socket's namespace numbers another one (RTM_GETNSID); nil when it has no number for it.
-    fileprivate mutating func number(of namespace: Int32) throws(KernelError) -> Int32? {
+    mutating func number(of namespace: Int32) throws(KernelError) -> Int32? {
         // NETNSA_FD 3, NETNSA_NSID 1 (linux/net_namespace.h); struct rtgenmsg is one byte.
         let request = try NetlinkRequest("number a namespace", type: RTM_GETNSID, flags: 0, header: rtgenmsg()) {
             $0.put(3, UInt32(bitPattern: namespace))

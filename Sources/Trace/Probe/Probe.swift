@@ -11,7 +11,7 @@ public struct Probe: Hashable, Sendable {
     /// 0 for ICMP.
     public var port: UInt16
     public var kind: Kind
-    /// What UDP and ICMP carry, besides a marker that is unique.
+    /// What UDP and ICMP carry, besides a marker that is unique; what TCP carries when its handshake is done.
     public var payload: String
     public var waitsForReply: Bool
     /// How long at most, in milliseconds.
@@ -50,6 +50,27 @@ public struct Probe: Hashable, Sendable {
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
         guard let address = IPAddress(host) else { throw wrong }
         self.init(source: source, address: address, port: port, kind: kind)
+    }
+
+    /// The most that a probe carries: each of its packets is told of at every hook.
+    public static let mostBytes = 100_000
+
+    /// Digits alone are a number of bytes, those of the marker among them; all else is the text itself. Throws when the number is too small or large.
+    public mutating func carry(_ wish: String) throws(TraceError) {
+        guard !wish.isEmpty, wish.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            guard wish.utf8.count <= Probe.mostBytes else {
+                throw TraceError.badProbe("a text of at most \(Probe.mostBytes) bytes is expected")
+            }
+            payload = wish
+            return
+        }
+        let marker = kind == .tcp ? 0 : ProbeSocket.markerLength
+        guard let bytes = Int(wish), (max(marker, 1)...Probe.mostBytes).contains(bytes) else {
+            throw TraceError.badProbe(
+                "\(max(marker, 1)) to \(Probe.mostBytes) bytes are expected"
+                    + (marker > 0 ? ", of which \(marker) are those by which the packet is known" : ""))
+        }
+        payload = String(repeating: "x", count: bytes - marker)
     }
 
     /// "198.51.100.2:8080/tcp".

@@ -12,6 +12,7 @@ struct ProbeSocket: ~Copyable {
     let sequence: UInt32?
     /// Eight bytes that no other probe has: what UDP and ICMP carry first.
     let marker: [UInt8]
+    static let markerLength = 8
     /// Written past the kernel's own protocols, where that was wished.
     private let raw: CraftedPacket?
     var descriptor: Int32 { socket.number }

@@ -77,11 +77,11 @@ public struct TracedProbe: Sendable {
         }
         self.journey.neighbours.sort { ($0.time ?? 0, $0.node) < ($1.time ?? 0, $1.node) }
         packets.sort { ($0.frame.time, $0.node) < ($1.frame.time, $1.node) }
-        for leg in journey.legs { comment(leg) }
+        for (name, leg) in journey.namedLegs { comment(leg, name) }
     }
 
     /// Each device's frame bears what the rules behind it said, and the last one the end.
-    private mutating func comment(_ leg: Journey.Leg) {
+    private mutating func comment(_ leg: Journey.Leg, _ name: String) {
         let view = TableView(journey)
         var place: Int?
         var waiting: [String] = []
@@ -107,7 +107,7 @@ public struct TracedProbe: Sendable {
         }
         guard let place else { return }
         let end = [leg.end.kind.rawValue, leg.end.reason].compactMap { $0 }.joined(by: ": ")
-        packets[place].comments.append("\(leg.direction.rawValue) way ended in \(leg.end.node): \(end)")
+        packets[place].comments.append("\(name) way ended in \(leg.end.node): \(end)")
     }
 
     private func isStep(_ frame: Frame, _ step: Journey.Step) -> Bool {

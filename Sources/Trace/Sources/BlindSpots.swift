@@ -110,3 +110,13 @@ extension NodeSources {
         return spots
     }
 }
+
+extension Journey {
+    /// What the nodes on the way have that a trace does not see; of all nodes where it did not end well, as the packet may be there.
+    mutating func addBlindSpots(of sources: [NodeSources]) {
+        let visited = Set((legs + (transfer?.legs ?? [])).flatMap { $0.steps.map(\.node) + [$0.end.node] })
+        for node in sources where exitCode != 0 || visited.contains(node.node.name) {
+            notes += node.blindSpots().notes(node.node.name)
+        }
+    }
+}

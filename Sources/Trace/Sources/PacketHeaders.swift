@@ -75,6 +75,13 @@ public struct PacketHeaders: Hashable, Sendable {
     public var destinationPort: UInt16? { hasPorts ? word(2) : nil }
     public var sequence: UInt32? { isTCP ? long(4) : nil }
     public var acknowledgement: UInt32? { isTCP ? long(8) : nil }
+    /// Bytes that TCP carries.
+    var dataLength: Int? {
+        guard isTCP, transport.count > 12 else { return nil }
+        return length - headerLength - Int(transport[12] >> 4) * 4
+    }
+    /// Bytes that the sender takes, where no scale was agreed on: 0 says none in any case.
+    var window: UInt16? { isTCP ? word(14) : nil }
     /// FIN 1, SYN 2, RST 4, PSH 8, ACK 16.
     public var flags: UInt8? { isTCP && transport.count > 13 ? transport[13] : nil }
     public var icmpType: UInt8? { isICMP ? transport.first : nil }
@@ -86,6 +93,15 @@ public struct PacketHeaders: Hashable, Sendable {
     public var isICMPError: Bool {
         guard let type = icmpType else { return false }
         return protocolNumber == 1 ? [3, 4, 5, 11, 12].contains(type) : (1...4).contains(type)
+    }
+
+    /// What a router says of a packet that the next link does not take: how much that takes, in bytes.
+    var smallerMTU: Int? {
+        switch (protocolNumber, icmpType, icmpCode) {
+        case (1, 3?, 4?): Int(word(6) ?? 0)
+        case (58, 2?, _): Int(long(4) ?? 0)
+        default: nil
+        }
     }
 
     /// "203.0.113.10:57236", "[2001:db8::1]:80", or the address alone.

@@ -132,6 +132,17 @@ struct RuleTexts: Hashable, Sendable {
         return lines.enumerated().dropFirst().map { (UInt64($0.offset), $0.element) }
     }
 
+    /// Whose the rules of a table are, which has the name that events give it; nil where no name tells.
+    func owner(_ table: String) -> String? {
+        let words = table.split(separator: " ").map(String.init)
+        guard words.count == 2 else { return nil }
+        let isLegacy = ["iptables", "ip6tables"].contains(words[0])
+        let start = isLegacy ? "\(words[0])-legacy \(words[1]) " : "\(table) "
+        let names = isLegacy ? Array(legacy.keys) : Array(order.keys)
+        return RuleOwner.name(
+            table: words[1], chains: names.filter { $0.hasPrefix(start) }.map { String($0.dropFirst(start.count)) })
+    }
+
     /// Elements of a table's named sets.
     func sets(_ table: String) -> [String: [String]] {
         var found: [String: [String]] = [:]

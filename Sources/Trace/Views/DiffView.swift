@@ -13,7 +13,7 @@ public struct DiffView {
     /// Lines, each with its end.
     public var text: String {
         var rows: [[String]] = []
-        for leg in journey.legs { rows += lines(leg) }
+        for (name, leg) in journey.namedLegs { rows += lines(leg, name) }
         let widths = (0..<3).map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             var line = ""
@@ -26,8 +26,7 @@ public struct DiffView {
         }.joined(by: "")
     }
 
-    private func lines(_ leg: Journey.Leg) -> [[String]] {
-        let name = leg.direction.rawValue
+    private func lines(_ leg: Journey.Leg, _ name: String) -> [[String]] {
         var rows: [[String]] = []
         // As devices saw it last: a chain sees the router's work already, and says nothing of it.
         var last: Journey.Network?

@@ -18,6 +18,7 @@ public struct PathView {
         var lines: [String] = []
         if let forward = journey.forward { lines += path(forward) }
         if let reply = journey.reply { lines += answer(reply) }
+        if let transfer = journey.transfer { lines += data(transfer) }
         lines += journey.neighbours.map { talk in
             let way = talk.isOutgoing ? "\(talk.device) ─▶" : "─▶ \(talk.device)"
             return padded(padded("arp", 8) + padded(talk.node, 8) + padded(way, 12), 28) + talk.words
@@ -30,20 +31,21 @@ public struct PathView {
             lines += advice.fixes.map { "Fix: \($0)" }
             if let lesson = advice.lesson { lines.append("Learn: berth lab start \(lesson)") }
         }
-        if let kernel = journey.forward?.end.kernel ?? journey.reply?.end.kernel { lines.append("kernel: \(kernel)") }
+        let legs = journey.legs + (journey.transfer?.legs ?? [])
+        if let kernel = legs.lazy.compactMap(\.end.kernel).first { lines.append("kernel: \(kernel)") }
         lines += journey.notes.map { "note: \($0)" }
         lines.append("evidence: \(journey.evidence.joined(by: " + "))")
         return lines.map { asciiOnly($0) + "\n" }.joined(by: "")
     }
 
     /// A line of the path: the node's name, where it begins, and what happens there.
-    private func path(_ leg: Journey.Leg) -> [String] {
+    private func path(_ leg: Journey.Leg, isSized: Bool = false) -> [String] {
         var lines: [String] = []
         var node: String?
         var ttl: Int?
         var isFirst = true
         for (place, step) in leg.steps.enumerated() {
-            guard let words = words(step, ttl: &ttl, isFirst: isFirst) else { continue }
+            guard let words = words(step, ttl: &ttl, isFirst: isFirst, isSized: isSized) else { continue }
             isFirst = false
             let name = step.node == node ? "" : step.node
             node = step.node
@@ -56,16 +58,19 @@ public struct PathView {
         return lines
     }
 
-    func words(_ step: Journey.Step, ttl: inout Int?, isFirst: Bool) -> String? {
+    /// `isSized`: the first line tells the packet's length, too.
+    func words(_ step: Journey.Step, ttl: inout Int?, isFirst: Bool, isSized: Bool = false) -> String? {
         switch step.kind {
         case .rx, .tx:
             var line = step.kind == .tx ? "\(step.device ?? "?") ─▶" : "─▶ \(step.device ?? "?")"
             if isFirst, let l3 = step.l3, let l4 = step.l4 {
                 let source = endpoint(l3.source, l4.sourcePort)
                 let target = endpoint(l3.destination, l4.destinationPort)
-                let flags = ["S": "SYN", "SA": "SYN ACK", "AR": "RST ACK", "R": "RST"]
-                let kind = l4.flags.map { flags[$0] ?? $0 } ?? l4.name
-                line = padded(line, 12) + "\(source) → \(target)  \(kind) ttl \(l3.ttl)"
+                let flags = ["S": "SYN", "SA": "SYN ACK", "AR": "RST ACK", "R": "RST", "A": "ACK", "AP": "ACK PSH"]
+                let type = isSized ? l4.kind.map { " \($0)" } ?? "" : ""
+                let kind = l4.flags.map { flags[$0] ?? $0 } ?? l4.name + type
+                let length = isSized ? "\(l3.length) bytes " : ""
+                line = padded(line, 12) + "\(source) → \(target)  \(kind) \(length)ttl \(l3.ttl)"
             } else if let now = step.l3?.ttl, let before = ttl, now != before {
                 line = padded(line, 60) + "ttl \(now)"
             }
@@ -111,6 +116,25 @@ public struct PathView {
         return lines
     }
 
+    /// The bytes after the handshake in a line; where not all went well, the way of the packet that tells why, and of the answer to it.
+    private func data(_ transfer: Journey.Transfer) -> [String] {
+        var lines = [padded("data", 8) + transfer.words]
+        let isPlain = transfer.state == .acknowledged && transfer.forward?.end.kind == .delivered
+        if isPlain, !isVerbose { return lines }
+        if let forward = transfer.forward {
+            lines += path(forward, isSized: true)
+            if forward.end.kind != .delivered, forward.steps.last?.verdict != "drop" {
+                let reason = forward.end.reason ?? forward.end.kind.rawValue
+                lines.append(padded("", 8) + "✗ \(forward.end.node): \(reason)")
+            }
+        }
+        if let reply = transfer.reply, !isPlain {
+            lines.append(padded("answer", 8) + "to that packet:")
+            lines += path(reply, isSized: true)
+        }
+        return lines
+    }
+
     private func words(_ step: Journey.Step) -> String {
         var ttl: Int?
         return words(step, ttl: &ttl, isFirst: false).map { String($0.drop { $0 == " " || $0 == "└" }) } ?? ""
@@ -125,6 +149,11 @@ public struct PathView {
 
     func ending() -> [String] {
         guard let end = journey.forward?.end else { return ["✗ the probe did not leave \(journey.probe.from)"] }
+        if end.kind == .delivered, let transfer = journey.transfer, transfer.state != .acknowledged {
+            let place = "\(end.node)\(end.socket.map { " (\($0))" } ?? "")"
+            let then = transfer.state == .stalled ? "stalled" : "ended"
+            return ["✗ the handshake was delivered to \(place), then the connection \(then): \(transfer.words)"]
+        }
         if end.kind == .delivered, journey.forward?.steps.last?.kind == .tx, journey.reply?.end.kind == .delivered {
             return ["✓ left \(end.node) by \(journey.forward?.steps.last?.device ?? "?") and was answered"]
         }
@@ -154,11 +183,12 @@ public struct PathView {
 }
 
 extension Journey {
-    /// 0 delivered and answered, 10 dropped at a known place, 11 delivered without an answer, 12 refused, 13 lost.
+    /// 0 delivered and answered (what TCP carried, too), 10 dropped at a known place, 11 delivered without an answer, 12 refused, 13 lost.
     public var exitCode: Int32 {
         guard let end = forward?.end else { return 10 }
         switch end.kind {
-        case .delivered: return reply?.end.kind == .delivered ? 0 : 11
+        case .delivered:
+            return reply?.end.kind == .delivered ? transfer?.exitCode(of: probe.from) ?? 0 : 11
         case .dropped: return 10
         case .refused: return 12
         case .lost: return 13

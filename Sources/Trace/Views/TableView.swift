@@ -9,14 +9,14 @@ public struct TableView {
     /// Lines, each with its end.
     public var text: String {
         var rows = [["LEG", "#", "NODE", "AT", "WHAT", "PACKET"]]
-        for leg in journey.legs {
+        for (name, leg) in journey.namedLegs {
             for step in leg.steps {
                 rows.append([
-                    leg.direction.rawValue, "\(step.number)", step.node, step.at, what(step), packet(step),
+                    name, "\(step.number)", step.node, step.at, what(step), packet(step),
                 ])
             }
             let end = [leg.end.kind.rawValue, leg.end.reason, leg.end.socket].compactMap { $0 }.joined(by: ": ")
-            rows.append([leg.direction.rawValue, "", leg.end.node, leg.end.at ?? "", end, ""])
+            rows.append([name, "", leg.end.node, leg.end.at ?? "", end, ""])
         }
         for talk in journey.neighbours {
             rows.append(["arp", "", talk.node, "dev:\(talk.device)", talk.isOutgoing ? "out" : "in", talk.words])
@@ -61,5 +61,13 @@ public struct TableView {
         }
         return
             "\(end(l3.source, l4.sourcePort)) > \(end(l3.destination, l4.destinationPort)) \(l4.flags ?? l4.kind ?? l4.name) ttl \(l3.ttl)"
+    }
+}
+
+extension Journey {
+    /// "forward" and "reply"; of what TCP carried "data", and "answer" of what came on that.
+    var namedLegs: [(name: String, leg: Leg)] {
+        legs.map { ($0.direction.rawValue, $0) }
+            + (transfer?.legs ?? []).map { ($0.direction == .forward ? "data" : "answer", $0) }
     }
 }

@@ -44,7 +44,8 @@
                 NODE is \(NodeName.forms). The namespaces that cables lead to from there are listened to, twelve at most, unless --node names them.
 
                 Exit codes: 0 delivered and answered, 10 dropped at a known place, 11 delivered but not answered, \
-                12 refused by RST or ICMP, 13 lost at an unknown place, 125 the trace itself failed.
+                12 refused by RST or ICMP, 13 lost at an unknown place, 125 the trace itself failed; of a connection that stalled after its \
+                handshake they are those of the packet that was not acknowledged.
                 """)
 
         @Argument(help: "from NODE to ADDRESS:PORT[/udp] or ADDRESS/icmp; \"to\" may be left out.")
@@ -62,7 +63,10 @@
         )
         var view: TraceView = .path
 
-        @Option(help: "What the packet carries (UDP and ICMP).")
+        @Option(
+            help: ArgumentHelp(
+                "What it carries: so many bytes, or a text. TCP sends it after the handshake, and what stops it is told.",
+                valueName: "bytes|text"))
         var payload = ""
 
         @Option(help: ArgumentHelp("How long the answer is waited for at most.", valueName: "milliseconds"))
@@ -142,6 +146,17 @@
             if let source, IPAddress(source) == nil {
                 throw ValidationError("--source \(source): expected an address, as 127.0.0.1")
             }
+            var probe = try? Probe(source: "", to: wish().destination)
+            do throws(TraceError) {
+                try probe?.carry(payload)
+            } catch {
+                throw ValidationError("--payload \(payload.prefix(40)): \(error)")
+            }
+            if probe?.kind == .tcp, !payload.isEmpty, raw || !reply {
+                throw ValidationError(
+                    "--payload of TCP is sent when the SYN was answered: expected neither --raw nor --no-reply beside it"
+                )
+            }
             if file != nil, count != 1 { throw ValidationError("--pcapng and --count: expected one of them") }
             guard (1...600_000).contains(timeout) else {
                 throw ValidationError("--timeout \(timeout): expected 1 to 600000 milliseconds")
@@ -166,7 +181,7 @@
         private func journey(_ wish: inout Wish, _ known: inout [NodeReference]?, _ output: Int32?) throws -> Journey {
             do {
                 var probe = try Probe(source: wish.source, to: wish.destination)
-                probe.payload = payload
+                try probe.carry(payload)
                 probe.waitsForReply = reply
                 probe.milliseconds = timeout
                 let nodes = try known ?? found(&probe)

@@ -74,7 +74,7 @@ extension Lesson {
         LessonTask(
             "where the large packet dies",
             "web sends packets of 1500 bytes with the flag DF: do not fragment. Follow one of 1428 bytes from web to the client, as a ping: "
-                + "berth trace from web to 203.0.113.10/icmp --payload, and 1392 letters; or ping -M do -s 1400.",
+                + "berth trace from web to 203.0.113.10/icmp --payload 1400; or ping -M do -s 1400.",
             question: Question("Which node throws it away?", ["web", "host", "inet", "client"], answer: "host"),
             look: "berth lab exec host -- ip link show eth0, and in web the same.",
             idea:
