@@ -10,7 +10,11 @@ struct Form: Hashable, Sendable {
 
 /// One thing in a node's box: a device with its addresses below, a gate, a sentence.
 struct BoxEntry: Hashable, Sendable {
-    enum Role: String, Hashable, Sendable { case device, bridge, port, gate, badge, note }
+    enum Role: String, Hashable, Sendable {
+        case device, bridge, port, gate, badge, note
+        /// How many entries a bridge's forwarding table has; on the page alone.
+        case fdb
+    }
     var role: Role
     var lines: [String]
     /// Columns that the lines are set in.

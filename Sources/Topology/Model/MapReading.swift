@@ -78,8 +78,30 @@ private enum Reading {
         link.isolated = json["isolated"]?.bool
         link.vlan = json["vlan"]?.integer.flatMap { Int(exactly: $0) }
         link.parent = json["parent"]?.string
+        link.forwarding = try json["fdb"].map { (entries) throws(TopologyError) in
+            try table(entries, count: json["fdb_count"], "\(place).fdb")
+        }
         link.leadsElsewhere = json["leads_elsewhere"]?.bool ?? false
         return link
+    }
+
+    private static func table(_ json: JSON, count: JSON?, _ place: String) throws(TopologyError)
+        -> NetworkMap.ForwardingTable
+    {
+        var entries: [NetworkMap.ForwardingTable.Entry] = []
+        for (index, entry) in (json.array ?? []).enumerated() {
+            let own = "\(place)[\(index)]"
+            let word = try text(entry, "kind", own)
+            guard let kind = NetworkMap.ForwardingTable.Kind(rawValue: word) else {
+                throw .badMap("\(own) has the kind \(word), which is none")
+            }
+            entries.append(
+                NetworkMap.ForwardingTable.Entry(
+                    try text(entry, "mac", own), at: try text(entry, "port", own),
+                    vlan: entry["vlan"]?.integer.flatMap { Int(exactly: $0) }, kind,
+                    of: try entry["owner"].map { (owner) throws(TopologyError) in try end(owner, "\(own).owner") }))
+        }
+        return NetworkMap.ForwardingTable(entries, count: count?.integer.flatMap { Int(exactly: $0) })
     }
 
     private static func chain(_ json: JSON, _ place: String) throws(TopologyError) -> HookedChain {

@@ -47,9 +47,19 @@ extension NetworkMap {
         object["hairpin"] = link.hairpin.map { .bool($0) }
         object["isolated"] = link.isolated.map { .bool($0) }
         object["vlan"] = link.vlan.map { .integer(Int64($0)) }
+        object["fdb"] = link.forwarding.map { .array($0.entries.map(json)) }
+        object["fdb_count"] = link.forwarding.map { .integer(Int64($0.count)) }
         object["parent"] = link.parent.map { .string($0) }
         object["leads_elsewhere"] = .bool(link.leadsElsewhere)
         object["badges"] = texts(link.badges(in: node))
+        return .object(object)
+    }
+
+    private static func json(_ entry: ForwardingTable.Entry) -> JSON {
+        var object: JSONObject = ["mac": .string(entry.mac), "port": .string(entry.port)]
+        object["vlan"] = entry.vlan.map { .integer(Int64($0)) }
+        object["kind"] = .string(entry.kind.rawValue)
+        object["owner"] = entry.owner.map(json)
         return .object(object)
     }
 

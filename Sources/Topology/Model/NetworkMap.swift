@@ -54,6 +54,8 @@ public struct NetworkMap: Hashable, Sendable {
         /// Of a bridge's port.
         public var hairpin: Bool?
         public var isolated: Bool?
+        /// Of a bridge; nil where it was not read.
+        public var forwarding: ForwardingTable?
         public var vlan: Int?
         /// The link of this namespace that it stands on (VLAN, macvlan).
         public var parent: String?

@@ -4,6 +4,8 @@ struct BoxPlan {
 
     enum Item {
         case text(BoxEntry)
+        /// On the first line of the item before it.
+        case beside(BoxEntry)
         case gate(BoxEntry)
         case route
     }
@@ -22,8 +24,10 @@ struct BoxPlan {
     /// The spine comes in at the top wall: the title stands beside it.
     var isEnteredAbove = false
 
-    /// `keepsLane` of a box that has nothing on its spine.
-    init(_ map: NetworkMap, _ name: String, _ entries: [BoxEntry], isHanging: Bool, keepsLane: Bool = false) {
+    /// `room`: most letters in a line; `keepsLane` of a box that has nothing on its spine.
+    init(
+        _ map: NetworkMap, _ name: String, _ entries: [BoxEntry], room: Int, isHanging: Bool, keepsLane: Bool = false
+    ) {
         let node = map.node(name)
         let bridges = entries.filter { $0.role == .bridge }.compactMap(\.link)
         let hasGates = entries.contains { $0.role == .gate }
@@ -50,9 +54,21 @@ struct BoxPlan {
                 isRouted = true
             }
             items.append(entry.role == .gate ? .gate(entry) : .text(entry))
+            if entry.role == .bridge, let link = entry.link, let table = node?.link(link)?.forwarding {
+                items.append(BoxPlan.item(of: table, entry, room: room))
+            }
         }
         if !isRouted { items.append(.route) }
         self.items = items
+    }
+
+    /// A bridge's folded table: beside its name where there is room, or else below it.
+    private static func item(of table: NetworkMap.ForwardingTable, _ bridge: BoxEntry, room: Int) -> Item {
+        var entry = BoxEntry(role: .fdb, lines: [table.words], indent: bridge.indent, link: bridge.link, id: bridge.id)
+        let column = bridge.indent + (bridge.lines.first ?? "").count + 2
+        guard column + table.words.count <= room else { return .text(entry) }
+        entry.indent = column
+        return .beside(entry)
     }
 
     /// From a box's left wall to its texts.
@@ -63,7 +79,7 @@ struct BoxPlan {
     var width: Int {
         let texts = items.flatMap { item -> [Int] in
             switch item {
-            case .text(let entry): entry.lines.map { ($0.count + entry.indent) * Metrics.letter }
+            case .text(let entry), .beside(let entry): entry.lines.map { ($0.count + entry.indent) * Metrics.letter }
             case .gate(let entry): entry.lines.map { $0.count * Metrics.letter }
             case .route: [5 * Metrics.letter]
             }
@@ -87,6 +103,8 @@ struct BoxPlan {
             if case .text(let entry) = item {
                 rows.append(row)
                 row += entry.lines.count * Metrics.row
+            } else if case .beside = item {
+                rows.append(rows.last ?? row)
             } else {
                 row = max(row, below)
                 rows.append(row)
@@ -122,7 +140,7 @@ struct BoxPlan {
         }
         for (item, row) in zip(items, places.items) {
             switch item {
-            case .text(let entry):
+            case .text(let entry), .beside(let entry):
                 box.labels += labels(entry, x: x + lead + entry.indent * Metrics.letter, y: y + row)
             case .gate(let entry):
                 let height = BoxPlan.height(of: item)

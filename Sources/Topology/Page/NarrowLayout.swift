@@ -71,7 +71,8 @@ struct NarrowLayout {
             let hasLane = count > 1 || entries.contains { $0.role == .gate || $0.role == .bridge }
             let room = (width - (hasLane ? Metrics.lane : Metrics.padding) - Metrics.padding) / Metrics.letter
             entries = entries.map { $0.broken(max(room - $0.indent, 8)) }
-            var plan = BoxPlan(map, node, entries, isHanging: isHanging, keepsLane: count > 1)
+            var plan = BoxPlan(
+                map, node, entries, room: room, isHanging: isHanging, keepsLane: count > 1)
             plan.bands = sides.count + (isHanging ? 1 : 0)
             plan.isCrossed = !sides.isEmpty
             plan.isEnteredAbove = above != nil

@@ -55,7 +55,8 @@ struct WideLayout {
             let place = { (end: NetworkMap.End) in order.firstIndex(of: end.link) ?? order.count }
             left[node.name]?.sort { (place($0), $0.link) < (place($1), $1.link) }
             right[node.name]?.sort { (place($0), $0.link) < (place($1), $1.link) }
-            var plan = BoxPlan(map, node.name, entries, isHanging: hanging.nodes.contains(node.name))
+            var plan = BoxPlan(
+                map, node.name, entries, room: WideLayout.limit, isHanging: hanging.nodes.contains(node.name))
             let rights = right[node.name]?.count ?? 0
             plan.bands = max(left[node.name]?.count ?? 0, rights)
             plan.isCrossed = rights > 0

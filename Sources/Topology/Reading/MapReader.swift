@@ -40,6 +40,7 @@ extension NetworkMap {
         }
         do throws(KernelError) {
             try join(found)
+            findOwners()
         } catch {
             throw .kernel(error, node: "the namespaces")
         }
@@ -74,6 +75,7 @@ final class NodeReading {
         let addresses = try routes.addresses()
         var node = NetworkMap.Node("")
         node.links = links.map { NetworkMap.Link($0, among: links, addresses) }
+        if node.links.contains(where: \.isBridge) { node.take(try routes.bridgeEntries(), links) }
         for family in AddressFamily.allCases {
             let isForwarding = try ignoring(.notSupported, .invalidArgument, .noSuchFile) { () throws(KernelError) in
                 try routes.isForwarding(family)
@@ -110,6 +112,31 @@ final class NodeReading {
             }
         }
         return found.sorted { ($0.port, $0.proto, $0.address ?? "") < ($1.port, $1.proto, $1.address ?? "") }
+    }
+}
+
+extension NetworkMap.Node {
+    /// Every entry to its bridge.
+    fileprivate mutating func take(_ found: [BridgeEntry], _ known: [NetCore.Link]) {
+        let names = Dictionary(uniqueKeysWithValues: known.map { ($0.index, $0.name) })
+        let key = { (entry: BridgeEntry) in
+            (entry.isPermanent ? 0 : entry.isLearned ? 2 : 1, entry.port, entry.mac.bytes, entry.vlan ?? 0)
+        }
+        let byBridge = Dictionary(grouping: found, by: \.bridge)
+        for index in links.indices where links[index].isBridge {
+            let own = (byBridge[links[index].index] ?? []).sorted { left, right in
+                let (one, other) = (key(left), key(right))
+                return (one.0, one.1) != (other.0, other.1)
+                    ? (one.0, one.1) < (other.0, other.1)
+                    : one.2 != other.2 ? one.2.lexicographicallyPrecedes(other.2) : one.3 < other.3
+            }
+            let told = own.prefix(NetworkMap.ForwardingTable.most).map { entry in
+                NetworkMap.ForwardingTable.Entry(
+                    "\(entry.mac)", at: names[entry.port] ?? "\(entry.port)", vlan: entry.vlan.map { Int($0) },
+                    entry.isPermanent ? .permanent : entry.isLearned ? .learned : .static)
+            }
+            links[index].forwarding = NetworkMap.ForwardingTable(told, count: own.count)
+        }
     }
 }
 

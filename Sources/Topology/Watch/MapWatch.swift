@@ -12,11 +12,16 @@ public final class MapWatch {
 
     private final class Listening {
         let socket: NetlinkSocket
-        init(_ socket: consuming NetlinkSocket) { self.socket = socket }
+        /// It hears of neighbours, of whom only those of bridges are a map's.
+        let isOfNeighbours: Bool
+        init(_ socket: consuming NetlinkSocket, isOfNeighbours: Bool = false) {
+            self.socket = socket
+            self.isOfNeighbours = isOfNeighbours
+        }
     }
 
-    /// From now on nothing is missed. Throws what the kernel said.
-    public init(_ references: [NodeReference]) throws(TopologyError) {
+    /// From now on nothing is missed; `forwarding`: nor what bridges learn and forget. Throws what the kernel said.
+    public init(_ references: [NodeReference], forwarding: Bool = false) throws(TopologyError) {
         for reference in references {
             do throws(KernelError) {
                 let home = try NetworkNamespace.current()
@@ -33,6 +38,11 @@ public final class MapWatch {
                 netfilter.makeRoom(bytes: 1 << 20)
                 try netfilter.join(group: Int32(NFNLGRP_NFTABLES.rawValue))
                 sockets.append(Listening(netfilter))
+                guard forwarding else { continue }
+                var neighbours = try NetlinkSocket(NETLINK_ROUTE, in: namespace, home: home.number)
+                neighbours.makeRoom(bytes: 1 << 18)
+                try neighbours.join(group: Int32(RTNLGRP_NEIGH.rawValue))
+                sockets.append(Listening(neighbours, isOfNeighbours: true))
             } catch {
                 throw .kernel(error, node: reference.name)
             }
@@ -43,15 +53,16 @@ public final class MapWatch {
     /// A namespace whose path no longer leads to it counts as a change, within a second.
     public func wait(milliseconds: Int32) throws(TopologyError) -> Bool {
         var left = milliseconds
-        while !isReadable(min(left, 1000)) {
+        while true {
+            if isReadable(min(left, 1000)), try drain() { break }
             if places.contains(where: { NetworkNamespace.Identity(path: $0.path) != $0.identity }) { return true }
             left -= 1000
             if left <= 0 { return false }
         }
         // A command of a person is many messages; one that never ends is not waited out.
         for _ in 0..<20 {
-            try drain()
-            if !isReadable(50) { break }
+            guard isReadable(50) else { break }
+            _ = try drain()
         }
         return true
     }
@@ -61,11 +72,8 @@ public final class MapWatch {
 
     /// Reads what waits. False when nothing did, and every path leads where it led.
     public func take() throws(TopologyError) -> Bool {
-        if isReadable(0) {
-            // Of a flood so much as is read in a moment: the rest waits, and whoever waits for a picture does not.
-            try drain(limit: 300)
-            return true
-        }
+        // Of a flood so much as is read in a moment: the rest waits, and whoever waits for a picture does not.
+        if try drain(limit: 300) { return true }
         return places.contains { NetworkNamespace.Identity(path: $0.path) != $0.identity }
     }
 
@@ -74,11 +82,23 @@ public final class MapWatch {
         return poll(&polled, nfds_t(polled.count), milliseconds) > 0
     }
 
-    private func drain(limit: Int = 10_000) throws(TopologyError) {
+    /// True when a map may have changed by what was told.
+    private func drain(limit: Int = 10_000) throws(TopologyError) -> Bool {
+        var isNews = false
+        var polled = sockets.map { pollfd(fd: $0.socket.descriptor, events: Int16(POLLIN), revents: 0) }
+        guard poll(&polled, nfds_t(polled.count), 0) > 0 else { return false }
         do throws(KernelError) {
-            for listening in sockets { _ = try listening.socket.events("read notifications", limit: limit) }
+            for (listening, ready) in zip(sockets, polled) where ready.revents != 0 {
+                let told = try listening.socket.events("read notifications", limit: limit)
+                // Whom this node speaks to changes all the time. Where the kernel had no room, anything may have been told.
+                if listening.isOfNeighbours, !told.isEmpty,
+                    !told.contains(where: { $0.header(12)?.first == UInt8(AF_BRIDGE) })
+                { continue }
+                isNews = true
+            }
         } catch {
             throw .kernel(error, node: "a watched namespace")
         }
+        return isNews
     }
 }

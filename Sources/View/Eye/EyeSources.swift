@@ -23,7 +23,7 @@ final class EyeSources {
     /// From now on nothing is missed. `recorder` is a world's (`World.changes`), closed with this; -1 for none.
     init(_ references: [NodeReference], recorder: Int32, folder: Int32) throws(TopologyError) {
         (self.recorder, self.folder) = (recorder, folder)
-        watch = try MapWatch(references)
+        watch = try MapWatch(references, forwarding: true)
         for reference in references {
             do throws(TraceError) {
                 let node = try ConntrackNode(reference)

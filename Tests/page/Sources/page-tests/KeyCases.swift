@@ -20,8 +20,8 @@ var keyCases: [Case] {
             // One round.
             if let again = order.dropFirst().firstIndex(of: "send") { order = Array(order[..<again]) }
             let wanted = [
-                "send", "client", "inet", "host", "web", "app", "host/gate/prerouting", "host/gate/forward", "on",
-                "row",
+                "send", "client", "inet", "host", "web", "app", "host/gate/prerouting", "host/gate/forward",
+                "host/link/br0", "on", "row",
             ]
             var place = 0
             for name in wanted {
@@ -182,6 +182,79 @@ var keyCases: [Case] {
             try page.wait("document.querySelector('#panel .moved')?.textContent === '77 packets'")
             try page.wait("!document.querySelector('#panel .moved')", seconds: 3)
         },
+        Case(name: "a bridge's table is folded into its count; Enter and the mouse open it, with its ports, and it lives")
+        { bench in
+            let page = bench.page
+            try bench.live("after")
+            let bridge = "document.querySelector('[data-id=\"host/link/br0\"]')"
+            let rows = "[...document.querySelectorAll('#panel tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent).join(' '))"
+            var state = try bench.state("after")
+            let count = try bench.table(&state) { _ in }
+            try expect(count >= 5, "the fixture's bridge has \(count) entries")
+            try expect(
+                try page.text("\(bridge).getAttribute('aria-label')")
+                    == "host, bridge br0, 2 ports, forwarding table of \(count)", "its name is another")
+            try expect(
+                try page.text("\(bridge).querySelector('text').textContent") == "FDB \(count)", "no count in the picture")
+            try expect(
+                try page.holds("document.getElementById('panel').hidden && !document.body.innerText.includes('02:00:00:00:04:01')"),
+                "the table is not folded")
+            try page.value("\(bridge).focus()")
+            try page.press("Enter")
+            try page.wait("!document.getElementById('panel').hidden && document.activeElement.id === 'panel'")
+            try expect(
+                try page.texts("[...document.querySelectorAll('#panel dt')].map((node) => node.textContent)")
+                    == ["1 vweb", "2 vapp"], "other ports")
+            let told = try page.texts(rows)
+            try expect(
+                told.count == count && told.contains("02:00:00:00:04:01 vweb learned web eth0")
+                    && told.contains("02:00:00:00:03:01 br0 permanent host br0"), "the table says \(told)")
+            try expect(
+                try page.holds("document.getElementById('panel').getAttribute('aria-labelledby') && document.getElementById('panel-title').textContent === 'host: bridge br0'"),
+                "the panel has no name")
+            try bench.none("berthLook.nameless()", "without a name")
+            // web's frames come in at the other port, and app's are forgotten.
+            _ = try bench.table(&state) { table in
+                table = table.filter { $0["mac"] as? String != "02:00:00:00:05:01" }.map { entry in
+                    entry["mac"] as? String == "02:00:00:00:04:01"
+                        ? entry.merging(["port": "vapp", "vlan": 7]) { _, new in new } : entry
+                }
+            }
+            bench.server.tell("state", try bench.data(state))
+            try page.wait("\(rows).includes('02:00:00:00:04:01 vapp vlan 7 learned web eth0')")
+            try expect(try page.texts(rows).count == count - 1, "what was forgotten is told")
+            try expect(try page.text("\(bridge).getAttribute('aria-label')").hasSuffix(" \(count - 1)"), "the old count")
+            try page.press("Escape")
+            try expect(try page.text("document.activeElement.dataset.id") == "host/link/br0", "Esc gave the focus elsewhere")
+            // The bar is thin: beside it the mouse finds it, too.
+            let place = try page.texts(
+                "(({ x, y, width }) => [x + width / 2, y + 1])(\(bridge).querySelector('.ring').getBoundingClientRect()).map(String)"
+            ).compactMap(Double.init)
+            for kind in ["mousePressed", "mouseReleased"] {
+                try page.send(
+                    "Input.dispatchMouseEvent",
+                    ["type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1])
+            }
+            try page.wait("document.getElementById('panel-title')?.textContent === 'host: bridge br0' && !document.getElementById('panel').hidden")
+            // A map that was saved before has no table.
+            _ = try bench.table(&state) { $0 = [] }
+            bench.server.tell("state", try bench.data(state))
+            try page.wait("!document.querySelector('#panel table td')")
+        },
+        Case(name: "what is pointed at in the picture marks its rows") { bench in
+            let page = bench.page
+            try bench.still("after")
+            let marked = "[...document.querySelectorAll('#rows tr.met')].map((row) => row.cells[1].textContent)"
+            for (id, wanted) in [("host/gate/forward", Set(["host forward"])), ("host/link/br0", ["host br0"])] {
+                try page.value("document.querySelector('[data-id=\"\(id)\"]').focus()")
+                try expect(Set(try page.texts(marked)) == wanted, "\(id) marks \(try page.texts(marked))")
+            }
+            try page.value(
+                "document.querySelector('[data-id=web] .frame').dispatchEvent(new MouseEvent('mouseover', { bubbles: true }))"
+            )
+            let found = try page.texts(marked)
+            try expect(!found.isEmpty && found.allSatisfy { $0.hasPrefix("web ") }, "web marks \(found)")
+        },
         Case(name: "rows and picture lead to each other") { bench in
             let page = bench.page
             try bench.still("after")
@@ -228,4 +301,27 @@ var keyCases: [Case] {
             try expect(calm <= 4, "with reduced motion it was at \(calm) places")
         },
     ]
+}
+
+extension Bench {
+    /// The table of host's br0 in a state, changed; gives how many entries it has then.
+    func table(_ state: inout [String: Any], _ change: (inout [[String: Any]]) -> Void) throws -> Int {
+        var map = state["map"] as? [String: Any] ?? [:]
+        var count = -1
+        map["nodes"] = (map["nodes"] as? [[String: Any]] ?? []).map { node in
+            var node = node
+            guard node["name"] as? String == "host" else { return node }
+            node["links"] = (node["links"] as? [[String: Any]] ?? []).map { link in
+                var link = link
+                guard link["name"] as? String == "br0", var table = link["fdb"] as? [[String: Any]] else { return link }
+                change(&table)
+                count = table.count
+                (link["fdb"], link["fdb_count"]) = (table, count)
+                return link
+            }
+            return node
+        }
+        state["map"] = map
+        return count
+    }
 }

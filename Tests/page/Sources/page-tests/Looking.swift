@@ -42,7 +42,8 @@ enum Looking {
           };
           // Words of a box that do not lie in it.
           const astray = () => [...picture().querySelectorAll("[data-layer=boxes] > g, [data-layer=gates] > g")].flatMap((group) => {
-            const frame = boxOf((picture().querySelector(`[data-layer=boxes] > [data-id="${group.dataset.id.split("/gate/")[0]}"]`) || group).querySelector(".frame"));
+            const box = (id) => picture().querySelector(`[data-layer=boxes] > [data-id="${id}"]`);
+            const frame = boxOf((box(group.dataset.id) || box(group.dataset.id.split("/")[0])).querySelector(".frame"));
             return [...group.querySelectorAll("text")].filter((node) => { const own = boxOf(node); return own.x < frame.x || own.r > frame.r || own.y < frame.y || own.b > frame.b; }).map((node) => node.textContent);
           });
           const outside = () => [...document.querySelectorAll("body *")].filter((node) => !node.closest("svg, #rows, #stage, #side, #time, script, [hidden]") && shown(node)).filter((node) => { const r = node.getBoundingClientRect(); return r.right > innerWidth + 0.5 || r.left < -0.5; }).map((node) => node.id || node.tagName)

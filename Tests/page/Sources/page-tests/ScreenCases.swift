@@ -5,6 +5,8 @@ private struct Screen {
     let fixture: String
     let step: (Bench) throws -> Int
     let name: String
+    /// What of the picture is opened.
+    var opens: String?
 }
 
 private var moments: [Screen] {
@@ -21,6 +23,7 @@ private var moments: [Screen] {
                 let legs = try bench.journey("after")["legs"] as? [[String: Any]] ?? []
                 return ((legs.first?["steps"] as? [Any])?.count ?? 0) + 6
             }, name: "reply"),
+        Screen(fixture: "after", step: { _ in 0 }, name: "bridge", opens: "host/link/br0"),
     ]
 }
 private let looks: [(name: String, width: Int, height: Int, dark: Bool)] = [
@@ -29,9 +32,13 @@ private let looks: [(name: String, width: Int, height: Int, dark: Bool)] = [
 
 var screenCases: [Case] {
     moments.flatMap { moment in
-        looks.map { look in
+        looks.filter { moment.opens == nil || $0.name == "light" || $0.name == "narrow" }.map { look in
             Case(name: "screen 07-\(moment.name)-\(look.name)") { bench in
                 try bench.still(moment.fixture, step: try moment.step(bench), look.width, look.height, dark: look.dark)
+                if let id = moment.opens {
+                    try bench.page.value("document.querySelector('[data-id=\"\(id)\"]').focus()")
+                    try bench.page.press("Enter")
+                }
                 let picture = try bench.page.screenshot()
                 let file = "07-\(moment.name)-\(look.name).png"
                 if bench.updates {

@@ -130,7 +130,7 @@ var stateCases: [Case] {
                     $0.merging(["timeout": 90]) { _, new in new }
                 }
             }
-            let left = "parseInt(document.querySelector('#flows .bar2').getAttribute('aria-label').split(' ')[2])"
+            let left = "parseInt(document.querySelector('#flows progress').getAttribute('aria-label').split(' ')[2])"
             let first = try page.number(left)
             try page.wait("\(left) <= \(first - 2) && \(left) >= \(first - 4)", seconds: 5)
             try page.value("document.querySelector('#flows [data-address=\"10.88.0.2\"]').click()")
@@ -230,6 +230,11 @@ var stateCases: [Case] {
                 pictures["wide"]?["boxes"] = boxes
                 state["pictures"] = pictures
             }
+            // The search is open by itself, once.
+            try page.wait("!document.getElementById('search').hidden")
+            try page.press("Escape")
+            try page.wait("document.getElementById('search').hidden")
+            try page.press("Escape")
             try page.press("/")
             for letter in "web-13" { try page.press(String(letter)) }
             try page.wait(
