@@ -20,7 +20,8 @@ struct TransferAdvice {
         let packet = "the packet with byte \(transfer.acknowledged + 1), of \(way.first?.length ?? 0) bytes"
         if transfer.state == .ended {
             let who = answer?.nodes.first
-            let words = stream.failure.map { "\($0)" } ?? "it ended"
+            let isReset = (answer?.first?.flags ?? 0) & 4 != 0
+            let words = isReset ? "RST" : stream.failure.map { "\($0)" } ?? "it ended"
             let part = "\(transfer.acknowledged) of \(transfer.bytes) bytes"
             return .init(
                 why: "\(who ?? "the other end") ended the connection when \(part) were acknowledged: \(words)")

@@ -87,6 +87,7 @@ struct Merge {
             journey.legs.append(.init(direction: .reply, steps: answer.steps, end: end))
         }
         journey.conntrack = flows(sent, way)
+        if let words = fragments(sent) { journey.notes.append(words) }
         journey.advice = advice(way, end, answer, journey.reply, judge)
         if let stream { carry(stream, after: sent, &journey) }
         return journey
@@ -203,6 +204,17 @@ struct Merge {
         let isRedirect = headers.protocolNumber == 1 && headers.icmpType == 5
         guard headers.isICMPError, !isRedirect, headers.innerProtocol == sent.protocolNumber else { return false }
         return headers.innerIdentification == sent.identification && holdsPort(headers)
+    }
+
+    /// Said of a packet that its own node cuts before a device has it: of the pieces only that is told which looks like the whole.
+    private func fragments(_ sent: PacketHeaders) -> String? {
+        guard observed == nil, probe.kind != .tcp, let source = facts.first(where: { $0.name == probe.source }),
+            let device = source.route(sent.destination, nil, nil)?.device,
+            let link = source.events.links[device], sent.length > link.mtu
+        else { return nil }
+        return
+            "\(sent.length) bytes are more than \(source.name)'s \(link.name) takes (\(link.mtu)): it goes in fragments, "
+            + "and what devices and chains see of those is not told"
     }
 
     /// Captures hold the inner packet's ports; a trace event does not reach them, its identification must do.
