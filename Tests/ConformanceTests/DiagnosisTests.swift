@@ -91,23 +91,22 @@ struct DiagnosisTests {
             let one = try DoctorHost(host)
             try host.must("nft delete table inet berth")
             let fixed = try one.fix("firewall.owned-rules").notes.joined(separator: "\n")
-            host.expect(fixed.contains(" rules restored, 1 of 1 published port evaluated and open, "), fixed)
+            host.expect(fixed.contains(" rules restored, 2 of 2 published ports evaluated and open, "), fixed)
             host.expect(fixed.contains("berth watch does not run"), fixed)
             // Rules that another table stops are told by the gate that does.
             try one.rules(
                 "table inet mine { chain fw { type filter hook forward priority -10; oifname \"cni0\" drop; }; }")
             try host.must("nft delete table inet berth")
             let closed = try one.fix("firewall.owned-rules").notes.joined(separator: "\n")
-            host.expect(closed.contains("0 of 1 published port evaluated and open"), closed)
+            host.expect(closed.contains("0 of 2 published ports evaluated and open"), closed)
             host.expect(closed.contains("stopped by inet mine fw #"), closed)
             try host.must("nft delete table inet mine")
             // No stranger's packet comes to a host without a way out.
-            try host.must("ip route del default")
-            try host.must("ip -6 route del default")
+            try host.must("ip link set wan0 down")
             try host.must("nft delete table inet berth")
             let none = try one.fix("firewall.owned-rules").notes.joined(separator: "\n")
             host.expect(
-                none.contains("none of 1 published port evaluated (this host has no way out")
+                none.contains("none of 2 published ports evaluated (this host has no way out")
                     && !none.contains("0 of 0 p"),
                 none)
         }

@@ -44,6 +44,15 @@ import Testing
     static let faults: [Fault] = [
         Fault(name: "none", verdict: .reached, node: "", reason: ""),
         Fault(
+            name: "a rewrite of the other family in a table of both, which is passed",
+            rules: TraceWorld.rules.replacing("tcp dport 8080 counter", with: "tcp dport 8089 counter"),
+            verdict: .reached,
+            node: "", reason: "",
+            change: inside(
+                "host", "nft -f -",
+                "table inet early { chain pre { type nat hook prerouting priority -110; tcp dport 8080 dnat ip6 to [fd88::2]:80\ntcp dport 8080 dnat ip to 10.88.0.2:80\n}\n}\n"
+            )),
+        Fault(
             name: "no router", verdict: .dropped, node: "host", reason: "host is not a router: net.ipv4.ip_forward=0",
             fix: "sysctl -w net.ipv4.ip_forward=1", change: write("host", "net/ipv4/ip_forward", "0")),
         Fault(

@@ -187,7 +187,10 @@ final class Machine {
             store(place(target), parts[type: Int(NFTA_DATA_VALUE.rawValue)].map { $0.payload.map { $0 } } ?? [])
         case "lookup": return lookup(expression, rule, chain)
         case "nat":
-            let isV6 = expression.number(NFTA_NAT_FAMILY.rawValue) == UInt32(NFPROTO_IPV6)
+            let family = expression.number(NFTA_NAT_FAMILY.rawValue)
+            let isV6 = family == UInt32(NFPROTO_IPV6)
+            // In a table of both families a packet of the other one passes it (nft_nat_inet_eval).
+            if family != UInt32(NFPROTO_INET), isV6 != (here.packet.family == .v6) { return .continue }
             let address = place(expression.number(NFTA_NAT_REG_ADDR_MIN.rawValue)).flatMap {
                 known(load($0, isV6 ? 16 : 4))
             }
