@@ -22,7 +22,7 @@ import Lab
         if let code = LabProgram.run(arguments) { exit(code) }
         #if Daemon
             // What the server of berth view executes.
-            if let code = ViewProgram.run(arguments, host: GraphSource.hostSubjects) { exit(code) }
+            if let code = ViewProgram.run(arguments, host: GraphSource.hostSubjects()) { exit(code) }
             BerthCommand.begin(arguments)
         #else
             StandardError.write(

@@ -167,6 +167,23 @@ import Testing
         #expect(wire.points.count == 2 && wire.points[0].y == wire.points[1].y)
     }
 
+    @Test("a bridge's folded table stands beside its name where there is room, else below it; without a table nothing does")
+    func folded() throws {
+        let map = try SavedStates.map("forwarding")
+        let said = { (picture: PagePicture) in
+            picture.boxes.flatMap(\.labels).filter { $0.role == "fdb" }
+        }
+        let (wide, narrow) = (said(map.widePicture), said(map.narrowPicture))
+        #expect(wide.map(\.text) == ["FDB 6", "FDB 3"] && wide.map(\.id) == ["host/link/br0", "host/link/br1"])
+        #expect(narrow.map(\.text) == ["FDB 6", "FDB 3"])
+        let rows = { (picture: PagePicture) in
+            picture.boxes.flatMap(\.labels).filter { $0.text.hasPrefix("br0 ") }.map(\.y)
+        }
+        #expect(rows(map.widePicture) == [wide[0].y])
+        #expect(rows(map.narrowPicture).allSatisfy { $0 < narrow[0].y })
+        for name in ["lab-nft", "two-bridges"] { #expect(said(try SavedStates.map(name).widePicture).isEmpty, "\(name)") }
+    }
+
     @Test("the narrow picture is 390 px wide, of every state", arguments: SavedStates.names)
     func narrow(_ name: String) throws {
         let picture = try SavedStates.map(name).narrowPicture

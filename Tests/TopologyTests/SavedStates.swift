@@ -10,7 +10,7 @@ enum SavedStates {
     static let names = [
         "empty-host", "box", "lab-standard", "lab-nft", "lab-legacy", "down-cable", "vlan-macvlan", "two-bridges",
         "ring",
-        "full-mesh", "thirteen", "host", "apart", "crossing", "narrow",
+        "full-mesh", "thirteen", "host", "apart", "crossing", "narrow", "forwarding",
     ]
 
     static let folder = Files.directory(of: Files.directory(of: #filePath)) + "/Golden/topology/"

@@ -15,6 +15,11 @@ public final class Connection {
         } else {
             wire = Wire(try daemon.endpoint.connect())
         }
+        if daemon.patience > 0 {
+            var limit = timeval(tv_sec: daemon.patience, tv_usec: 0)
+            let size = socklen_t(MemoryLayout<timeval>.size)
+            for option in [SO_RCVTIMEO, SO_SNDTIMEO] { setsockopt(number, SOL_SOCKET, option, &limit, size) }
+        }
     }
 
     public var number: Int32 { wire.descriptor.number }

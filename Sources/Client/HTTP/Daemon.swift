@@ -5,12 +5,21 @@ public struct Daemon: Sendable {
     public let endpoint: Endpoint
     /// Who opens connections; nil: this module's own sockets.
     let connector: Connector?
+    /// Seconds that may pass without a byte; 0: any number.
+    var patience = 0
     /// A version that every daemon of Docker's since 20.10 speaks, and ours.
     static let version = "v1.41"
 
     public init(_ endpoint: Endpoint, through connector: Connector? = nil) {
         self.endpoint = endpoint
         self.connector = connector
+    }
+
+    /// The same, and an answer that does not come within so many seconds is an error.
+    public func waiting(seconds: Int) -> Daemon {
+        var daemon = self
+        daemon.patience = seconds
+        return daemon
     }
 
     /// What is sent with a request.

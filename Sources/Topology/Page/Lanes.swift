@@ -13,10 +13,14 @@ extension PagePicture {
 
     /// At a gate, a routing decision or a bridge the card stands on the spine; at a device on its wire, before the wall.
     mutating func addMarkLanes() {
+        var tops: [String: Int] = [:]
+        for box in boxes { for bar in box.bars { tops[bar.id] = box.spine.first?.y } }
         for mark in boxes.flatMap(\.marks) {
             guard mark.kind == .device || mark.kind == .port else {
-                // Below the bar stand the numbers of its ports.
-                let above = mark.kind == .bridge ? Metrics.cardHeight / 2 + 11 : 0
+                // Below the bar stand the numbers of its ports; above it the spine, where anything leads to the bridge from there.
+                let room = Metrics.cardHeight / 2 + 11
+                let isReached = tops[mark.id].map { $0 <= mark.at.y - room } ?? false
+                let above = mark.kind == .bridge && isReached ? room : 0
                 lanes.append(Lane(id: mark.id, at: Point(mark.at.x, mark.at.y - above)))
                 continue
             }

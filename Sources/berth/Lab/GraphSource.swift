@@ -35,7 +35,7 @@
 
         private static func expectAttachments() throws {
             do {
-                guard try AttachmentList(of: .process).entries.isEmpty else { return }
+                guard try AttachmentList(of: .process).entries.isEmpty, HostContainers().running().isEmpty else { return }
             } catch  where error.code == .privilege {
                 throw LabError(
                     .privilege, "no world stands, and this host's attachments are root's to read", cause: error.cause,
@@ -57,16 +57,19 @@
             switch self {
             case .world(let world): world.references.map { NetworkMap.Subject($0) }
             case .namespaces(let paths): GraphSource.named(paths)
-            case .host: try GraphSource.host(try AttachmentList(of: .process))
+            case .host: try GraphSource.host(try AttachmentList(of: .process), HostContainers().running())
             }
         }
 
-        /// This host's, for who looks again and again. Throws `EyeRefusal` where they are root's to read.
-        static func hostSubjects() throws -> [NetworkMap.Subject] {
-            do {
-                return try host(try AttachmentList(of: .process))
-            } catch let error as InspectError where error.code == .privilege {
-                throw EyeRefusal.privilege
+        /// This host's, for who looks again and again. It throws `EyeRefusal` where they are root's to read.
+        static func hostSubjects() -> () throws -> [NetworkMap.Subject] {
+            let containers = HostContainers()
+            return {
+                do {
+                    return try host(try AttachmentList(of: .process), containers.running())
+                } catch let error as InspectError where error.code == .privilege {
+                    throw EyeRefusal.privilege
+                }
             }
         }
 
@@ -81,13 +84,16 @@
             }
         }
 
-        private static func host(_ list: AttachmentList) throws -> [NetworkMap.Subject] {
+        /// This namespace, those of berth's attachments, and those of the containers that have a network of their own.
+        private static func host(_ list: AttachmentList, _ containers: [HostContainers.Container]) throws
+            -> [NetworkMap.Subject]
+        {
             var host = NetworkMap.Subject(NodeReference(name: "host", namespace: "/proc/thread-self/ns/net"))
             var subjects: [NetworkMap.Subject] = []
             for entry in list.entries {
-                let name =
-                    entry.attachment.containerID.count > 20
-                    ? String(entry.attachment.containerID.prefix(12)) : entry.attachment.containerID
+                let id = entry.attachment.containerID
+                let known = containers.first { $0.id == id }
+                let name = known?.name ?? (id.count > 20 ? String(id.prefix(12)) : id)
                 host.notes += entry.ports.map { "\($0.published) → \(name):\($0.port)" }
                 let interface = "\(entry.attachment.interface) on \(entry.attachment.network)"
                 let state = entry.isDone ? "" : ", its ADD has not ended"
@@ -98,6 +104,18 @@
                 subjects.append(
                     NetworkMap.Subject(
                         NodeReference(name: name, namespace: path), notes: ["\(interface)\(state)"]))
+            }
+            var seen = Set(([host] + subjects).compactMap { NetworkNamespace.Identity(path: $0.reference.namespace) })
+            for container in containers {
+                if container.engine != "berth" { host.notes += container.ports }
+                // Containers of a pod share a network, and some have the host's.
+                guard let identity = NetworkNamespace.Identity(path: container.namespace),
+                    seen.insert(identity).inserted
+                else { continue }
+                subjects.append(
+                    NetworkMap.Subject(
+                        NodeReference(name: container.name, namespace: container.namespace, pid: container.pid),
+                        notes: ["container of \(container.engine)"]))
             }
             return [host] + subjects
         }
