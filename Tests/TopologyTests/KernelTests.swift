@@ -212,7 +212,9 @@ import Testing
         #expect(table.entries.prefix(3).map(\.kind) == [.permanent, .permanent, .static])
     }
 
-    @Test("a watch of forwarding wakes when a bridge learns or forgets, not for neighbours of IP; another one for neither")
+    @Test(
+        "a watch of forwarding wakes when a bridge learns or forgets, not for neighbours of IP; another one for neither"
+    )
     func watchingForwarding() throws {
         let (asked, unasked) = try PrivateHost.run { host -> ([Bool], [Bool]) in
             try host.makeNamespace("switch")

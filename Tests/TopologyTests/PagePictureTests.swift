@@ -167,7 +167,9 @@ import Testing
         #expect(wire.points.count == 2 && wire.points[0].y == wire.points[1].y)
     }
 
-    @Test("a bridge's folded table stands beside its name where there is room, else below it; without a table nothing does")
+    @Test(
+        "a bridge's folded table stands beside its name where there is room, else below it; without a table nothing does"
+    )
     func folded() throws {
         let map = try SavedStates.map("forwarding")
         let said = { (picture: PagePicture) in
@@ -181,7 +183,9 @@ import Testing
         }
         #expect(rows(map.widePicture) == [wide[0].y])
         #expect(rows(map.narrowPicture).allSatisfy { $0 < narrow[0].y })
-        for name in ["lab-nft", "two-bridges"] { #expect(said(try SavedStates.map(name).widePicture).isEmpty, "\(name)") }
+        for name in ["lab-nft", "two-bridges"] {
+            #expect(said(try SavedStates.map(name).widePicture).isEmpty, "\(name)")
+        }
     }
 
     @Test("the narrow picture is 390 px wide, of every state", arguments: SavedStates.names)

@@ -52,7 +52,9 @@ extension NetworkMap {
     mutating func findOwners() {
         var holders: [String: [End]] = [:]
         for node in nodes {
-            for link in node.links { if let mac = link.mac { holders[mac, default: []].append(End(node.name, link.name)) } }
+            for link in node.links {
+                if let mac = link.mac { holders[mac, default: []].append(End(node.name, link.name)) }
+            }
         }
         for place in nodes.indices {
             let name = nodes[place].name

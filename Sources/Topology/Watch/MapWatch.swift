@@ -93,7 +93,9 @@ public final class MapWatch {
                 // Whom this node speaks to changes all the time. Where the kernel had no room, anything may have been told.
                 if listening.isOfNeighbours, !told.isEmpty,
                     !told.contains(where: { $0.header(12)?.first == UInt8(AF_BRIDGE) })
-                { continue }
+                {
+                    continue
+                }
                 isNews = true
             }
         } catch {

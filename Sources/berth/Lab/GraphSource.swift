@@ -35,7 +35,9 @@
 
         private static func expectAttachments() throws {
             do {
-                guard try AttachmentList(of: .process).entries.isEmpty, HostContainers().running().isEmpty else { return }
+                guard try AttachmentList(of: .process).entries.isEmpty, HostContainers().running().isEmpty else {
+                    return
+                }
             } catch  where error.code == .privilege {
                 throw LabError(
                     .privilege, "no world stands, and this host's attachments are root's to read", cause: error.cause,

@@ -101,7 +101,8 @@
         /// conmon is told its container's name and id, and where the number of the container's process is written.
         private func watched() -> [Container] {
             let pids = ((try? Files.names(in: "/proc")) ?? []).compactMap { Int32($0) }.sorted()
-            return pids.filter { HostContainers.comm($0) == "conmon" }.prefix(HostContainers.most).compactMap { conmon in
+            return pids.filter { HostContainers.comm($0) == "conmon" }.prefix(HostContainers.most).compactMap {
+                conmon in
                 guard let bytes = try? Files.read("/proc/\(conmon)/cmdline", limit: 64 << 10) else { return nil }
                 let words = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
                 let value = { (names: [String]) in

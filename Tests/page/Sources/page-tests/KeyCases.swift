@@ -182,12 +182,14 @@ var keyCases: [Case] {
             try page.wait("document.querySelector('#panel .moved')?.textContent === '77 packets'")
             try page.wait("!document.querySelector('#panel .moved')", seconds: 3)
         },
-        Case(name: "a bridge's table is folded into its count; Enter and the mouse open it, with its ports, and it lives")
-        { bench in
+        Case(
+            name: "a bridge's table is folded into its count; Enter and the mouse open it, with its ports, and it lives"
+        ) { bench in
             let page = bench.page
             try bench.live("after")
             let bridge = "document.querySelector('[data-id=\"host/link/br0\"]')"
-            let rows = "[...document.querySelectorAll('#panel tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent).join(' '))"
+            let rows =
+                "[...document.querySelectorAll('#panel tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent).join(' '))"
             var state = try bench.state("after")
             let count = try bench.table(&state) { _ in }
             try expect(count >= 5, "the fixture's bridge has \(count) entries")
@@ -195,9 +197,11 @@ var keyCases: [Case] {
                 try page.text("\(bridge).getAttribute('aria-label')")
                     == "host, bridge br0, 2 ports, forwarding table of \(count)", "its name is another")
             try expect(
-                try page.text("\(bridge).querySelector('text').textContent") == "FDB \(count)", "no count in the picture")
+                try page.text("\(bridge).querySelector('text').textContent") == "FDB \(count)",
+                "no count in the picture")
             try expect(
-                try page.holds("document.getElementById('panel').hidden && !document.body.innerText.includes('02:00:00:00:04:01')"),
+                try page.holds(
+                    "document.getElementById('panel').hidden && !document.body.innerText.includes('02:00:00:00:04:01')"),
                 "the table is not folded")
             try page.value("\(bridge).focus()")
             try page.press("Enter")
@@ -210,7 +214,9 @@ var keyCases: [Case] {
                 told.count == count && told.contains("02:00:00:00:04:01 vweb learned web eth0")
                     && told.contains("02:00:00:00:03:01 br0 permanent host br0"), "the table says \(told)")
             try expect(
-                try page.holds("document.getElementById('panel').getAttribute('aria-labelledby') && document.getElementById('panel-title').textContent === 'host: bridge br0'"),
+                try page.holds(
+                    "document.getElementById('panel').getAttribute('aria-labelledby') && document.getElementById('panel-title').textContent === 'host: bridge br0'"
+                ),
                 "the panel has no name")
             try bench.none("berthLook.nameless()", "without a name")
             // web's frames come in at the other port, and app's are forgotten.
@@ -223,9 +229,11 @@ var keyCases: [Case] {
             bench.server.tell("state", try bench.data(state))
             try page.wait("\(rows).includes('02:00:00:00:04:01 vapp vlan 7 learned web eth0')")
             try expect(try page.texts(rows).count == count - 1, "what was forgotten is told")
-            try expect(try page.text("\(bridge).getAttribute('aria-label')").hasSuffix(" \(count - 1)"), "the old count")
+            try expect(
+                try page.text("\(bridge).getAttribute('aria-label')").hasSuffix(" \(count - 1)"), "the old count")
             try page.press("Escape")
-            try expect(try page.text("document.activeElement.dataset.id") == "host/link/br0", "Esc gave the focus elsewhere")
+            try expect(
+                try page.text("document.activeElement.dataset.id") == "host/link/br0", "Esc gave the focus elsewhere")
             // The bar is thin: beside it the mouse finds it, too.
             let place = try page.texts(
                 "(({ x, y, width }) => [x + width / 2, y + 1])(\(bridge).querySelector('.ring').getBoundingClientRect()).map(String)"
@@ -235,7 +243,9 @@ var keyCases: [Case] {
                     "Input.dispatchMouseEvent",
                     ["type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1])
             }
-            try page.wait("document.getElementById('panel-title')?.textContent === 'host: bridge br0' && !document.getElementById('panel').hidden")
+            try page.wait(
+                "document.getElementById('panel-title')?.textContent === 'host: bridge br0' && !document.getElementById('panel').hidden"
+            )
             // A map that was saved before has no table.
             _ = try bench.table(&state) { $0 = [] }
             bench.server.tell("state", try bench.data(state))
