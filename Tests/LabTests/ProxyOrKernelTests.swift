@@ -189,9 +189,9 @@ struct ProxyOrKernelTests {
 
     private func listening(_ port: Int) -> String { "ss -Hltn | grep -q ':\(port) '" }
 
-    /// Until the line succeeds in the node, a few seconds at most.
+    /// Until the line succeeds in the node, half a minute at most.
     private func wait(_ lab: LabHost, _ line: String, in node: String = "host") throws {
-        for _ in 0..<100 {
+        for _ in 0..<500 {
             if try lab.lab("exec", node, "sh", "-c", line).exitCode == 0 { return }
             usleep(20_000)
         }

@@ -14,7 +14,7 @@ struct Situation {
     var flow: Flow?
     var isReply = false
     var isUntracked = false
-    var isQueued = false
+    var isSilent = false
     /// Source and destination of the frame.
     var macs: (source: MACAddress, destination: MACAddress)?
 

@@ -62,11 +62,9 @@ extension Walk {
         let hop = route.gateway ?? packet.destination
         note(.route, node, "\(packet.destination) by \(bridge.name), as a frame")
         let entry = node.neighbours().first { $0.link == bridge.index && $0.address == hop && $0.mac != nil }
-        // One that waits for its neighbour goes on as if it were the bridge's own: nobody is told by ICMP when it is rejected then (by
-        // ICMPv6 it is). Of the sender itself the MAC address is known since it asked for the bridge's.
-        carried.isQueued =
-            hop != packet.source && packet.family == .v4
-            && (entry.map { $0.state & UInt16(NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP) == 0 } ?? true)
+        // Where the bridge's namespace does not forward, the kernel takes the route of a packet of its own: nobody is told by ICMP when
+        // it is rejected then.
+        carried.isSilent = packet.family == .v4 && !node.isOn("net/ipv4/conf/\(bridge.name)/forwarding")
         guard let mac = entry?.mac ?? segment(node, bridge, seeking: hop).holder?.device.mac else {
             return end(.dropped, node, packet, at: "dev:\(bridge.name)", "nobody answers for \(hop)", lesson: "04")
         }

@@ -15,7 +15,7 @@ extension Walk {
         var here = Situation(packet: packet, hook: number, family: family, input: input, output: output)
         (here.physicalInput, here.physicalOutput, here.macs) = (carried.physicalInput, physicalOutput, carried.macs)
         (here.flow, here.isReply, here.isUntracked) = (carried.flow, carried.isReply, carried.isUntracked)
-        here.isQueued = carried.isQueued
+        here.isSilent = carried.isSilent
         defer {
             packet = here.packet
             (carried.flow, carried.isReply, carried.isUntracked) = (here.flow, here.isReply, here.isUntracked)
@@ -68,7 +68,7 @@ extension Walk {
         if last?.kind == .reject { words = "\(place) rejects it" }
         if let owner { words += " (\(owner.name)'s)" }
         var end = end(
-            last?.kind == .reject && !here.isQueued ? .refused : .dropped, node, here.packet,
+            last?.kind == .reject && !here.isSilent ? .refused : .dropped, node, here.packet,
             at: "hook:\(Walk.name(hook))", words,
             fixes: Fixes.letThrough(chain, owner, node, here, hook), lesson: here.packet.inner == nil ? "07" : "14")
         end.isReset = last?.what == "reject with tcp reset"

@@ -32,8 +32,8 @@ final class Walk {
         var isUntracked = false
         var macs: (source: MACAddress, destination: MACAddress)?
         var physicalInput: Device?
-        /// It waits in a bridge for its neighbour's answer.
-        var isQueued = false
+        /// Nobody is told when it is rejected.
+        var isSilent = false
     }
 
     // MARK: out of a namespace
