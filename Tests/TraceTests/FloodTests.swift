@@ -10,7 +10,8 @@ import Testing
 @Suite(.serialized) struct FloodTests {
     /// Sends `count` datagrams from the thread's namespace, or as many as go in `seconds`; gives how many. `pace` a second at most.
     private static func flood(_ to: String, _ count: Int, pace: Int? = nil, seconds: Int = 2) throws -> Int {
-        let socket = OwnedDescriptor(taking: Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0))
+        let socket = OwnedDescriptor(
+            taking: Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
         let target = SocketAddress(try #require(IPAddress(to)), 9000)
         #expect(target.pass { connect(socket.number, $0, $1) } == 0)
         var now = timespec()

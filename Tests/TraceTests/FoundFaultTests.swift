@@ -91,7 +91,9 @@ import Testing
         let journeys = try TraceWorld.run { host in
             try host.must("ip -n host address add 192.0.2.2/32 dev br0")
             try host.must("ip -n inet route add 192.0.2.2 via 198.51.100.2")
-            let socket = try host.inside("host") { Glibc.socket(AF_INET6, Int32(SOCK_DGRAM.rawValue), 0) }
+            let socket = try host.inside("host") {
+                Glibc.socket(AF_INET6, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            }
             defer { TraceWorld.close(socket) }
             let any = SocketAddress(try #require(IPAddress("::")), 5353)
             #expect(any.pass { bind(socket, $0, $1) } == 0)

@@ -104,8 +104,9 @@ enum TraceWorld {
 
     static func close(_ number: Int32) { Glibc.close(number) }
 
+    /// Closed in the programs that a test starts: they would listen, too.
     static func listen(_ port: UInt16) throws -> Int32 {
-        let socket = Glibc.socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+        let socket = Glibc.socket(AF_INET6, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         let address = SocketAddress(try #require(IPAddress("::")), port)
         guard address.pass({ bind(socket, $0, $1) }) == 0, Glibc.listen(socket, 8) == 0 else {
             throw KernelError("listen", Errno.current)

@@ -31,7 +31,7 @@ import Testing
         _ host: PrivateHost, _ node: String, to text: String, _ port: UInt16, _ count: Int = 1
     ) throws {
         try host.inside(node) {
-            let socket = Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+            let socket = Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             defer { close(socket) }
             let target = SocketAddress(try #require(IPAddress(text)), port)
             // Not connected: there an ICMP error would take the next one's place.
@@ -41,7 +41,8 @@ import Testing
 
     private static func connection(_ host: PrivateHost, _ node: String, to text: String, _ port: UInt16) throws {
         try host.inside(node) {
-            let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
+            let socket = Glibc.socket(
+                AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
             defer { close(socket) }
             let target = SocketAddress(try #require(IPAddress(text)), port)
             _ = target.pass { connect(socket, $0, $1) }
