@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <net/if.h>
 #include <malloc.h>
 #include <sched.h>
 #include <string.h>
@@ -51,6 +52,16 @@ int berth_is_netns(int descriptor) {
     struct statfs found;
     if (fstatfs(descriptor, &found) != 0 || found.f_type != NSFS_MAGIC) return 0;
     return ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET;
+}
+int berth_link_is_absent(int socket, const char *name) {
+    struct ifreq request = {0};
+    if (strlen(name) >= sizeof request.ifr_name) return 0;
+    strcpy(request.ifr_name, name);
+    return ioctl(socket, SIOCGIFINDEX, &request) != 0 && errno == ENODEV;
+}
+int berth_link_mtu(int socket, int index) {
+    struct ifreq request = {.ifr_ifindex = index};
+    return ioctl(socket, SIOCGIFNAME, &request) != 0 || ioctl(socket, SIOCGIFMTU, &request) != 0 ? -1 : request.ifr_mtu;
 }
 int berth_gettid(void) { return (int)syscall(SYS_gettid); }
 

@@ -21,7 +21,9 @@ struct InstallTests {
             try host.must("tee \(root)/build/images/busybox.tar", input: "an image")
             try host.must("cp -r \(Example.repository)/docs/man \(root)/docs/")
             try host.must("cp -r \(Example.repository)/completions \(root)/")
-            try host.must("cp \(Example.repository)/scripts/install \(root)/scripts/")
+            for script in ["install", "pieces"] {
+                try host.must("cp \(Example.repository)/scripts/\(script) \(root)/scripts/")
+            }
             try host.must(
                 "cp \(Example.repository)/build/bin/berth-core \(Example.repository)/build/bin/berth-iptables \(Example.repository)/build/bin/berth-firewalld \(root)/build/bin/"
             )

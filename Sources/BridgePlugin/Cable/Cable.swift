@@ -50,9 +50,8 @@ enum Cable {
 
     /// Of the link with the default route, IPv4's before IPv6's; nil without one.
     static func uplinkMTU(_ kernel: inout LinuxKernel) throws(KernelError) -> Int? {
-        var uplink = try kernel.uplink(.v4)
-        if uplink == nil { uplink = try kernel.uplink(.v6) }
-        return uplink?.mtu
+        if let mtu = try kernel.uplinkMTU(.v4) { return mtu }
+        return try kernel.uplinkMTU(.v6)
     }
 
     /// The gateway: IPAM's, else the first address of the subnet.

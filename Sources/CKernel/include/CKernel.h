@@ -64,6 +64,10 @@ int berth_is_netns(int descriptor);  // 1 when the descriptor is a network names
 int berth_ipv4_arp_notify(void);
 int berth_ipv4_route_localnet(void);
 int berth_ipv6_accept_ra(void);
+/// Whether the namespace of a socket of any kind has no link of that name (netdevice(7), SIOCGIFINDEX).
+int berth_link_is_absent(int socket, const char *name);
+/// The MTU in bytes of the link with that index in the socket's namespace (SIOCGIFMTU); -1 when it cannot be told.
+int berth_link_mtu(int socket, int index);
 int berth_gettid(void);
 // What a TCP socket sent: segments with data, how many of them again, the size of one in bytes, and the bytes that the
 // other end has not acknowledged (TCP_INFO, SIOCOUTQ; of Linux 4.6 and later).

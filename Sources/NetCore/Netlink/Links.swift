@@ -138,6 +138,16 @@ extension NetlinkSocket {
         try oneLink(try NetlinkSocket.question(name))
     }
 
+    /// Whether the socket's namespace has no link of that name (man 7 netdevice); false when the kernel does not say so, a name
+    /// that is too long among them.
+    public func lacks(_ name: String) -> Bool { berth_link_is_absent(descriptor, name) == 1 }
+
+    /// The MTU in bytes of the link with that index (man 7 netdevice); nil when the kernel does not tell it.
+    public func mtu(ofLink index: Int32) -> Int? {
+        let mtu = berth_link_mtu(descriptor, index)
+        return mtu < 0 ? nil : Int(mtu)
+    }
+
     /// The links of those names, asked in one send; nil where there is none.
     public mutating func links(named names: [String]) throws(KernelError) -> [Link?] {
         var questions: [NetlinkRequest] = []

@@ -38,11 +38,16 @@ extension LinuxKernel {
 
     /// Nil when there is no such link.
     public mutating func link(_ name: LinkName, _ place: Place) throws(KernelError) -> Link? {
-        let link = try ignoring(.noSuchDevice) { () throws(KernelError) in
-            if place == .host { return try host.link(name.description) }
-            try requireContainer()
-            return try sockets.container!.link(name.description)
-        }
+        if place == .container { try requireContainer() }
+        // Asked this way an absence takes a tenth of the time.
+        let isAbsent = place == .host ? host.lacks(name.description) : sockets.container!.lacks(name.description)
+        let link: Link? =
+            if isAbsent { nil } else {
+                try ignoring(.noSuchDevice) { () throws(KernelError) in
+                    if place == .host { return try host.link(name.description) }
+                    return try sockets.container!.link(name.description)
+                }
+            }
         if let link { remember(link, place) } else if place == .host { absent.append(name.description) }
         return link
     }

@@ -1,0 +1,91 @@
+import Glibc
+import NetCore
+import TestSupport
+import Testing
+
+@Suite("scripts/libc-start: the C library's start without its walk through the caches (docs/adr/0007-start.md)")
+struct LibraryStartTests {
+    static let script = "\(Example.repository)/scripts/libc-start"
+
+    /// The first instruction of a function of an object, as objdump tells it; nil without that function.
+    static func beginning(_ function: String, _ object: String, _ host: PrivateHost) throws -> String? {
+        let lines = try host.must("objdump -d --no-show-raw-insn \(object)").split(separator: "\n")
+        guard let head = lines.firstIndex(where: { $0.hasSuffix("<\(function)>:") }) else { return nil }
+        return lines[lines.index(after: head)].split(separator: "\t").last.map(String.init)
+    }
+
+    @Test("a static program started by the object runs; what it changed begins with a jump, what it did not as before")
+    func changed() throws {
+        try PrivateHost.run { host in
+            let object = "\(host.scratch)/start.o"
+            let outcome = try host.run([LibraryStartTests.script, object])
+            guard host.expect(outcome.exitCode == 0 && outcome.errorOutput.isEmpty, "\(outcome)") else { return }
+            try host.must(
+                "tee \(host.scratch)/program.c",
+                input: """
+                    #include <stdio.h>
+                    #include <string.h>
+                    static char from[1 << 20], to[1 << 20];
+                    int main(int count, char **words) {
+                        memset(from, count, sizeof from);
+                        memcpy(to, from, sizeof to);
+                        printf("%d %s %d", count, words[1], memcmp(from, to, sizeof to) || to[sizeof to - 1] != count);
+                        return 7;
+                    }
+                    """)
+            try host.must("gcc -O2 -static -o \(host.scratch)/program \(host.scratch)/program.c \(object)")
+            let run = try host.run(["\(host.scratch)/program", "word"])
+            host.expect(run.text, is: "2 word 0", "arguments, and 1 MB copied")
+            host.expect(run.exitCode, is: 7, "exit code")
+
+            #if arch(x86_64)
+                // Debian 12's and Ubuntu's library has both functions; one that has not is left as it is, which the next test sees.
+                let library = try host.must("gcc -print-file-name=libc.a")
+                try host.must("ar x --output=\(host.scratch) \(library.split(separator: "\n")[0]) libc-start.o")
+                let original = "\(host.scratch)/libc-start.o"
+                for function in ["handle_intel.constprop.0", "get_common_cache_info.constprop.0"] {
+                    guard try LibraryStartTests.beginning(function, original, host) != nil else { continue }
+                    let first = try LibraryStartTests.beginning(function, "\(host.scratch)/program", host)
+                    host.expect(first?.hasPrefix("jmp") == true, "\(function) begins with \(first ?? "nothing")")
+                }
+                for function in ["__libc_start_main", "update_active.constprop.0"] {
+                    host.expect(
+                        try LibraryStartTests.beginning(function, object, host),
+                        is: try LibraryStartTests.beginning(function, original, host), "beginning of \(function)")
+                }
+            #endif
+        }
+    }
+
+    @Test("a library that is not as it should be is left as it is: an empty object, and a word why")
+    func left() throws {
+        try PrivateHost.run { host in
+            let object = "\(host.scratch)/start.o"
+            for (source, word) in [
+                ("other.c int other;", "libc-start.o is missing"),
+                (
+                    "libc-start.c int __libc_start_main(void) { return 0; }",
+                    "it has no function handle_intel.constprop.0"
+                ),
+            ] {
+                let name = String(source.split(separator: " ")[0])
+                try host.must("mkdir -p \(host.scratch)/bin")
+                try host.must("tee \(host.scratch)/\(name)", input: String(source.dropFirst(name.count)) + "\n")
+                try host.must("gcc -c -o \(host.scratch)/\(name.dropLast(2)).o \(host.scratch)/\(name)")
+                try host.must("rm -f \(host.scratch)/libc.a")
+                try host.must("ar rc \(host.scratch)/libc.a \(host.scratch)/\(name.dropLast(2)).o")
+                try host.must(
+                    "tee \(host.scratch)/bin/gcc", input: "#!/bin/sh\necho \(host.scratch)/libc.a\n")
+                try host.must("chmod 755 \(host.scratch)/bin/gcc")
+                let path = "PATH=\(host.scratch)/bin:/usr/bin:/bin"
+                let outcome = try host.run(["env", path, LibraryStartTests.script, object])
+                host.expect(outcome.exitCode, is: 0, "exit code with \(name)")
+                #if arch(x86_64)
+                    host.expect(outcome.errorOutput.contains(word), "\(outcome.errorOutput) does not say: \(word)")
+                #endif
+                host.expect(try host.must("nm \(object)"), is: "", "symbols with \(name)")
+                try host.must("rm \(host.scratch)/bin/gcc")
+            }
+        }
+    }
+}
