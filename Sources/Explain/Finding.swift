@@ -18,7 +18,7 @@ extension Explainer {
             if let device, [nil, "dummy", "ifb", "tun", "wireguard"].contains(device.kind), !device.isLoopback {
                 return nil
             }
-            if let device, let port = node.port(to: address, among: [device] + node.ports(of: device)),
+            if let device, let port = node.port(to: address, among: [device.index] + node.held(by: device)),
                 let found = port.peerNamespace.flatMap({ node.namespace($0) })
             {
                 return found.reference
@@ -53,7 +53,13 @@ extension Explainer {
     public static func waysOut(of reference: NodeReference) throws(KernelError) -> [(
         device: String, address: IPAddress
     )] {
-        let surroundings = try Surroundings([reference])
+        try waysOut(of: reference, in: try Surroundings([reference]))
+    }
+
+    /// As above, of namespaces that others were asked about already.
+    public static func waysOut(of reference: NodeReference, in surroundings: Surroundings) throws(KernelError) -> [(
+        device: String, address: IPAddress
+    )] {
         defer { withExtendedLifetime(surroundings) {} }
         guard let node = try surroundings.node(named: reference.name) else { return [] }
         var found: [(String, IPAddress)] = []

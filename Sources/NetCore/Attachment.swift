@@ -11,14 +11,17 @@ public struct Attachment: Sendable, CustomStringConvertible {
         self.network = network
         self.containerID = containerID
         self.interface = interface
-        let container = hex(Digest.sha256("\(containerID)\0\(interface)"), digits: 16)
-        tag = "\(Attachment.networkTag(network))-\(container)"
+        tag = "\(Attachment.networkTag(network))-\(Attachment.containerTag(containerID, interface))"
     }
 
     public var description: String { "\(network)/\(containerID)/\(interface)" }
 
     /// 16 hex digits of SHA-256(network): the first half of every tag (cni.md C-1).
     public static func networkTag(_ network: String) -> String { hex(Digest.sha256(network), digits: 16) }
+    /// 16 hex digits of SHA-256(containerID NUL interface): the second half.
+    public static func containerTag(_ containerID: String, _ interface: LinkName) -> String {
+        hex(Digest.sha256("\(containerID)\0\(interface)"), digits: 16)
+    }
     /// The host end's name, found without a dump: `veth` and 11 hex digits of SHA-256(network, containerID, interface).
     public var hostInterface: LinkName {
         LinkName("veth" + hex(Digest.sha256("\(network)\0\(containerID)\0\(interface)"), digits: 11))!

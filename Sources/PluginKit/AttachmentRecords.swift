@@ -131,6 +131,20 @@ public struct AttachmentRecords: Sendable {
         return records
     }
 
+    /// The readable records of a container's interface, by name, whatever the network: their files' names tell which they are.
+    public func of(container: String, _ interface: LinkName) throws(KernelError) -> [AttachmentRecord] {
+        let names = try ignoring(.noSuchFile) { () throws(KernelError) in try Files.names(in: state.attachments) } ?? []
+        let ending = "-\(Attachment.containerTag(container, interface)).json"
+        var records: [AttachmentRecord] = []
+        for name in names.sorted() where name.hasSuffix(ending) {
+            guard let record = try read(file: "\(state.attachments)/\(name)"),
+                record.attachment.containerID == container, record.attachment.interface == interface
+            else { continue }
+            records.append(record)
+        }
+        return records
+    }
+
     /// What the attachment with that tag publishes; nil when no readable record tells.
     func claims(tag: String) -> [IptablesChanges.Claim]? {
         do throws(KernelError) {

@@ -34,7 +34,7 @@ extension Walk {
         if let stop = frames(node, NF_INET_PRE_ROUTING, &packet, macs, input: port, output: nil) { return stop }
         var carried = Carried(macs: macs)
         carried.physicalInput = port
-        let isOwn = macs.destination == bridge.mac || node.ports(of: bridge).contains { $0.mac == macs.destination }
+        let isOwn = node.isOwn(macs.destination, bridge: bridge)
         let key = packet.family == .v4 ? "net/bridge/bridge-nf-call-iptables" : "net/bridge/bridge-nf-call-ip6tables"
         let isShown = node.isOn(key)
         if isShown {
@@ -79,14 +79,19 @@ extension Walk {
         _ carried: Carried, isShown: Bool = false
     ) -> End {
         let known = node.forwardingPort(macs.destination, bridge: bridge)
-        let all = node.ports(of: bridge).filter { $0.isUp && $0.portState ?? 3 == 3 }
-        var chosen = known.map { index in all.filter { $0.index == index } } ?? all
+        var chosen: [Int32]
+        if let known {
+            let other = node.device(known)
+            let isPort = other.map { $0.master == bridge.index && $0.isUp && $0.portState ?? 3 == 3 } ?? false
+            chosen = isPort ? [known] : []
+        } else {
+            chosen = node.ports(of: bridge).filter { $0.isUp && $0.isForwarding }.map(\.index)
+        }
         // Of a flood the port that the address was found behind is looked at first: the others' namespaces are not opened.
-        if let place = node.portOfHolder[macs.destination].flatMap({ index in chosen.firstIndex { $0.index == index } })
-        {
+        if let place = node.portOfHolder[macs.destination].flatMap({ chosen.firstIndex(of: $0) }) {
             chosen.insert(chosen.remove(at: place), at: 0)
         }
-        if let port, known == port.index || known == nil && far(all, port, node, macs.destination), !port.hairpin {
+        if let port, known == port.index || known == nil && far(port, node, macs.destination), !port.hairpin {
             var end = end(
                 .dropped, node, packet, at: "dev:\(bridge.name)",
                 "\(bridge.name) never sends a packet back out of the port that it came in by: hairpin is off on \(port.name)",
@@ -94,7 +99,8 @@ extension Walk {
             end.closedHairpin = port.name
             return end
         }
-        for other in chosen where other.index != port?.index || other.hairpin {
+        for index in chosen {
+            guard let other = node.device(index), index != port?.index || other.hairpin else { continue }
             if let port, port.isIsolated, other.isIsolated {
                 if known != nil || chosen.count == 1 {
                     return end(
@@ -136,7 +142,7 @@ extension Walk {
     }
 
     /// Is the MAC behind that very port?
-    private func far(_ all: [Device], _ port: Device, _ node: Node, _ mac: MACAddress) -> Bool {
+    private func far(_ port: Device, _ node: Node, _ mac: MACAddress) -> Bool {
         guard let there = peer(node, port) else { return false }
         return there.device.mac == mac
     }

@@ -1,3 +1,5 @@
+import CKernel
+import Glibc
 import NetCore
 
 /// A device of one namespace.
@@ -19,6 +21,16 @@ struct Device: Hashable, Sendable {
     /// BR_STATE_*: 3 forwards. Of a bridge's port.
     var portState: UInt8?
     var asksNeighbours = true
+}
+
+extension Device {
+    init(_ link: Link) {
+        self.init(
+            index: link.index, name: link.name, kind: link.kind, mac: link.mac, mtu: link.mtu, isUp: link.isUp,
+            hasCarrier: link.hasCarrier ?? true, isLoopback: link.isLoopback, master: link.master, peer: link.peer,
+            peerNamespace: link.peerNamespace, hairpin: link.hairpin ?? false, isIsolated: link.isolated ?? false,
+            portState: link.portState, asksNeighbours: link.flags & UInt32(IFF_NOARP) == 0)
+    }
 }
 
 /// What a namespace's kernel says about a packet's next step.

@@ -157,15 +157,17 @@ extension Walk {
             if let port, port.portState ?? 3 != 3 { return }
             if port != nil { hears((node, device)) }
             let others = node.ports(of: device).filter { other in
-                other.index != port?.index && other.portState ?? 3 == 3
+                other.index != port?.index && other.isUp && other.isForwarding
                     && !(port?.isIsolated ?? false && other.isIsolated)
             }
             // Of a thousand namespaces behind a bridge the one that has the address is opened first.
-            if found.holder == nil, let near = node.port(to: hop, among: others.filter(\.isUp)) {
+            if found.holder == nil, let near = node.port(to: hop, among: others.map(\.index)) {
                 far(node, near)
                 if let mac = found.holder?.device.mac { node.portOfHolder[mac] = near.index }
             }
-            for other in others where found.holder == nil { far(node, other) }
+            for other in others where found.holder == nil {
+                if let device = node.device(other.index) { far(node, device) }
+            }
         }
         if device.kind == "bridge" { bridge(node, device, from: nil) } else { far(node, device) }
         return found

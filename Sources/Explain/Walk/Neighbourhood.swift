@@ -45,14 +45,15 @@ extension Node {
 
     /// The first of the ports whose cable leads to a namespace with that address. The kernel lists another namespace's addresses by its
     /// number (IFA_TARGET_NETNSID), without its being opened.
-    func port(to address: IPAddress, among ports: [Device]) -> Device? {
+    func port(to address: IPAddress, among ports: [Int32]) -> Device? {
         // Containers that come one after the other mostly have addresses that do, too.
-        let ports = ports.filter { $0.peerNamespace != nil && $0.peer != nil }.sorted { $0.index < $1.index }
+        let ports = ports.sorted()
         var places = LikelyPlaces(ports.count)
         places.begin(at: 0)
         while let place = places.next() {
-            let found = addresses(of: ports[place].peerNamespace!, address.family)
-            if found.contains(address) { return ports[place] }
+            guard let port = device(ports[place]), port.peer != nil, let number = port.peerNamespace else { continue }
+            let found = addresses(of: number, address.family)
+            if found.contains(address) { return port }
             if let near = found.compactMap({ address.distance(from: $0) }).min(by: { abs($0) < abs($1) }) {
                 places.expect(at: place + near)
             }

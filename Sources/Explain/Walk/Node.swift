@@ -6,7 +6,6 @@ import NetCore
 final class Node {
     let reference: NodeReference
     var name: String { reference.name }
-    let devices: [Device]
     let addresses: [(device: Int32, prefix: IPPrefix)]
     private let namespace: NetworkNamespace
     private let home: Int32
@@ -19,6 +18,7 @@ final class Node {
     private var routes: [String: RouteFound] = [:]
     private var types: [IPAddress: UInt32] = [:]
     private var entries: [Neighbour]?
+    var links = NodeLinks()
     /// The flows that this explanation began here.
     var flows: [Flow] = []
     unowned let surroundings: Surroundings
@@ -36,13 +36,6 @@ final class Node {
         self.home = home
         namespace = try NetworkNamespace(open: reference.namespace)
         var socket = try NetlinkSocket(NETLINK_ROUTE, in: namespace, home: home)
-        devices = try socket.links().map { link in
-            Device(
-                index: link.index, name: link.name, kind: link.kind, mac: link.mac, mtu: link.mtu, isUp: link.isUp,
-                hasCarrier: link.hasCarrier ?? true, isLoopback: link.isLoopback, master: link.master, peer: link.peer,
-                peerNamespace: link.peerNamespace, hairpin: link.hairpin ?? false, isIsolated: link.isolated ?? false,
-                portState: link.portState, asksNeighbours: link.flags & UInt32(IFF_NOARP) == 0)
-        }
         var found: [(Int32, IPPrefix)] = []
         let request = try NetlinkRequest("list addresses", type: RTM_GETADDR, flags: NLM_F_DUMP, header: ifaddrmsg())
         for reply in try socket.ask(request) where reply.type == RTM_NEWADDR {
@@ -58,10 +51,6 @@ final class Node {
         addresses = found
         route = socket
     }
-
-    func device(_ index: Int32) -> Device? { devices.first { $0.index == index } }
-    func device(named name: String) -> Device? { devices.first { $0.name == name } }
-    func ports(of bridge: Device) -> [Device] { devices.filter { $0.master == bridge.index } }
 
     /// Asks netfilter's sockets; what it does not want to say is the caller's default.
     func netfilter<R>(_ body: (inout NetlinkSocket) -> R?) -> R? {
@@ -89,7 +78,7 @@ final class Node {
     }
 
     /// What is not told is no answer: the explanation fails with it.
-    private func told(_ body: () throws(KernelError) -> Void) {
+    func told(_ body: () throws(KernelError) -> Void) {
         do throws(KernelError) { try body() } catch { surroundings.refusal = surroundings.refusal ?? error }
     }
 
@@ -259,11 +248,5 @@ final class Node {
         told { () throws(KernelError) in found = try route.neighbours() }
         entries = found
         return found
-    }
-
-    /// At which port of its bridge a MAC is known.
-    func forwardingPort(_ mac: MACAddress, bridge: Device) -> Int32? {
-        guard let port = ports(of: bridge).first else { return nil }
-        return (try? route.forwardingEntry(mac, atBridgeOf: port.index))?.port
     }
 }

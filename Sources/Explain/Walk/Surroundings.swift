@@ -6,21 +6,24 @@ import NetCore
 public final class Surroundings {
     public let references: [NodeReference]
     private let own: NetworkNamespace
+    private let inodes: [UInt64]?
     /// What a kernel first did not tell: without it nothing that is said holds.
     var refusal: KernelError?
     private var nodes: [NodeReference: Node] = [:]
 
-    /// Of the namespaces that can be seen, in the caller's own. Throws when that cannot be opened.
-    public init(_ references: [NodeReference]) throws(KernelError) {
+    /// Of the namespaces that can be seen, in the caller's own; `inodes`: theirs, in the same order, from one who has looked already.
+    /// Throws when the caller's own cannot be opened.
+    public init(_ references: [NodeReference], inodes: [UInt64]? = nil) throws(KernelError) {
         self.references = references
+        self.inodes = inodes
         own = try NetworkNamespace.current()
     }
 
     /// The references as their namespaces came to be: the kernel counts their inodes up. Its numbers for them (IFLA_LINK_NETNSID) it
     /// gives in the order in which it first needs one, mostly the same.
-    private(set) lazy var byAge: [NodeReference] = references.map {
-        (NetworkNamespace.Identity(path: $0.namespace)?.inode ?? .max, $0)
-    }.sorted { $0.0 < $1.0 }.map(\.1)
+    private(set) lazy var byAge: [NodeReference] = zip(
+        inodes ?? references.map { NetworkNamespace.Identity(path: $0.namespace)?.inode ?? .max }, references
+    ).sorted { $0.0 < $1.0 }.map(\.1)
 
     /// The caller's own namespace, to come back to.
     var home: Int32 { own.number }

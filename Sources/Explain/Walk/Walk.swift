@@ -56,8 +56,7 @@ final class Walk {
         case .unicast, .local, .broadcast: break
         }
         if !hasSource, !packet.isReset || packet.inner != nil, let source = route.source { packet.source = source }
-        let local = node.devices.first { $0.isLoopback }
-        guard var device = route.kind == .local ? local : route.device.flatMap({ node.device($0) }) else {
+        guard var device = route.kind == .local ? node.loopback : route.device.flatMap({ node.device($0) }) else {
             return end(.dropped, node, packet, "\(node.name)'s route to \(packet.destination) has no device")
         }
         packet.ttl = node.lifetime(packet.family, device)
@@ -68,7 +67,7 @@ final class Walk {
         if packet.destination != before.destination || packet.mark != before.mark || packet.source != before.source {
             // As ip_route_me_harder does: with the source that it has now.
             route = node.route(to: packet.destination, from: packet.source, mark: packet.mark, packet: packet)
-            guard let next = route.kind == .local ? local : route.device.flatMap({ node.device($0) }),
+            guard let next = route.kind == .local ? node.loopback : route.device.flatMap({ node.device($0) }),
                 route.kind == .unicast || route.kind == .local
             else {
                 let isLoopback = packet.source.isLoopback

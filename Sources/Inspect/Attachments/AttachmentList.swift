@@ -66,6 +66,15 @@ public struct AttachmentList: Sendable {
             throw InspectError(error)
         }
     }
+
+    /// Reads the records of one interface of a container alone. Throws E-PRIVILEGE for one who may not.
+    public init(of state: StateDirectory, container: String, _ interface: LinkName) throws(InspectError) {
+        do throws(KernelError) {
+            self.init(try AttachmentRecords(state).of(container: container, interface))
+        } catch {
+            throw InspectError(error)
+        }
+    }
 }
 
 extension AttachmentRecord {

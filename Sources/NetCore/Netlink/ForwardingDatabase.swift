@@ -25,6 +25,8 @@ public struct ForwardingEntry: Hashable, Sendable {
     public let port: Int32
     /// It stays where it is, whatever comes in elsewhere.
     public let isSticky: Bool
+    /// It is an address of the host's own: frames for it go up, out of no port.
+    public let isPermanent: Bool
 }
 
 extension NetlinkSocket {
@@ -33,12 +35,27 @@ extension NetlinkSocket {
         -> ForwardingEntry?
     {
         var header = ndmsg()
-        header.ndm_family = UInt8(AF_BRIDGE)
         header.ndm_ifindex = port
         header.ndm_flags = UInt8(NTF_MASTER)
+        return try forwardingEntry(mac, header, bridge: nil)
+    }
+
+    /// As above, by the bridge's own index.
+    public mutating func forwardingEntry(_ mac: MACAddress, at bridge: Int32) throws(KernelError) -> ForwardingEntry? {
+        try forwardingEntry(mac, ndmsg(), bridge: bridge)
+    }
+
+    private mutating func forwardingEntry(_ mac: MACAddress, _ wish: ndmsg, bridge: Int32?) throws(KernelError)
+        -> ForwardingEntry?
+    {
+        var header = wish
+        header.ndm_family = UInt8(AF_BRIDGE)
         let request = try NetlinkRequest(
             "look up forwarding entry \(mac)", type: RTM_GETNEIGH, flags: 0, header: header
-        ) { $0.put(Int(NDA_LLADDR), bytes: mac.bytes) }
+        ) {
+            $0.put(Int(NDA_LLADDR), bytes: mac.bytes)
+            if let bridge { $0.put(Int(NDA_MASTER), UInt32(bitPattern: bridge)) }
+        }
         let replies = try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) } ?? []
         guard let reply = replies.first(where: { $0.type == RTM_NEWNEIGH }), let found = reply.header(12) else {
             return nil
@@ -46,7 +63,9 @@ extension NetlinkSocket {
         // struct ndmsg: family, padding, index at 4, state at 8, flags at 10, type at 11.
         let bytes = Array(found)
         let index = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[4 + $1]) << (8 * UInt32($1)) }
-        return ForwardingEntry(port: Int32(bitPattern: index), isSticky: Int32(bytes[10]) & Int32(NTF_STICKY) != 0)
+        return ForwardingEntry(
+            port: Int32(bitPattern: index), isSticky: Int32(bytes[10]) & Int32(NTF_STICKY) != 0,
+            isPermanent: (UInt16(bytes[8]) | UInt16(bytes[9]) << 8) & UInt16(NUD_PERMANENT) != 0)
     }
 }
 

@@ -40,8 +40,11 @@ public enum HostNodes {
     }
 
     /// Every namespace of the machine that the caller can see, once each: its own, those of /run/netns, those of processes.
-    static func all(_ first: [NodeReference] = []) -> [NodeReference] {
-        var found: [NodeReference] = []
+    static func all(_ first: [NodeReference] = []) -> [NodeReference] { identified(first).map(\.node) }
+
+    /// As above, with the inode of each namespace, which is looked at to see that it comes once.
+    public static func identified(_ first: [NodeReference]) -> [(node: NodeReference, inode: UInt64)] {
+        var found: [(NodeReference, UInt64)] = []
         var seen: Set<NetworkNamespace.Identity> = []
         var taken: Set<String> = []
         let own = NetworkNamespace.Identity(path: "/proc/thread-self/ns/net")
@@ -53,7 +56,7 @@ public enum HostNodes {
             else { return }
             seen.insert(identity)
             taken.insert(node.name)
-            found.append(node)
+            found.append((node, identity.inode))
         }
         for node in first { add(node) }
         let names = (try? Files.names(in: "/run/netns")) ?? []

@@ -121,7 +121,8 @@
                 print(ReachView(explanation).line)
             }
             if let own {
-                for way in try Explainer.waysOut(of: own) where way.address.family == target.address.family {
+                for way in try Explainer.waysOut(of: own, in: place.surroundings)
+                where way.address.family == target.address.family {
                     let explanation = try Explainer.explain(
                         ReachQuestion(
                             source: own.name, address: target.address, port: target.port, isUDP: target.isUDP,
@@ -165,6 +166,14 @@
         }
     }
 
+    extension Surroundings {
+        /// Every namespace of the machine that can be seen; `first` have their names already.
+        fileprivate convenience init(ofHost first: [NodeReference]) throws(KernelError) {
+            let all = HostNodes.identified(first)
+            try self.init(all.map(\.node), inodes: all.map(\.inode))
+        }
+    }
+
     /// The namespaces around the question.
     private struct Place {
         let surroundings: Surroundings
@@ -185,9 +194,9 @@
                 // Somebody's own, or nobody's here.
                 let own = world.flatMap { world in world.references.first { $0.name == "host" } }
                 let host = try own ?? HostNodes.named("host")
-                let nodes = world != nil ? world!.references : HostNodes.everything(containers)
+                let all = try world == nil ? Surroundings(ofHost: containers) : nil
                 if let world { try world.enter() }
-                surroundings = try Surroundings(nodes)
+                surroundings = try all ?? Surroundings(world!.references)
                 let owner = Explainer.owner(of: address, in: surroundings, near: host)
                 (source, stranger, self.own) = (owner?.name ?? host.name, owner == nil ? address : nil, host.name)
                 return
@@ -195,9 +204,9 @@
             let isOwn = name == "here" && !Files.exists("/run/netns/here")
             let node = try isOwn ? HostNodes.named("here") : NodeName.resolve(name ?? "host")
             let isWorlds = world?.references.contains(node) ?? false
-            let nodes = isWorlds ? world!.references : HostNodes.everything([node] + containers)
-            surroundings = try Surroundings(nodes)
-            (source, own) = (node.name, nodes.first { ["host", "here"].contains($0.name) }?.name ?? node.name)
+            surroundings =
+                try isWorlds ? Surroundings(world!.references) : Surroundings(ofHost: [node] + containers)
+            (source, own) = (node.name, surroundings.references.first { ["host", "here"].contains($0.name) }?.name ?? node.name)
         }
 
         func question(_ target: Target, fromPort: UInt16?) throws -> ReachQuestion {
