@@ -111,8 +111,8 @@ public struct AttachmentRecords: Sendable {
         try Files.remove("\(file).new")
     }
 
-    /// Every readable record, of one network or of all, by name; `mentioning`: of the files that hold those bytes (of a thousand records
-    /// one is parsed, then).
+    /// Every readable record, of one network or of all, by name; `mentioning`: of the files whose first line, which says whose they are,
+    /// holds those bytes (of a thousand records one is read whole and parsed, then).
     public func all(network: String? = nil, mentioning text: String? = nil) throws(KernelError) -> [AttachmentRecord] {
         let names = try ignoring(.noSuchFile) { () throws(KernelError) in try Files.names(in: state.attachments) } ?? []
         let prefix = network.map { Attachment.networkTag($0) + "-" } ?? ""
@@ -123,12 +123,21 @@ public struct AttachmentRecords: Sendable {
                 if let record = try read(file: file) { records.append(record) }
                 continue
             }
-            let bytes = try ignoring(.noSuchFile) { () throws(KernelError) in try Files.read(file) } ?? []
-            guard bytes.hold(text), let record = AttachmentRecord(bytes: bytes, of: nil)
-            else { continue }
-            records.append(record)
+            let record = try ignoring(.noSuchFile) { () throws(KernelError) in
+                try beginning(of: file).hold(text) ? try read(file: file) : nil
+            }
+            if let record = record ?? nil { records.append(record) }
         }
         return records
+    }
+
+    /// The file's first line, and more.
+    private func beginning(of path: String) throws(KernelError) -> [UInt8] {
+        let file = try OwnedDescriptor(open: path, O_RDONLY)
+        var bytes = [UInt8](repeating: 0, count: 512)
+        let count: Int = try check("read \(path)") { Glibc.read(file.number, &bytes, bytes.count) }
+        bytes.removeLast(bytes.count - count)
+        return bytes.contains(0x0a) ? bytes : try Files.read(path)
     }
 
     /// The readable records of a container's interface, by name, whatever the network: their files' names tell which they are.

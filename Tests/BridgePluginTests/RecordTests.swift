@@ -180,6 +180,44 @@ struct RecordTests {
         #expect(outcome == ["true", "6", "true", #"["bridge", "tuning", "firewall"]"#])
     }
 
+    @Test("a container's records are found by their names, and by their first lines")
+    func found() throws {
+        let (named, mentioned, beyond, none) = try PrivateHost.run { host in
+            let records = AttachmentRecords(StateDirectory("\(host.scratch)/state"))
+            // Longer than what is read of a file at first.
+            let long = String(repeating: "x", count: 600)
+            for (network, container, interface) in [
+                ("a", "c1", "eth0"), ("b", "c1", "eth0"), ("a", "c1", "eth1"), ("a", "c12", "eth0"),
+                ("a", long, "eth0"),
+            ] {
+                var record = AttachmentRecord(
+                    attachment: Attachment(network: network, containerID: container, interface: LinkName(interface)!),
+                    netns: "/run/netns/x")
+                // What a later line says is none of it.
+                record["bridge"] = AttachmentRecord.Section(since: 1)
+                record.result = ["containerID": "c9"]
+                try records.write(&record)
+            }
+            // Another's record under that name.
+            let tag = Attachment(network: "c", containerID: "c1", interface: LinkName("eth0")!).tag
+            let other = Attachment(network: "a", containerID: "c12", interface: LinkName("eth0")!).tag
+            try Files.replace(
+                "\(records.state.attachments)/\(tag).json",
+                with: try Files.read("\(records.state.attachments)/\(other).json"))
+            let words = { (found: [AttachmentRecord]) in found.map { "\($0.attachment)" }.sorted() }
+            return (
+                words(try records.of(container: "c1", LinkName("eth0")!)),
+                words(try records.all(mentioning: "\"containerID\":\"c12")),
+                words(try records.all(mentioning: "\"containerID\":\"xx")).count,
+                words(try records.of(container: "c", LinkName("eth0")!))
+            )
+        }
+        #expect(named == ["a/c1/eth0", "b/c1/eth0"])
+        #expect(mentioned == ["a/c12/eth0", "a/c12/eth0"])
+        #expect(beyond == 1)
+        #expect(none == [])
+    }
+
     @Test("R-13 what several DELs at once take out of a record stays out, and nothing comes back")
     func simultaneous() throws {
         let left = try PrivateHost.run { host -> [String] in

@@ -13,7 +13,9 @@ public struct BridgePort: Hashable, Sendable {
 
     /// Nil when the message is no bridge's port.
     public init?(_ reply: NetlinkReply) {
-        guard reply.type == RTM_NEWLINK, let header = reply.header(16), header.first == UInt8(AF_BRIDGE) else { return nil }
+        guard reply.type == RTM_NEWLINK, let header = reply.header(16), header.first == UInt8(AF_BRIDGE) else {
+            return nil
+        }
         // struct ifinfomsg: family, type, index at 4, flags at 8.
         let word = { (offset: Int) in
             header.dropFirst(offset).prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }

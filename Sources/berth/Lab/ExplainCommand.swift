@@ -206,7 +206,9 @@
             let isWorlds = world?.references.contains(node) ?? false
             surroundings =
                 try isWorlds ? Surroundings(world!.references) : Surroundings(ofHost: [node] + containers)
-            (source, own) = (node.name, surroundings.references.first { ["host", "here"].contains($0.name) }?.name ?? node.name)
+            (source, own) = (
+                node.name, surroundings.references.first { ["host", "here"].contains($0.name) }?.name ?? node.name
+            )
         }
 
         func question(_ target: Target, fromPort: UInt16?) throws -> ReachQuestion {
