@@ -83,12 +83,11 @@ import Testing
                 for mac in own { host.expect(node.isOwn(mac, bridge: Device(bridge)), is: true, "\(mac)") }
                 let others = links.filter { !own.contains($0.mac ?? own[0]) }.compactMap(\.mac)
                 for mac in others { host.expect(node.isOwn(mac, bridge: Device(bridge)), is: false, "\(mac)") }
+                let port = try #require(links.first { $0.name == "v3" })
                 for text in ["02:00:00:00:00:07", "02:00:00:00:00:08"] {
                     let mac = try #require(MACAddress(text))
                     host.expect(node.isOwn(mac, bridge: Device(bridge)), is: false, text)
-                    host.expect(
-                        node.forwardingPort(mac, bridge: Device(bridge)), is: links.first { $0.name == "v3" }?.index,
-                        text)
+                    host.expect(node.forwardingPort(mac, bridge: Device(bridge)), is: port.index, text)
                 }
             }
         }
