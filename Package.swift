@@ -42,6 +42,7 @@ let staticLink: [LinkerSetting] = [
             "-Xlinker", "-z", "-Xlinker", "max-page-size=2097152", "-Xlinker", "--section-start=.text=0x400000",
             "-Xlinker", "--gc-sections", "-Xlinker", "-s",
             "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath", "-Xlinker", "--wrap=_dl_get_origin", "-Xlinker",
+            "--wrap=swift_getCanonicalPrespecializedGenericMetadata", "-Xlinker", "--wrap=__tunables_init", "-Xlinker",
             "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link-order.txt", "-Xlinker",
             "--no-warn-symbol-ordering", "-Xlinker", "\(Context.packageDirectory)/scripts/link-sections.ld",
         ], .when(configuration: .release))
@@ -58,6 +59,7 @@ let besideLink: [LinkerSetting] = [
             "-static-libgcc",
             "-Xclang-linker", "--ld-path=\(Context.packageDirectory)/scripts/lld",
             "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath",
+            "-Xlinker", "--wrap=swift_getCanonicalPrespecializedGenericMetadata",
             "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link-order.txt",
             "-Xlinker", "--no-warn-symbol-ordering",
             "-Xlinker", "\(Context.packageDirectory)/scripts/link-sections.ld",

@@ -28,11 +28,13 @@ public struct TuningConfiguration: Sendable {
         allMulticast = try TuningConfiguration.flag(arguments, root, "allmulti")
         var merged: [(path: String, value: String)] = []
         for object in [try root.object("sysctl"), try arguments.object("sysctl")].compactMap({ $0 }) {
-            var seen: Set<String> = []
+            // A list: there are few, and a set's metadata is dearer than the search (docs/adr/0007-start.md).
+            var seen: [String] = []
             for (path, value) in try TuningConfiguration.sysctls(object, request) {
-                guard seen.insert(path).inserted else {
+                guard !seen.contains(path) else {
                     throw object.error(path, "stands twice, once with dots and once with slashes")
                 }
+                seen.append(path)
                 merged.removeAll { $0.path == path }
                 merged.append((path, value))
             }
