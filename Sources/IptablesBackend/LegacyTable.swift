@@ -109,7 +109,7 @@ struct LegacyTable {
         for (place, slot) in slots.enumerated() {
             guard case .new(let rule) = slot else { continue }
             let bytes = IptablesEntry(rule, family).bytes(family)
-            try done("add to chain \(chain): \(rule.words.joined(separator: " "))") { () -> Int32 in
+            try done("add to chain \(chain): \(rule.words.joined(by: " "))") { () -> Int32 in
                 // The kernel's structures begin at a multiple of eight.
                 withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 8) { room -> Int32 in
                     room.copyBytes(from: bytes)
@@ -128,13 +128,13 @@ struct LegacyTable {
     }
 
     /// libiptc's functions return 1 when they have done it.
-    private func done(_ what: String, _ body: () -> Int32) throws(KernelError) {
+    private func done(_ what: @autoclosure () -> String, _ body: () -> Int32) throws(KernelError) {
         errno = 0
         guard body() == 0 else { return }
         let code = Errno.current
         let sentence = libiptc.sentence(code.rawValue)
         throw KernelError(
-            "\(what) of table \(table.rawValue) of \(family == .v4 ? "iptables" : "ip6tables")-legacy", code,
+            "\(what()) of table \(table.rawValue) of \(family == .v4 ? "iptables" : "ip6tables")-legacy", code,
             sentence.map { String(cString: $0) })
     }
 }

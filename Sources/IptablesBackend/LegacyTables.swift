@@ -140,8 +140,11 @@ enum LegacyTables {
     }
 
     private static func tables(of changes: IptablesChanges) -> [IptablesTable] {
-        let named = Set((changes.chains + changes.absent.map(\.chain)).map(\.table))
-        return IptablesTable.allCases.filter(named.contains)
+        IptablesTable.allCases.filter { table in
+            changes.ownChains.contains { $0.table == table } || changes.shared.contains { $0.chain.table == table }
+                || changes.owned.contains { $0.chain.table == table }
+                || changes.absent.contains { $0.chain.table == table }
+        }
     }
 
     private static func standing(of changes: IptablesChanges, in handle: LegacyTable, isNew: Bool)

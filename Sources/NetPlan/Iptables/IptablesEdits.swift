@@ -53,8 +53,8 @@ extension IptablesStanding {
     /// What makes the changes so. Rules of others stay where they are; what is so already is left alone.
     public func edits(toMake changes: IptablesChanges) -> IptablesEdits {
         var edits = IptablesEdits(family)
-        for chain in changes.chains where chains[chain] == nil { edits.newChains.append(chain) }
         var touched = changes.chains
+        for chain in touched where chains[chain] == nil { edits.newChains.append(chain) }
         for placement in changes.absent where !touched.contains(placement.chain) { touched.append(placement.chain) }
         for chain in touched {
             let rules = chains[chain] ?? []

@@ -53,7 +53,7 @@ public struct IptablesRequest: Hashable, Sendable {
             lines += part.absent.map { IptablesRequest.line("absent", $0) }
             lines += part.owned.map { IptablesRequest.line("own", $0) }
         }
-        return lines.map { $0 + "\n" }.joined()
+        return lines.joined(by: "\n") + "\n"
     }
 
     private static func line(_ kind: String, _ placement: IptablesChanges.Placement) -> String {
@@ -73,24 +73,33 @@ public struct IptablesRequest: Hashable, Sendable {
 
     /// Throws for a line that is none of these.
     public init(reading text: String) throws(IptablesRule.Mistake) {
-        let lines = text.split(separator: "\n")
+        let lines = IptablesRequest.parts(text[...], at: "\n")
         guard let first = lines.first, let verb = Verb(rawValue: String(first)) else {
             throw IptablesRule.Mistake("a request begins with one of make, check, remove, comments")
         }
         self.init(verb)
         for line in lines.dropFirst() {
-            let parts = line.split(separator: " ", maxSplits: 1)
-            try read(String(parts[0]), parts.count > 1 ? parts[1] : "", String(line))
+            let parts = IptablesRequest.parts(line, at: " ", maxSplits: 1)
+            guard let kind = parts.first else { throw IptablesRequest.mistake(line) }
+            try read(String(kind), parts.count > 1 ? parts[1] : "", line)
         }
+    }
+
+    /// By bytes: characters take ten times as long.
+    private static func parts(_ text: Substring, at separator: Unicode.Scalar, maxSplits: Int = .max) -> [Substring] {
+        text.utf8.split(separator: UInt8(ascii: separator), maxSplits: maxSplits).map { Substring($0) }
+    }
+
+    private static func mistake(_ line: Substring) -> IptablesRule.Mistake {
+        IptablesRule.Mistake("this is no line of a request: \(line)")
     }
 
     private var family: AddressFamily = .v4
 
-    private mutating func read(_ kind: String, _ rest: Substring, _ line: String) throws(IptablesRule.Mistake) {
-        let mistake = IptablesRule.Mistake("this is no line of a request: \(line)")
+    private mutating func read(_ kind: String, _ rest: Substring, _ line: Substring) throws(IptablesRule.Mistake) {
         switch kind {
         case "table":
-            guard let table = IptablesTable(rawValue: String(rest)) else { throw mistake }
+            guard let table = IptablesTable(rawValue: String(rest)) else { throw IptablesRequest.mistake(line) }
             tables.append(table)
         case "accept": accepted.append(String(rest))
         case "prefix": removal.prefixes.append(IptablesRequest.unescaped(rest))
@@ -99,53 +108,57 @@ public struct IptablesRequest: Hashable, Sendable {
         case "new": isNew = true
         case "collect": removal.isCollection = true
         case "gone":
-            guard let chain = IptablesRequest.chain(rest) else { throw mistake }
+            guard let chain = IptablesRequest.chain(rest) else { throw IptablesRequest.mistake(line) }
             removal.chains.append(chain)
-        case "rule": removal.rules.append(try placement(rest, mistake))
+        case "rule": removal.rules.append(try placement(rest, line))
         case "family":
-            guard let family = UInt8(rest).flatMap({ AddressFamily(rawValue: $0) }) else { throw mistake }
+            guard let family = UInt8(rest).flatMap({ AddressFamily(rawValue: $0) }) else {
+                throw IptablesRequest.mistake(line)
+            }
             self.family = family
             if verb == .make || verb == .check { changes.append(IptablesChanges(family)) }
         default:
-            guard !changes.isEmpty else { throw mistake }
-            try readChange(kind, rest, mistake)
+            guard !changes.isEmpty else { throw IptablesRequest.mistake(line) }
+            try readChange(kind, rest, line)
         }
     }
 
-    private mutating func readChange(_ kind: String, _ rest: Substring, _ mistake: IptablesRule.Mistake)
+    private mutating func readChange(_ kind: String, _ rest: Substring, _ line: Substring)
         throws(IptablesRule.Mistake)
     {
         let last = changes.count - 1
         switch kind {
         case "owner": changes[last].ownerPrefix = String(rest)
         case "need", "chain":
-            guard let chain = IptablesRequest.chain(rest) else { throw mistake }
+            guard let chain = IptablesRequest.chain(rest) else { throw IptablesRequest.mistake(line) }
             if kind == "need" { changes[last].required.append(chain) } else { changes[last].ownChains.append(chain) }
         case "claim":
-            let words = rest.split(separator: " ")
+            let words = IptablesRequest.parts(rest, at: " ")
             guard words.count == 4, let proto = TransportProtocol(rawValue: String(words[0])),
                 let first = UInt16(words[1]), let end = UInt16(words[2]), first <= end
-            else { throw mistake }
+            else { throw IptablesRequest.mistake(line) }
             changes[last].claims.append(.init(family, proto, first...end, at: IPAddress(String(words[3]))))
-        case "share": changes[last].shared.append(try placement(rest, mistake))
-        case "absent": changes[last].absent.append(try placement(rest, mistake))
-        case "own": changes[last].owned.append(try placement(rest, mistake))
-        default: throw mistake
+        case "share": changes[last].shared.append(try placement(rest, line))
+        case "absent": changes[last].absent.append(try placement(rest, line))
+        case "own": changes[last].owned.append(try placement(rest, line))
+        default: throw IptablesRequest.mistake(line)
         }
     }
 
-    private func placement(_ text: Substring, _ mistake: IptablesRule.Mistake) throws(IptablesRule.Mistake)
+    private func placement(_ text: Substring, _ line: Substring) throws(IptablesRule.Mistake)
         -> IptablesChanges.Placement
     {
         let words = try IptablesRule.words(of: String(text))
-        guard words.count > 3, let table = IptablesTable(rawValue: words[1]) else { throw mistake }
+        guard words.count > 3, let table = IptablesTable(rawValue: words[1]) else {
+            throw IptablesRequest.mistake(line)
+        }
         return IptablesChanges.Placement(
             IptablesChain(table, words[2]), try IptablesRule(reading: Array(words.dropFirst(3)), family),
             isFirst: words[0] == "first")
     }
 
     private static func chain(_ text: Substring) -> IptablesChain? {
-        let words = text.split(separator: " ")
+        let words = parts(text, at: " ")
         guard words.count == 2, let table = IptablesTable(rawValue: String(words[0])) else { return nil }
         return IptablesChain(table, String(words[1]))
     }

@@ -84,7 +84,7 @@ public enum HelperAnswer {
     /// All is done: the lines, the last line, and the end of the process. Its output is closed first, since the kernel would do it
     /// only after it took the memory back.
     public static func give(_ lines: [String]) -> Never {
-        write((lines + [HelperProgram.lastLine]).map { $0 + "\n" }.joined())
+        write((lines + [HelperProgram.lastLine, ""]).joined(by: "\n"))
         for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] { close(descriptor) }
         _exit(0)
     }
