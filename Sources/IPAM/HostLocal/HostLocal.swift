@@ -84,6 +84,7 @@ public struct HostLocal: Plugin {
         let mine = (held.exact + held.legacy).map(\.address)
         var requested = configuration.requested
         var chosen: [Allocator.Allocation] = []
+        let isTaken = listing.lookup()
         for (number, set) in configuration.sets.enumerated() {
             if let address = mine.first(where: set.contains) {
                 throw refusal(
@@ -97,9 +98,9 @@ public struct HostLocal: Plugin {
             let allocator = Allocator(set)
             do throws(Allocator.Refusal) {
                 if let wish {
-                    chosen.append(try allocator.allocation(of: wish, occupied: listing.occupied))
+                    chosen.append(try allocator.allocation(of: wish, isTaken: isTaken))
                 } else {
-                    chosen.append(try allocator.next(after: cursor, occupied: listing.occupied))
+                    chosen.append(try allocator.next(after: cursor, isTaken: isTaken))
                 }
             } catch {
                 throw refusal(number, HostLocal.code(error), error.description, set: set, listing: listing)

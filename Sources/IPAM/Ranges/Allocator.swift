@@ -33,12 +33,16 @@ public struct Allocator: Sendable {
 
     /// The free address that comes next after `cursor`; a cursor outside the set counts as none. Throws `.exhausted`.
     public func next(after cursor: IPAddress?, occupied: Set<IPAddress>) throws(Refusal) -> Allocation {
+        try next(after: cursor, isTaken: occupied.contains)
+    }
+
+    func next(after cursor: IPAddress?, isTaken: (IPAddress) -> Bool) throws(Refusal) -> Allocation {
         for (range, from, to) in segments(after: cursor) {
             // Every step but the last passes over a lease or the gateway, so that the number of leases bounds them.
             var value = from
             while value <= to {
                 let address = IPAddress(family: range.family, value: value)
-                if address != range.gateway, !occupied.contains(address) {
+                if address != range.gateway, !isTaken(address) {
                     return Allocation(address: IPPrefix(address, length: range.subnet.length), gateway: range.gateway)
                 }
                 guard value < to else { break }
@@ -50,9 +54,13 @@ public struct Allocator: Sendable {
 
     /// The address that was asked for. Throws why it cannot be had.
     public func allocation(of address: IPAddress, occupied: Set<IPAddress>) throws(Refusal) -> Allocation {
+        try allocation(of: address, isTaken: occupied.contains)
+    }
+
+    func allocation(of address: IPAddress, isTaken: (IPAddress) -> Bool) throws(Refusal) -> Allocation {
         guard let range = set.range(of: address) else { throw .outside(address, set) }
         if address == range.gateway { throw .gateway(address) }
-        if occupied.contains(address) { throw .taken(address, set) }
+        if isTaken(address) { throw .taken(address, set) }
         return Allocation(address: IPPrefix(address, length: range.subnet.length), gateway: range.gateway)
     }
 
