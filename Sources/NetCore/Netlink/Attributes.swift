@@ -69,6 +69,12 @@ public struct NetlinkReply: Sendable {
         payload.count < count ? nil : payload.prefix(count)
     }
 
+    /// A number of the fixed header, `offset` bytes behind its beginning; nil when the message is shorter.
+    func field<Number: FixedWidthInteger>(_ offset: Int, _: Number.Type) -> Number? {
+        guard payload.count >= offset + MemoryLayout<Number>.size else { return nil }
+        return payload.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: Number.self) }
+    }
+
     /// The messages in one datagram. Stops at the first whose length does not fit.
     public static func list(_ bytes: ArraySlice<UInt8>) -> [NetlinkReply] {
         var found: [NetlinkReply] = []

@@ -13,15 +13,12 @@ public struct BridgePort: Hashable, Sendable {
 
     /// Nil when the message is no bridge's port.
     public init?(_ reply: NetlinkReply) {
-        guard reply.type == RTM_NEWLINK, let header = reply.header(16), header.first == UInt8(AF_BRIDGE) else {
-            return nil
-        }
         // struct ifinfomsg: family, type, index at 4, flags at 8.
-        let word = { (offset: Int) in
-            header.dropFirst(offset).prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-        }
-        index = Int32(bitPattern: word(4))
-        isUp = word(8) & UInt32(IFF_UP) != 0
+        guard reply.type == RTM_NEWLINK, reply.header(16)?.first == UInt8(AF_BRIDGE),
+            let index = reply.field(4, Int32.self), let flags = reply.field(8, UInt32.self)
+        else { return nil }
+        self.index = index
+        isUp = flags & UInt32(IFF_UP) != 0
         var (bridge, mac, state, isIsolated) = (Int32?.none, MACAddress?.none, UInt8?.none, false)
         Attribute.each(in: reply.payload.dropFirst(16)) { attribute in
             switch attribute.type {

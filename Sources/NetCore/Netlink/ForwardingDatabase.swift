@@ -19,6 +19,27 @@ public enum ForwardingEntryRequest {
     }
 }
 
+/// struct ndmsg (man 7 rtnetlink): what a neighbour and an entry of a forwarding database begin with.
+private struct NeighbourHeader {
+    static let size = 12
+    let family: UInt8
+    /// Index of the link.
+    let link: Int32
+    /// NUD_*
+    let state: UInt16
+    /// NTF_*
+    let flags: UInt8
+
+    /// Nil when the message tells of no neighbour.
+    init?(_ reply: NetlinkReply) {
+        guard reply.type == RTM_NEWNEIGH, reply.payload.count >= NeighbourHeader.size,
+            let family = reply.field(0, UInt8.self), let link = reply.field(4, Int32.self),
+            let state = reply.field(8, UInt16.self), let flags = reply.field(10, UInt8.self)
+        else { return nil }
+        (self.family, self.link, self.state, self.flags) = (family, link, state, flags)
+    }
+}
+
 /// An entry of a bridge's forwarding database as the kernel tells it.
 public struct ForwardingEntry: Hashable, Sendable {
     /// Index of the port.
@@ -57,15 +78,10 @@ extension NetlinkSocket {
             if let bridge { $0.put(Int(NDA_MASTER), UInt32(bitPattern: bridge)) }
         }
         let replies = try ignoring(.noSuchFile) { () throws(KernelError) in try ask(request) } ?? []
-        guard let reply = replies.first(where: { $0.type == RTM_NEWNEIGH }), let found = reply.header(12) else {
-            return nil
-        }
-        // struct ndmsg: family, padding, index at 4, state at 8, flags at 10, type at 11.
-        let bytes = Array(found)
-        let index = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[4 + $1]) << (8 * UInt32($1)) }
+        guard let neighbour = replies.lazy.compactMap(NeighbourHeader.init).first else { return nil }
         return ForwardingEntry(
-            port: Int32(bitPattern: index), isSticky: Int32(bytes[10]) & Int32(NTF_STICKY) != 0,
-            isPermanent: (UInt16(bytes[8]) | UInt16(bytes[9]) << 8) & UInt16(NUD_PERMANENT) != 0)
+            port: neighbour.link, isSticky: Int32(neighbour.flags) & Int32(NTF_STICKY) != 0,
+            isPermanent: neighbour.state & UInt16(NUD_PERMANENT) != 0)
     }
 }
 
@@ -86,17 +102,15 @@ public struct BridgeEntry: Hashable, Sendable {
 
     /// Nil when the message is no entry of a bridge's.
     public init?(_ reply: NetlinkReply) {
-        guard reply.type == RTM_NEWNEIGH, let bytes = reply.header(12).map(Array.init), Int32(bytes[0]) == AF_BRIDGE
-        else { return nil }
-        let attributes = reply.attributes(after: 12)
+        guard let neighbour = NeighbourHeader(reply), Int32(neighbour.family) == AF_BRIDGE else { return nil }
+        let attributes = reply.attributes(after: NeighbourHeader.size)
         guard let mac = attributes[type: Int(NDA_LLADDR)].flatMap({ MACAddress(bytes: $0.payload) }),
             let bridge = attributes[type: Int(NDA_MASTER)]?.u32
         else { return nil }
         self.mac = mac
         self.bridge = Int32(bitPattern: bridge)
-        // struct ndmsg: family, padding, index at 4, state at 8.
-        port = Int32(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[4 + $1]) << (8 * UInt32($1)) })
-        state = UInt16(bytes[8]) | UInt16(bytes[9]) << 8
+        port = neighbour.link
+        state = neighbour.state
         vlan = attributes[type: Int(NDA_VLAN)]?.u16
     }
 }
