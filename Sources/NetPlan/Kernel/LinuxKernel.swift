@@ -293,25 +293,6 @@ extension Resource {
 }
 
 extension LinuxKernel {
-    /// The host's link with the default route of least metric; nil without one.
-    public mutating func uplink(_ family: AddressFamily = .v4) throws(KernelError) -> Link? {
-        try link(index: uplinkIndex(family))
-    }
-
-    /// That link's MTU in bytes, without asking for all that is known of it.
-    public mutating func uplinkMTU(_ family: AddressFamily) throws(KernelError) -> Int? {
-        guard let index = try uplinkIndex(family) else { return nil }
-        if let mtu = host.mtu(ofLink: index) { return mtu }
-        return try link(index: index)?.mtu
-    }
-
-    private mutating func uplinkIndex(_ family: AddressFamily) throws(KernelError) -> Int32? {
-        let defaults = try host.routes(family, table: 254).filter { $0.isDefault && $0.link != nil }
-        return defaults.min { ($0.priority ?? 0) < ($1.priority ?? 0) }?.link
-    }
-}
-
-extension LinuxKernel {
     /// Runs `body` with a kernel that reaches into a container's namespace; when that has gone, does nothing: DEL comes
     /// late as often as not.
     public static func withContainer(
