@@ -59,7 +59,9 @@ extension Node {
 
     /// At which port of its bridge a MAC is known.
     func forwardingPort(_ mac: MACAddress, bridge: Device) -> Int32? {
-        (try? route.forwardingEntry(mac, at: bridge.index))?.port
+        var port: Int32?
+        told { () throws(KernelError) in port = try route.forwardingEntry(mac, at: bridge.index)?.port }
+        return port
     }
 
     /// Is it an address of the bridge's own, or of one of its ports? The kernel keeps those as entries that stay, and goes by them.
