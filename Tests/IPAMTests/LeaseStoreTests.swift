@@ -34,6 +34,20 @@ import Testing
             "I-3 nothing but leases stands in the network's directory")
     }
 
+    @Test("A listing tells of each address whether it is taken, at the first question as at the twentieth")
+    func lookup() throws {
+        let bench = try Bench(["subnet": "10.1.2.0/24"])
+        for name in ["10.1.2.3", "10.1.2.7", "fd00::1"] { try bench.write(name, "c\r\neth0") }
+        let isTaken = try LeaseListing(bench.directory).lookup()
+        for _ in 0..<4 {
+            for (address, expected) in [
+                ("10.1.2.3", true), ("10.1.2.4", false), ("10.1.2.7", true), ("fd00::1", true), ("fd00::2", false),
+            ] {
+                #expect(isTaken(try #require(IPAddress(address))) == expected, "\(address)")
+            }
+        }
+    }
+
     @Test("A cursor that gets shorter leaves nothing of the longer one")
     func cursor() throws {
         let bench = try Bench(["subnet": "10.1.2.0/24"])
