@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 
 extern char **environ;
 
@@ -53,11 +55,24 @@ int berth_is_netns(int descriptor) {
     if (fstatfs(descriptor, &found) != 0 || found.f_type != NSFS_MAGIC) return 0;
     return ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET;
 }
-int berth_link_is_absent(int socket, const char *name) {
+int berth_own_netns(void) {
+    int descriptor = -1, probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (probe >= 0) {
+        descriptor = ioctl(probe, SIOCGSKNS);
+        close(probe);
+    }
+    return descriptor >= 0 ? descriptor : open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+}
+const char *berth_program_path(void) {
+    const char *path = (const char *)getauxval(AT_EXECFN);
+    return path && path[0] == '/' ? path : NULL;
+}
+int berth_link_index(int socket, const char *name) {
     struct ifreq request = {0};
-    if (strlen(name) >= sizeof request.ifr_name) return 0;
+    if (strlen(name) >= sizeof request.ifr_name) return -1;
     strcpy(request.ifr_name, name);
-    return ioctl(socket, SIOCGIFINDEX, &request) != 0 && errno == ENODEV;
+    if (ioctl(socket, SIOCGIFINDEX, &request) == 0) return request.ifr_ifindex;
+    return errno == ENODEV ? 0 : -1;
 }
 int berth_link_mtu(int socket, int index) {
     struct ifreq request = {.ifr_ifindex = index};

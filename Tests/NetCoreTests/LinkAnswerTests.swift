@@ -27,6 +27,38 @@ struct LinkAnswerTests {
         }
     }
 
+    @Test("the index of a link by its name, in the socket's own namespace; nil where there is none")
+    func index() throws {
+        try PrivateHost.run { host in
+            try host.must("ip netns add other")
+            try host.must("ip link add here type bridge")
+            try host.must("ip -n other link add there type bridge")
+            var route = try NetlinkSocket(NETLINK_ROUTE)
+            host.expect(route.index(ofLink: "here"), is: try route.link("here").index, "index of here")
+            host.expect(route.index(ofLink: "lo"), is: 1, "index of lo")
+            for name in ["there", "a-name-of-sixteen", ""] {
+                host.expect(route.index(ofLink: name), is: nil, "index of \(name)")
+            }
+            try host.must("ip link del here")
+            host.expect(route.index(ofLink: "here"), is: nil, "index of here, deleted")
+        }
+    }
+
+    @Test("the thread's own namespace, there and on a visit to another")
+    func ownNamespace() throws {
+        try PrivateHost.run { host in
+            try host.must("ip netns add other")
+            let path = "/proc/thread-self/ns/net"
+            let home = NetworkNamespace.Identity(path: path)
+            host.expect(NetworkNamespace.Identity.own(), is: home, "this host's")
+            let other = try NetworkNamespace(open: "/run/netns/other")
+            let seen = try other.inside { () throws(KernelError) in NetworkNamespace.Identity.own() }
+            host.expect(seen, is: try other.identity(), "the other's, inside")
+            host.expect(seen == home, is: false, "they are the same")
+            host.expect(NetworkNamespace.Identity.own(), is: home, "this host's, after the visit")
+        }
+    }
+
     @Test("the MTU of a link by its index; nil of one that is not there")
     func mtu() throws {
         try PrivateHost.run { host in

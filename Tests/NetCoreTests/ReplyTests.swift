@@ -208,6 +208,13 @@ struct ReplyTests {
         )
     }
 
+    @Test("N-3 the kernel's own list holds the sockets of both families that receive at a port")
+    func socketsOfBothFamilies() throws {
+        let (tcp, udp) = try PrivateHostSockets.ofBothFamilies()
+        #expect(tcp == ["127.0.0.1 7778", ":: 7779"])
+        #expect(udp == ["127.0.0.1 7780", ":: 7781"])
+    }
+
     @Test("N-3 the kernel's own list holds a socket that listens, with its process")
     func realSocket() throws {
         let (found, process) = try PrivateHostSockets.listen()

@@ -104,11 +104,11 @@ public enum PluginProcess {
         guard let netns = request.netns else { return }
         let override = request.environment["CNI_NETNS_OVERRIDE"]?.lowercased()
         if override == "1" || override == "true" { return }
-        // stat(2) follows /proc/*/ns links and bind mounts to the namespace itself and never blocks, as opening may.
-        var own = stat()
-        var other = stat()
-        guard stat("/proc/thread-self/ns/net", &own) == 0, stat(netns, &other) == 0 else { return }
-        guard own.st_dev != other.st_dev || own.st_ino != other.st_ino else {
+        // It is not opened, which may block.
+        guard let own = NetworkNamespace.Identity.own(), let other = NetworkNamespace.Identity(path: netns) else {
+            return
+        }
+        guard own != other else {
             throw CNIError(
                 .invalidNamespace, "plugin's netns and netns from CNI_NETNS should not be the same",
                 details: "CNI_NETNS is \"\(netns)\"; CNI_NETNS_OVERRIDE=1 allows it")

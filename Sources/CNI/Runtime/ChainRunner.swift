@@ -141,10 +141,10 @@ public struct ChainRunner: Sendable {
         guard let netns else { return }
         let override = caller.environment["CNI_NETNS_OVERRIDE"]?.lowercased()
         if override == "1" || override == "true" { return }
-        var own = stat()
-        var other = stat()
-        guard stat("/proc/thread-self/ns/net", &own) == 0, stat(netns, &other) == 0 else { return }
-        guard own.st_dev != other.st_dev || own.st_ino != other.st_ino else {
+        guard let own = NetworkNamespace.Identity.own(), let other = NetworkNamespace.Identity(path: netns) else {
+            return
+        }
+        guard own != other else {
             throw CNIError(
                 .invalidNamespace, "\"\(netns)\" is the network namespace that this program runs in, not a container's",
                 details: "CNI_NETNS_OVERRIDE=1 allows it")

@@ -31,7 +31,7 @@ struct FileIdentity: Hashable, Sendable {
     }
 
     /// This program's own file.
-    static let thisProgram = FileIdentity(ofFile: "/proc/self/exe")
+    static let thisProgram = FileIdentity(ofFile: Host.programFile)
 }
 
 extension PluginCaller {

@@ -21,12 +21,10 @@ enum HostSockets {
             let mappings = configuration.mappings.filter { $0.proto == proto }
             guard !mappings.isEmpty else { continue }
             var sockets: [ListeningSocket] = []
-            for family in AddressFamily.allCases {
-                do throws(KernelError) {
-                    sockets += try socket.listeningSockets(proto, family)
-                } catch {
-                    // Without sctp, say, there are no sctp sockets.
-                }
+            do throws(KernelError) {
+                sockets = try socket.listeningSockets(proto)
+            } catch {
+                // Without sctp, say, there are no sctp sockets.
             }
             for mapping in mappings {
                 guard

@@ -140,7 +140,13 @@ extension NetlinkSocket {
 
     /// Whether the socket's namespace has no link of that name (man 7 netdevice); false when the kernel does not say so, a name
     /// that is too long among them.
-    public func lacks(_ name: String) -> Bool { berth_link_is_absent(descriptor, name) == 1 }
+    public func lacks(_ name: String) -> Bool { berth_link_index(descriptor, name) == 0 }
+
+    /// The index of the link of that name (man 7 netdevice); nil when there is none or the kernel does not tell it.
+    public func index(ofLink name: String) -> Int32? {
+        let index = berth_link_index(descriptor, name)
+        return index > 0 ? index : nil
+    }
 
     /// The MTU in bytes of the link with that index (man 7 netdevice); nil when the kernel does not tell it.
     public func mtu(ofLink index: Int32) -> Int? {

@@ -10,7 +10,9 @@ public struct ListeningSocket: Hashable, Sendable {
     /// Nil when the message is no socket of the IP families.
     public init?(_ reply: NetlinkReply) {
         // inet_diag_msg: family, state, timer, retrans, then the ids: ports (network order), 16 bytes source, 16 destination …
-        guard reply.type == Int(SOCK_DIAG_BY_FAMILY), let bytes = reply.header(72).map(Array.init) else { return nil }
+        guard [Int(SOCK_DIAG_BY_FAMILY), Int(TCPDIAG_GETSOCK)].contains(reply.type),
+            let bytes = reply.header(72).map(Array.init)
+        else { return nil }
         guard let family = AddressFamily(constant: bytes[0]),
             let address = IPAddress(bytes: bytes[8..<(8 + family.bits / 8)])
         else { return nil }
@@ -57,5 +59,29 @@ extension NetlinkSocket {
         let request = try NetlinkRequest(
             "list \(proto) sockets", type: Int(SOCK_DIAG_BY_FAMILY), flags: NLM_F_DUMP, header: header)
         return try ask(request).compactMap(ListeningSocket.init)
+    }
+
+    /// As above, of both families. TCP's listeners stand in one table of the kernel, which the older of its two questions
+    /// walks through once (inet_diag_dump_compat). Throws ENOENT when the kernel cannot tell of any family.
+    public mutating func listeningSockets(_ proto: TransportProtocol) throws(KernelError) -> [ListeningSocket] {
+        if proto == .tcp {
+            var header = inet_diag_req()
+            header.idiag_states = 1 << 10
+            let request = try NetlinkRequest(
+                "list tcp sockets", type: Int(TCPDIAG_GETSOCK), flags: NLM_F_DUMP, header: header)
+            let both = try? ask(request)
+            if let both { return both.compactMap(ListeningSocket.init) }
+        }
+        var sockets: [ListeningSocket] = []
+        var refusal: KernelError?
+        for family in AddressFamily.allCases {
+            do throws(KernelError) {
+                sockets += try listeningSockets(proto, family)
+            } catch {
+                refusal = error
+            }
+        }
+        if sockets.isEmpty, let refusal { throw refusal }
+        return sockets
     }
 }

@@ -1,3 +1,4 @@
+import CKernel
 import Glibc
 
 /// What tells one run of this machine, and one caller, from another.
@@ -7,6 +8,10 @@ public enum Host {
 
     /// The name of the program that started this one, at most 15 bytes (man 5 proc, comm); nil when it has gone.
     public static var callingProgram: String? { text("/proc/\(getppid())/comm") }
+
+    /// This program's file: the path that it was executed by, and /proc/self/exe where that was none from the root. (A process'
+    /// first way through /proc takes 0.03 ms.)
+    public static var programFile: String { berth_program_path().map { String(cString: $0) } ?? "/proc/self/exe" }
 
     private static func text(_ path: String) -> String? {
         do throws(KernelError) {

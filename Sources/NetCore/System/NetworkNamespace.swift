@@ -12,8 +12,8 @@ public struct NetworkNamespace: ~Copyable {
 
     /// Which namespace this is: equal for equal namespaces, whatever path led there.
     public struct Identity: Hashable, Sendable {
-        public let device: UInt64
-        public let inode: UInt64
+        public private(set) var device: UInt64
+        public private(set) var inode: UInt64
 
         public init(device: UInt64, inode: UInt64) {
             self.device = device
@@ -26,6 +26,21 @@ public struct NetworkNamespace: ~Copyable {
             guard stat(path, &found) == 0 else { return nil }
             self.init(device: UInt64(found.st_dev), inode: UInt64(found.st_ino))
         }
+
+        /// Of the calling thread's own namespace; nil when the kernel does not tell it.
+        public static func own() -> Identity? {
+            let number = berth_own_netns()
+            guard number >= 0 else { return nil }
+            defer { close(number) }
+            var identity = Identity(device: 0, inode: 0)
+            guard berth_netns_inode(number, &identity.device, &identity.inode) == 0 else { return nil }
+            return identity
+        }
+    }
+
+    /// A descriptor of the calling thread's own namespace, the way back to it. Throws what the kernel said.
+    public static func own() throws(KernelError) -> OwnedDescriptor {
+        OwnedDescriptor(taking: try check("open this thread's network namespace") { berth_own_netns() })
     }
 
     /// Opens a namespace file (`/run/netns/x`, `/proc/812/ns/net`). Throws ENOENT and friends, and EINVAL when the
@@ -63,7 +78,7 @@ public struct NetworkNamespace: ~Copyable {
     /// Runs `body` with the calling thread inside the namespace, and comes back. When the way back fails the process
     /// ends: going on in a stranger's namespace would be worse.
     public func inside<R>(_ body: () throws(KernelError) -> R) throws(KernelError) -> R {
-        let home = try OwnedDescriptor(open: "/proc/thread-self/ns/net", O_RDONLY)
+        let home = try NetworkNamespace.own()
         return try inside(home: home.number, body)
     }
 

@@ -96,7 +96,13 @@ extension LinuxKernel {
     mutating func index(_ name: LinkName, _ place: Place) throws(KernelError) -> Int32? {
         let known = indexes.first { $0.name == name.description && $0.place == place }
         if let known { return known.index }
-        return try link(name, place)?.index
+        if place == .container { try requireContainer() }
+        // A question for all of a link takes ten times as long.
+        let found =
+            place == .host ? host.index(ofLink: name.description) : sockets.container!.index(ofLink: name.description)
+        guard let found else { return try link(name, place)?.index }
+        indexes.append((name.description, place, found))
+        return found
     }
 
     mutating func requireIndex(_ name: LinkName, _ place: Place) throws(KernelError) -> Int32 {

@@ -46,7 +46,7 @@ final class KernelSockets {
             return
         }
         let opened = try NetworkNamespace(open: path)
-        let own = try OwnedDescriptor(open: "/proc/thread-self/ns/net", O_RDONLY)
+        let own = try NetworkNamespace.own()
         let inner = try NetlinkSocket(NETLINK_ROUTE, in: opened, home: own.number)
         host = try NetlinkSocket(NETLINK_ROUTE)
         container = consume inner

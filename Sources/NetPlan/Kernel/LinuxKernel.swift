@@ -33,6 +33,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
     /// Names that were looked up on the host and stood for nothing.
     var absent: [String] = []
     var waiting: [NetlinkRequest] = []
+    /// Brings up the host's end of a new cable, once the other has all that it is to have.
+    var rising: [NetlinkRequest] = []
     /// berth-iptables, started ahead.
     public var legacy: StartedChild?
 
@@ -116,6 +118,13 @@ public struct LinuxKernel: ~Copyable, Kernel {
         try sockets.container!.perform(requests)
     }
 
+    /// New cables are connected: both ends are up.
+    mutating func rise() throws(KernelError) {
+        let requests = rising
+        rising = []
+        try host.perform(requests)
+    }
+
     // MARK: the verbs
 
     public mutating func apply(_ plan: Plan) throws(ApplyFailure) { try apply(plan, plan.netfilter) }
@@ -128,6 +137,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
                 for resource in plan.shared { try ensure(resource) }
                 try make(plan.owned, &made)
                 try flush()
+                try rise()
             } catch {
                 throw ApplyFailure(.kernel(error))
             }
@@ -138,7 +148,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
             // What isolates stands before what opens.
             try commitSources(plan, over: netfilter)
         } catch {
-            waiting = []
+            (waiting, rising) = ([], [])
             // What could not be made because something stands in its place is not ours to remove.
             if case .kernel(let first) = error.cause, first.errno == .alreadyExists, made.last?.isMadeNew == true {
                 made.removeLast()
@@ -207,7 +217,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
     mutating func ensure(_ resource: Resource) throws(KernelError) {
         switch resource {
         case .bridge(let it): try it.ensure(&self)
-        case .vethPair(let it): try it.create(&self)
+        case .vethPair(let it):
+            try it.create(&self)
+            try rise()
         case .bridgePort(let it): try it.ensure(&self)
         case .knownAddress(let it): try it.ensure(&self)
         case .sysctl(let it):

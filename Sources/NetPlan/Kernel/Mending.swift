@@ -15,6 +15,7 @@ extension LinuxKernel {
                 found += differences
                 try mend(resource, of: plan)
                 try flush()
+                try rise()
             } catch {
                 failures.append(ApplyFailure(.kernel(error)))
             }

@@ -78,8 +78,11 @@ public struct VethPair: Hashable, Sendable {
         var upward = LinkRequest.Changes()
         upward.up = true
         let up = try LinkRequest.set(host.description, upward, "set link \(host) up")
+        // A cable's second end that comes up has the kernel settle both, for 0.08 ms, in which whatever else is asked of links
+        // waits: a port comes up when its container's end has all that it is to have.
+        let later = master != nil
         do throws(KernelError) {
-            let outcomes = try kernel.host.attempt([add, tag, up])
+            let outcomes = try kernel.host.attempt(later ? [add, tag] : [add, tag, up])
             if let refusal = outcomes[0] { throw refusal }
             if let refusal = outcomes[1] {
                 // A kernel without IPv6, which then makes no address either.
@@ -87,12 +90,13 @@ public struct VethPair: Hashable, Sendable {
                 changes.makesNoAddress = false
                 try kernel.host.perform([try LinkRequest.set(host.description, changes, words)])
             }
-            if let refusal = outcomes[2] { throw refusal }
+            if !later, let refusal = outcomes[2] { throw refusal }
         } catch  where error.errno == .exchangeFull || error.errno == .busy {
             throw KernelError(error.operation, error.errno, "the bridge is full: a bridge takes 1,023 ports")
         }
         // Nor does it listen to a container's advertisements.
         try kernel.write([SysctlSetting(.host, "net/ipv6/conf/\(host)/accept_ra", "0", optional: true)])
+        if later { kernel.rising.append(up) }
     }
 
     func findings(_ kernel: inout LinuxKernel) throws(KernelError) -> [Finding] {
