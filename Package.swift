@@ -33,14 +33,14 @@ let commandLink: [LinkerSetting] = [
 
 // berth-core is exec'ed for every operation of a container engine: one static file, not position
 // independent, which costs a quarter of a millisecond a start (docs/adr/0002-executables.md). Its code begins where a huge
-// page does, in the file and in memory (docs/adr/0007-start.md).
+// page does, in the file and in memory (docs/adr/0007-start.md). Relocations and names are scripts/bolt's, which takes them out.
 let staticLink: [LinkerSetting] = [
     .unsafeFlags(
         [
             "-static-executable", "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "now",
             "-Xclang-linker", "--ld-path=\(Context.packageDirectory)/scripts/lld-core",
             "-Xlinker", "-z", "-Xlinker", "max-page-size=2097152", "-Xlinker", "--section-start=.text=0x400000",
-            "-Xlinker", "--gc-sections", "-Xlinker", "-s",
+            "-Xlinker", "--gc-sections", "-Xlinker", "--strip-debug", "-Xlinker", "--emit-relocs",
             "-Xlinker", "--wrap=swift_copyAuxiliaryExecutablePath", "-Xlinker", "--wrap=_dl_get_origin", "-Xlinker",
             "--wrap=swift_getCanonicalPrespecializedGenericMetadata", "-Xlinker", "--wrap=__tunables_init", "-Xlinker",
             "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link-order.txt", "-Xlinker",

@@ -60,7 +60,7 @@ class Host:
         """`iptables`: which of the two is first in PATH under that name. `environment`: more of it for the plugins."""
         self.name, self.tools, self.plugins, self.runtime = name, tools, plugins, runtime
         self.iptables, self.environment = iptables, environment or {}
-        self.is_reference = is_reference
+        self.is_reference, self.is_floor = is_reference, floor
         self.path = "/run/bench:/usr/sbin:/usr/bin:/sbin:/bin"
         configuration = {"cniVersion": CNI_VERSION, "name": NETWORK, "plugins": list(SETTINGS.values())}
         prepare = PREPARE + (PREPARE_FLOOR if floor else "") + 'exec "$TIMER"\n'
@@ -139,7 +139,9 @@ class Host:
         return self.expect(self.run(self.runtime_steps(command, attachment))[0][0], f"berth-cni {command}")
 
     def floor(self, command, attachment):
-        arguments = f"{command} {attachment.namespace} {attachment.container} 10.99.0.2 8080"
+        place = attachment.index + 2
+        arguments = (f"{command} {attachment.namespace} {attachment.container} 10.99.{place >> 8}.{place & 255} "
+                     f"{8080 + attachment.index}")
         return self.expect(self.run([self.step(self.tools["floor"], arguments)])[0][0], f"floor {command}")
 
     def together(self, attachments):
@@ -170,7 +172,7 @@ class Attachment:
     """The container of one namespace and the ports that it publishes."""
 
     def __init__(self, index, ports=1, mappings=None):
-        self.namespace = f"/run/netns/c{index}"
+        self.index, self.namespace = index, f"/run/netns/c{index}"
         self.container = hashlib.sha256(f"container {index}".encode()).hexdigest()
         first = 10000 + index * 10
         self.mappings = mappings or [

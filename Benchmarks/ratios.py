@@ -25,6 +25,8 @@ def loaded(samples, count):
     """One attachment beside many that are up."""
     rows = [row(samples, f"{verb} with {count:,} attachments of 10 ports up, against the 1st",
                 f"ours, loaded among many {verb}", f"ours among many {verb}", 1.3) for verb in ("ADD", "DEL")]
+    rows.append(row(samples, f"the floor's ADD with {count:,} attachments up, against its 1st",
+                    "floor, loaded among many ADD", "floor among many ADD", None))
     up = f"ADD with {count:,} attachments up"
     rows.append(row(samples, f"{up}, against the reference's with as many up", "ours in a crowd ADD",
                     "reference in a crowd ADD", 1 / 8, f"ADD, {count:,} attachments up"))

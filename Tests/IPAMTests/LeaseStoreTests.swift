@@ -48,6 +48,32 @@ import Testing
         }
     }
 
+    @Test("A listing reads the names that IPAddress reads, with their own spelling, and no others")
+    func names() throws {
+        let bench = try Bench(["subnet": "10.1.2.0/24"])
+        let names = [
+            "10.1.2.3", "0.0.0.0", "255.255.255.255", "10.1.2.10", "10.1.2.100", "fd00::1", "FD00:0:0::2",
+            "::ffff:10.1.2.9",
+            "10.1.2", "10.1.2.3.", "10.1.2.3.4", ".10.1.2.3", "10..2.3", "10.1.2.256", "10.1.2.03", "010.1.2.3",
+            "00.1.2.3",
+            "99999999999999999999.1.2.3", "10.1.2.3x", "10.1.2.-3", "1", "last_reserved_ip.0", "lock", "...", ".berth",
+        ]
+        for name in names { try bench.write(name, "c\r\neth0") }
+        let listing = try LeaseListing(bench.directory)
+        let expected = names.filter { IPAddress($0) != nil }
+        #expect(expected.count >= 8)
+        #expect(listing.files.map(\.name).sorted() == expected.sorted())
+        var fingerprint = LeaseFingerprint()
+        for file in listing.files {
+            #expect(file.address == IPAddress(file.name), "\(file.name)")
+            var found = stat()
+            try #require(stat("\(bench.directory)/\(file.name)", &found) == 0)
+            #expect(file.inode == UInt64(found.st_ino), "\(file.name)")
+            fingerprint.toggle(file.address, inode: UInt64(found.st_ino))
+        }
+        #expect(listing.fingerprint == fingerprint)
+    }
+
     @Test("A cursor that gets shorter leaves nothing of the longer one")
     func cursor() throws {
         let bench = try Bench(["subnet": "10.1.2.0/24"])

@@ -2,9 +2,18 @@ import NetCore
 
 /// A file in a network's directory whose name is an address.
 struct LeaseFile: Hashable {
-    let name: String
     let address: IPAddress
     let inode: UInt64
+    /// Nil when it is the address as we write it.
+    private let spelled: String?
+
+    var name: String { spelled ?? "\(address)" }
+
+    init(_ address: IPAddress, spelled: String? = nil, inode: UInt64) {
+        self.address = address
+        self.inode = inode
+        self.spelled = spelled
+    }
 }
 
 /// The leases of a network as one listing of its directory shows them; no file was opened.
@@ -15,10 +24,18 @@ struct LeaseListing {
     init(_ directory: String) throws(KernelError) {
         files.reserveCapacity(256)
         try DirectoryEntry.forEach(in: directory) { entry in
-            guard let address = IPAddress(entry.name) else { return }
-            files.append(LeaseFile(name: entry.name, address: address, inode: entry.inode))
-            fingerprint.toggle(address, inode: entry.inode)
+            if let address = entry.plainAddress {
+                add(LeaseFile(address, inode: entry.inode))
+            } else {
+                let name = entry.name
+                if let address = IPAddress(name) { add(LeaseFile(address, spelled: name, inode: entry.inode)) }
+            }
         }
+    }
+
+    private mutating func add(_ file: LeaseFile) {
+        files.append(file)
+        fingerprint.toggle(file.address, inode: file.inode)
     }
 
     /// Every address that is taken, whoever holds it and whatever its file contains (I-4).

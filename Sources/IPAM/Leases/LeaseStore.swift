@@ -76,7 +76,7 @@ public struct LeaseStore: ~Copyable {
 
     /// Whom the lease of an address names; nil when it is free.
     public func holder(of address: IPAddress) throws(KernelError) -> LeaseHolder? {
-        try holder(of: LeaseFile(name: "\(address)", address: address, inode: 0))
+        try holder(of: LeaseFile(address, inode: 0))
     }
 
     /// A directory, or a file that is too long for a lease, is nobody's.
