@@ -63,6 +63,10 @@ int berth_own_netns(void) {
     }
     return descriptor >= 0 ? descriptor : open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 }
+uint64_t berth_file_system(const char *path) {
+    struct statfs found;
+    return statfs(path, &found) == 0 ? (uint64_t)found.f_type : 0;
+}
 const char *berth_program_path(void) {
     const char *path = (const char *)getauxval(AT_EXECFN);
     return path && path[0] == '/' ? path : NULL;

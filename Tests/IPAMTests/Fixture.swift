@@ -18,7 +18,7 @@ final class TemporaryDirectory: Sendable {
 
     deinit { TemporaryDirectory.remove(path, depth: 0) }
 
-    private static func remove(_ path: String, depth: Int) {
+    static func remove(_ path: String, depth: Int) {
         guard depth < 8, let handle = opendir(path) else {
             unlink(path)
             return

@@ -213,7 +213,9 @@ import Testing
         let store = try LeaseStore(dataDirectory: bench.data.path, network: "net")
         let addresses = ["10.1.2.7", "10.1.2.8", "10.1.2.9"].compactMap { IPAddress($0) }
         let attachment = Attachment(network: "net", containerID: "c1", interface: try #require(LinkName("eth0")))
-        let failures = #expect(throws: Failures.self) { try store.reserve(addresses, for: attachment, before: nil) }
+        let failures = #expect(throws: Failures.self) {
+            try store.reserve(addresses, for: attachment, before: nil, plainState: nil)
+        }
         #expect(failures?.all.map(\.errno) == [.alreadyExists])
         #expect(try bench.leases == ["10.1.2.9"])
         #expect(try bench.links.isEmpty)

@@ -62,6 +62,8 @@ int berth_is_netns(int descriptor);  // 1 when the descriptor is a network names
 /// A new descriptor of the calling thread's network namespace (-1 and errno). A socket tells it (SIOCGSKNS) where the
 /// process has CAP_NET_ADMIN; a process' first way through /proc takes 0.03 ms.
 int berth_own_netns(void);
+/// The kind of file system that a path is in, one of linux/magic.h (statfs(2)); 0 when it cannot be told.
+uint64_t berth_file_system(const char *path);
 /// The absolute path that this program was executed by (getauxval(3), AT_EXECFN); NULL when it was another.
 const char *berth_program_path(void);
 // Places of parameters in IFLA_INET_CONF (linux/ip.h) and IFLA_INET6_CONF (linux/ipv6.h), whose headers do not go with

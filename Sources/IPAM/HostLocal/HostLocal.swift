@@ -48,14 +48,14 @@ public struct HostLocal: Plugin {
         let store = try HostLocal.store(configuration)
         // Whoever keeps the lock finds what it listed; a program that does not may take an address in between.
         for _ in 0..<8 {
-            let (chosen, recorded) = try choose(configuration, attachment, store)
+            let (chosen, held) = try choose(configuration, attachment, store)
             let addresses = chosen.map(\.address.address)
             // The cursors first: one that moved without a lease costs nothing, and a failure here has nothing to undo.
             for (number, address) in addresses.enumerated() {
                 try answering { () throws(KernelError) in try store.setCursor(address, ofSet: number) }
             }
             do throws(Failures) {
-                try store.reserve(addresses, for: attachment, before: recorded)
+                try store.reserve(addresses, for: attachment, before: held.recorded, plainState: held.plainState)
                 return chosen
             } catch {
                 if error.all.count == 1, error.all[0].errno == .alreadyExists { continue }
@@ -76,15 +76,11 @@ public struct HostLocal: Plugin {
     /// One address of each set, nothing taken yet.
     private func choose(
         _ configuration: HostLocalConfiguration, _ attachment: Attachment, _ store: borrowing LeaseStore
-    ) throws(CNIError) -> (chosen: [Allocator.Allocation], recorded: LeaseFingerprint?) {
-        let (listing, held) = try answering { () throws(KernelError) in
-            let listing = try store.listing()
-            return (listing, try store.leases(of: attachment, in: listing, upkeep: true))
-        }
+    ) throws(CNIError) -> (chosen: [Allocator.Allocation], held: LeaseStore.Held) {
+        let (held, isTaken) = try answering { () throws(KernelError) in try HostLocal.look(attachment, store) }
         let mine = (held.exact + held.legacy).map(\.address)
         var requested = configuration.requested
         var chosen: [Allocator.Allocation] = []
-        let isTaken = listing.lookup()
         for (number, set) in configuration.sets.enumerated() {
             if let address = mine.first(where: set.contains) {
                 throw refusal(
@@ -103,7 +99,12 @@ public struct HostLocal: Plugin {
                     chosen.append(try allocator.next(after: cursor, isTaken: isTaken))
                 }
             } catch {
-                throw refusal(number, HostLocal.code(error), error.description, set: set, listing: listing)
+                var details: String?
+                if case .exhausted = error {
+                    let leased = try answering { () throws(KernelError) in try store.listing().occupied }
+                    details = PoolUsage(number: number, set: set, leased: leased).json.text
+                }
+                throw refusal(number, HostLocal.code(error), error.description, details: details)
             }
         }
         guard requested.isEmpty else {
@@ -112,17 +113,24 @@ public struct HostLocal: Plugin {
                 "failed to allocate all requested IPs: \(requested.map(\.description).joined(by: " "))",
                 details: "range sets are \(configuration.sets.map(\.description).joined(by: "; "))")
         }
-        return (chosen, held.recorded)
+        return (chosen, held)
+    }
+
+    /// What the attachment holds, and who tells of an address whether it is taken.
+    private static func look(
+        _ attachment: Attachment, _ store: borrowing LeaseStore
+    ) throws(KernelError) -> (held: LeaseStore.Held, isTaken: (IPAddress) -> Bool) {
+        if let (fingerprint, state) = store.unchanged(), store.hasNone(attachment) {
+            return (LeaseStore.Held(recorded: fingerprint, plainState: state), LeaseListing.lookup(in: store.directory))
+        }
+        let listing = try store.listing()
+        return (try store.leases(of: attachment, in: listing, upkeep: true), listing.lookup())
     }
 
     private func refusal(
-        _ number: Int, _ code: CNIErrorCode, _ sentence: String, set: RangeSet? = nil, listing: LeaseListing? = nil
+        _ number: Int, _ code: CNIErrorCode, _ sentence: String, details: String? = nil
     ) -> CNIError {
-        var details: String?
-        if let set, let listing, code == .poolExhausted {
-            details = PoolUsage(number: number, set: set, leased: listing.occupied).json.text
-        }
-        return CNIError(code, "failed to allocate for range \(number): \(sentence)", details: details)
+        CNIError(code, "failed to allocate for range \(number): \(sentence)", details: details)
     }
 
     private static func code(_ refusal: Allocator.Refusal) -> CNIErrorCode {

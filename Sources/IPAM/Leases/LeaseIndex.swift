@@ -35,8 +35,16 @@ struct LeaseIndex {
 
     // MARK: - Finding
 
-    /// The leases as berth left them, each with its link; nil when that is not known, or somebody changed the links since.
-    func recorded() -> LeaseFingerprint? {
+    /// What the index knows of the leases.
+    struct Recorded: Hashable {
+        /// The leases as berth left them, each with its link.
+        var fingerprint: LeaseFingerprint
+        /// The state of the leases' directory that it is good for, in which every name is plain; nil when only a listing tells.
+        var state: String?
+    }
+
+    /// Nil when nothing is known, or somebody changed the links since.
+    func recorded() -> Recorded? {
         guard let changed = changed() else { return nil }
         return state.read(changed)
     }
@@ -128,9 +136,10 @@ struct LeaseIndex {
 
     /// The leases are these, each with its link, and the links will not change any more in this operation. That it cannot be
     /// written costs a reading; so does an operation that changes links and does not record.
-    func record(_ leases: LeaseFingerprint) {
+    /// `plain` is the state of their directory in which it has these and no others, with plain names.
+    func record(_ leases: LeaseFingerprint, plain: DirectoryState?) {
         make()
-        if let changed = changed() { state.write(leases, changed) }
+        if let changed = changed() { state.write(Recorded(fingerprint: leases, state: plain?.text), changed) }
     }
 
     private func make() {
@@ -156,22 +165,25 @@ private struct FingerprintFile {
     let path: String
 
     /// Nil when there is none of this boot and this state.
-    func read(_ changed: String) -> LeaseFingerprint? {
+    func read(_ changed: String) -> LeaseIndex.Recorded? {
         do throws(KernelError) {
             let lines = try Files.read(path, limit: 4096).split(separator: UInt8(ascii: "\n"))
                 .map { String(decoding: $0, as: UTF8.self) }
-            guard lines.count == 3, lines[0] == Host.bootID, lines[1] == changed else { return nil }
-            return LeaseFingerprint(text: lines[2])
+            guard lines.count == 3 || lines.count == 4, lines[0] == Host.bootID, lines[1] == changed,
+                let fingerprint = LeaseFingerprint(text: lines[2])
+            else { return nil }
+            return LeaseIndex.Recorded(fingerprint: fingerprint, state: lines.count == 4 ? lines[3] : nil)
         } catch {
             return nil
         }
     }
 
     /// In place: a torn text is none, and what stands there is compared with the leases before it is believed.
-    func write(_ fingerprint: LeaseFingerprint, _ changed: String) {
+    func write(_ recorded: LeaseIndex.Recorded, _ changed: String) {
         do throws(KernelError) {
             guard let boot = Host.bootID else { return }
-            let bytes = Array("\(boot)\n\(changed)\n\(fingerprint.text)".utf8)
+            let state = recorded.state.map { "\n" + $0 } ?? ""
+            let bytes = Array("\(boot)\n\(changed)\n\(recorded.fingerprint.text)\(state)".utf8)
             let file = try OwnedDescriptor(open: path, O_WRONLY | O_CREAT, mode: 0o600)
             try Files.write(bytes, to: file.number, operation: "write \(path)")
             try check("truncate \(path)") { ftruncate(file.number, bytes.count) }

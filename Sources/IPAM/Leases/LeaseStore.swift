@@ -90,12 +90,26 @@ public struct LeaseStore: ~Copyable {
         }
     }
 
+    /// What the index recorded of the leases, when nobody changed their directory since; nil when only a listing tells. In such a
+    /// directory an attachment without a link has no lease, and an address without a name is free.
+    func unchanged() -> (fingerprint: LeaseFingerprint, state: DirectoryState)? {
+        guard let recorded = index.recorded(), recorded.state != nil, let state = DirectoryState(of: directory),
+            state.text == recorded.state
+        else { return nil }
+        return (recorded.fingerprint, state)
+    }
+
+    /// Whether the attachment has no link in the index.
+    func hasNone(_ attachment: Attachment) -> Bool { index.inodes(of: LeaseHolder(attachment)).isEmpty }
+
     /// An attachment's leases: those that name it, and those that name its container alone (legacy).
     struct Held {
         var exact: [LeaseFile] = []
         var legacy: [LeaseFile] = []
         /// The leases as the index now knows them, each with its link; nil when it does not.
         var recorded: LeaseFingerprint?
+        /// The state in which their directory was seen to have plain names alone.
+        var plainState: DirectoryState?
         /// What DEL releases: legacy ones only when nothing names the attachment, as the reference does.
         var released: [LeaseFile] { exact.isEmpty ? legacy : exact }
     }
@@ -106,7 +120,8 @@ public struct LeaseStore: ~Copyable {
         let holder = LeaseHolder(attachment)
         let own = index.inodes(of: holder)
         var held = Held()
-        if index.recorded() == listing.fingerprint {
+        held.plainState = listing.plainState
+        if index.recorded()?.fingerprint == listing.fingerprint {
             held.recorded = listing.fingerprint
             for file in listing.files where own.contains(file.inode) {
                 if try self.holder(of: file) == holder { held.exact.append(file) }
@@ -134,7 +149,7 @@ public struct LeaseStore: ~Copyable {
             }
         }
         if isComplete {
-            index.record(listing.fingerprint)
+            index.record(listing.fingerprint, plain: listing.plainState)
             held.recorded = listing.fingerprint
         }
         return held
@@ -143,21 +158,27 @@ public struct LeaseStore: ~Copyable {
     // MARK: - Changing
 
     /// The attachment holds all of `addresses`, durably, or none of them (I-2, I-3). Throws first what went wrong, EEXIST
-    /// when an address is taken, then what could not be undone. `before` is what the index knew when this operation looked.
-    func reserve(_ addresses: [IPAddress], for attachment: Attachment, before: LeaseFingerprint?) throws(Failures) {
+    /// when an address is taken, then what could not be undone. `before` is what the index knew when this operation looked, and
+    /// `plainState` the state of the directory then, when all names were plain.
+    func reserve(
+        _ addresses: [IPAddress], for attachment: Attachment, before: LeaseFingerprint?, plainState: DirectoryState?
+    ) throws(Failures) {
         var made: [String] = []
         do throws(KernelError) {
             let file = try index.prepare(LeaseHolder(attachment))
             if file.isNew { made.append(file.path) }
+            // Somebody may write there without the lock: what he does before or after is seen, at the next listing at the latest.
+            let isUntouched = plainState != nil && plainState == DirectoryState(of: directory)
             for address in addresses {
                 let path = "\(directory)/\(address)"
                 guard link(file.path, path) == 0 else { throw LeaseStore.refused(path, .current) }
                 made.append(path)
             }
+            let state = isUntouched ? DirectoryState(of: directory) : nil
             try Files.synchronizeDirectory(directory)
             var found = stat()
             try check("stat \(file.path)") { stat(file.path, &found) }
-            record(before, changed: addresses.map { (address: $0, inode: UInt64(found.st_ino)) })
+            record(before, plain: state, changed: addresses.map { (address: $0, inode: UInt64(found.st_ino)) })
         } catch {
             throw Failures([error] + remove(made.reversed()))!
         }
@@ -174,10 +195,12 @@ public struct LeaseStore: ~Copyable {
     }
 
     /// The index is as good as before, with leases that came or went.
-    private func record(_ before: LeaseFingerprint?, changed: [(address: IPAddress, inode: UInt64)]) {
+    private func record(
+        _ before: LeaseFingerprint?, plain: DirectoryState?, changed: [(address: IPAddress, inode: UInt64)]
+    ) {
         guard var fingerprint = before else { return }
         for lease in changed { fingerprint.toggle(lease.address, inode: lease.inode) }
-        index.record(fingerprint)
+        index.record(fingerprint, plain: plain)
     }
 
     /// The attachment holds nothing. `likely` are addresses that it may hold: when they are all, no directory is listed.
@@ -186,11 +209,14 @@ public struct LeaseStore: ~Copyable {
     func release(_ attachment: Attachment, likely: [IPAddress]) throws(KernelError) -> [KernelError] {
         if releaseLinked(attachment, Set(likely)) { return [] }
         let held = try leases(of: attachment, in: try listing(), upkeep: true)
-        let before = index.recorded()
+        let isUntouched = held.plainState != nil && held.plainState == DirectoryState(of: directory)
         let failures = remove(held.released.map { "\(directory)/\($0.name)" })
+        let state = isUntouched ? DirectoryState(of: directory) : nil
         guard failures.isEmpty else { return failures }
         try index.remove(LeaseHolder(attachment))
-        record(before, changed: held.released.map { (address: $0.address, inode: $0.inode) })
+        record(
+            held.recorded, plain: state,
+            changed: held.released.map { (address: $0.address, inode: $0.inode) })
         return []
     }
 
@@ -203,14 +229,17 @@ public struct LeaseStore: ~Copyable {
         guard stat(path, &own) == 0, own.st_nlink > 1, Int(own.st_nlink) - 1 <= likely.count,
             index.inodes(of: holder).count == 1
         else { return false }
+        // Who changed the directory since is found at the next listing, which the old state leads to.
         let before = index.recorded()
+        let isUntouched = before?.state != nil && before?.state == DirectoryState(of: directory)?.text
         let gone = likely.filter { address in
             var lease = stat()
             return stat("\(directory)/\(address)", &lease) == 0 && lease.st_ino == own.st_ino
                 && lease.st_dev == own.st_dev && unlink("\(directory)/\(address)") == 0
         }
+        let state = isUntouched ? DirectoryState(of: directory) : nil
         guard stat(path, &own) == 0, own.st_nlink == 1, unlink(path) == 0 else { return false }
-        record(before, changed: gone.map { (address: $0, inode: UInt64(own.st_ino)) })
+        record(before?.fingerprint, plain: state, changed: gone.map { (address: $0, inode: UInt64(own.st_ino)) })
         return true
     }
 

@@ -153,4 +153,7 @@ public enum Files {
     }
 
     public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// The kind of file system that a path is in, a number of linux/magic.h (man 2 statfs); 0 when it cannot be told.
+    public static func fileSystem(of path: String) -> UInt64 { berth_file_system(path) }
 }
