@@ -19,7 +19,7 @@ struct BoltTests {
         let folder = "\(host.scratch)/tools"
         try host.must("rm -rf \(folder)")
         try host.must("mkdir \(folder)")
-        for tool in "bash chmod dirname head mktemp mv objcopy perl rm strip tail uname".split(separator: " ") {
+        for tool in "bash chmod cp dirname head mktemp mv objcopy perl rm strip tail uname".split(separator: " ") {
             try host.must("ln -s /usr/bin/\(tool) \(folder)/\(tool)")
         }
         if let bolt {

@@ -10,15 +10,15 @@ import Testing
 final class TemporaryDirectory: Sendable {
     let path: String
 
-    init() throws {
-        var template = Array("/tmp/berth-ipam-XXXXXX".utf8CString)
+    init(in place: String = "/tmp") throws {
+        var template = Array("\(place)/berth-ipam-XXXXXX".utf8CString)
         let made = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress!).map { String(cString: $0) } }
         path = try #require(made)
     }
 
     deinit { TemporaryDirectory.remove(path, depth: 0) }
 
-    static func remove(_ path: String, depth: Int) {
+    private static func remove(_ path: String, depth: Int) {
         guard depth < 8, let handle = opendir(path) else {
             unlink(path)
             return
@@ -46,8 +46,8 @@ struct Bench {
     /// Top-level members.
     var extra: JSONObject = [:]
 
-    init(_ ipam: JSONObject = ["ranges": [[["subnet": "10.1.2.0/24"]]]]) throws {
-        data = try TemporaryDirectory()
+    init(_ ipam: JSONObject = ["ranges": [[["subnet": "10.1.2.0/24"]]]], in place: String = "/tmp") throws {
+        data = try TemporaryDirectory(in: place)
         self.ipam = ipam
     }
 

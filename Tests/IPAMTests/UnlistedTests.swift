@@ -46,23 +46,15 @@ struct UnlistedTests {
 
     @Test("what berth did itself is known", arguments: ["/tmp", "/dev/shm"])
     func known(_ place: String) throws {
-        var bench = try Bench(["subnet": "10.1.2.0/24"])
-        var template = Array("\(place)/berth-ipam-XXXXXX".utf8CString)
-        let folder = try #require(
-            template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress!).map { String(cString: $0) } })
-        defer { TemporaryDirectory.remove(folder, depth: 0) }
-        bench.ipam["dataDir"] = .string(folder)
-        func isKnown() throws -> Bool {
-            try LeaseStore(dataDirectory: folder, network: "net").unchanged() != nil
-        }
+        let bench = try Bench(["subnet": "10.1.2.0/24"], in: place)
         for round in 0..<20 {
             let result = try bench.add("c\(round)")
-            let tells = DirectoryState(of: "\(folder)/net") != nil
+            let tells = UnlistedTests.tells(bench)
             // The first makes the cursor's file after it looked.
-            #expect(try isKnown() == (tells && round > 0), "ADD \(round)")
+            #expect(try UnlistedTests.isKnown(bench) == (tells && round > 0), "ADD \(round)")
             if round % 3 == 1 {
                 try bench.del("c\(round)", previous: round % 2 == 0 ? result : nil)
-                #expect(try isKnown() == tells, "DEL \(round)")
+                #expect(try UnlistedTests.isKnown(bench) == tells, "DEL \(round)")
             }
         }
         #expect(try bench.addresses("next") == ["10.1.2.22/24"])

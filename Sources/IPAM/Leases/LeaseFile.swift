@@ -58,6 +58,7 @@ struct LeaseListing {
         var all: Set<IPAddress>?
         return { address in
             questions += 1
+            // One that cannot be listed is asked on, name by name.
             if questions == 5 { all = try? LeaseListing(directory).occupied }
             if let all { return all.contains(address) }
             var found = stat()

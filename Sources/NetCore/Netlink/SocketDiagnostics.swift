@@ -69,6 +69,7 @@ extension NetlinkSocket {
             header.idiag_states = 1 << 10
             let request = try NetlinkRequest(
                 "list tcp sockets", type: Int(TCPDIAG_GETSOCK), flags: NLM_F_DUMP, header: header)
+            // Whatever it refuses, the newer questions below are asked, and theirs is the error.
             let both = try? ask(request)
             if let both { return both.compactMap(ListeningSocket.init) }
         }
