@@ -106,9 +106,10 @@ public struct PluginCaller: Sendable {
         var complete = environment.variables
         for name in PluginCaller.perCall { complete[name] = nil }
         complete.merge(variables) { _, new in new }
-        let child = ChildProcess(
+        var child = ChildProcess(
             path: file, arguments: [], environment: complete.map { "\($0.key)=\($0.value)" }, input: input,
             seconds: try timeLimit(), graceSeconds: graceSeconds)
+        child.isInterruptible = true
         var tries = 5
         while true {
             do {

@@ -16,10 +16,9 @@ public enum ShimProcess {
                 environment.append(String(cString: each))
                 pointer = pointer?.successor()
             }
-            var child = ChildProcess(
-                path: program, arguments: options.arguments, environment: environment, input: [], seconds: seconds)
-            child.isInterruptible = false
-            outcome = try child.run()
+            outcome = try ChildProcess(
+                path: program, arguments: options.arguments, environment: environment, input: [], seconds: seconds
+            ).run()
         } catch {
             throw ShimError(error)
         }

@@ -13,8 +13,9 @@ public struct ChildProcess: Sendable {
     let inherited: [Int32]
     /// How long it may run, then how long it has to go after SIGTERM before SIGKILL.
     public var seconds: Int
-    /// A signal that asks this process to end ends the child too. Not for one that must not be cut in its work.
-    public var isInterruptible = true
+    /// A SIGTERM or SIGINT that this thread holds back is taken, and ends the child. For a process of one thread alone, which then ends
+    /// by `Outcome.interrupted`: where another thread waits for signals it would be taken from under its hands.
+    public var isInterruptible = false
     var graceSeconds: Int
     /// More output than this ends the child: no plugin's answer is that long.
     var outputLimit = 8 << 20

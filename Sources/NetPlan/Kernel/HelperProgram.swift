@@ -47,11 +47,10 @@ public struct HelperProgram: Sendable {
     /// waits for it. Throws ENOENT with the places where it is not, or what the start said.
     func start(holding locks: [Int32] = []) throws(KernelError) -> StartedChild {
         let environment = inherited.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
-        var child = ChildProcess(
-            path: try find(), arguments: [], environment: environment, input: [], inherited: locks)
-        // What it changes belongs to the plugin's work, which a signal does not cut in the middle (P-21).
-        child.isInterruptible = false
-        return try child.start()
+        // What it changes belongs to the plugin's work, which a signal does not cut in the middle (P-21): it is not interruptible.
+        return try ChildProcess(
+            path: try find(), arguments: [], environment: environment, input: [], inherited: locks
+        ).start()
     }
 
     /// The lines of its answer to `input`. Throws its refusal, or what became of it, as a failure to do `operation`.

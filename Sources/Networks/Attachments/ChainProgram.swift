@@ -135,10 +135,9 @@ struct ChainProgram: Sendable {
     private static func execute(
         _ program: String, _ arguments: [String], _ environment: [String], _ input: [UInt8]
     ) throws(ChainRefusal) -> [UInt8] {
-        var child = ChildProcess(
+        // Not interruptible: signals are the daemon's business, and a change of the network is not cut in the middle.
+        let child = ChildProcess(
             path: program, arguments: arguments, environment: environment, input: input, seconds: 120)
-        // Signals are the daemon's business, and a change of the network is not cut in the middle.
-        child.isInterruptible = false
         let outcome: ChildProcess.Outcome
         do throws(KernelError) {
             outcome = try child.run()

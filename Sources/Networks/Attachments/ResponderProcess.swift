@@ -103,9 +103,8 @@ extension NetworkStore {
         try answering("make \(run)/networks") { () throws(KernelError) in
             try Files.makeDirectories("\(run)/networks", mode: 0o700)
         }
-        var child = ChildProcess(
+        let child = ChildProcess(
             path: program, arguments: arguments, environment: Inherited.variables, input: [], seconds: 10)
-        child.isInterruptible = false
         let outcome = try answering("answer names on network \(network.name)") { () throws(KernelError) in
             try child.run()
         }

@@ -188,6 +188,7 @@ enum Background {
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
+    /// Not interruptible: a signal that asks the server to end is the main thread's.
     static func child(_ words: [String], seconds: Int) -> ChildProcess {
         ChildProcess(path: "/proc/self/exe", arguments: words, environment: environment, input: [], seconds: seconds)
     }
