@@ -6,9 +6,11 @@ import NetCore
 import Networks
 
 extension Containers {
-    /// A thread waits for the container's end.
-    func watch(_ container: Container) {
+    /// A thread waits for the container's end. `isRecovering`: it was over before this daemon began, which starts it anew where its policy
+    /// says so.
+    func watch(_ container: Container, isRecovering: Bool = false) {
         Threads.start { [self] in
+            defer { if isRecovering { comeBackByPolicy(container) } }
             do throws(KernelError) {
                 let connection = try ShimConnection(container.socket)
                 do throws(ShimError) {

@@ -128,7 +128,7 @@ extension Containers {
                 }
             } catch {}
             // Its end is being written down, or its start was cut.
-            if now.isAlive { return watch(container) }
+            if now.isAlive { return watch(container, isRecovering: true) }
             bury(container)
         }
         let wasHalf = now.status == .created || now.status == .exited || now.status == .dead || now.status == .removing
@@ -142,6 +142,7 @@ extension Containers {
                     ended(container, ExitRecord(exitCode: 137, signal: SIGKILL, error: "it ended with the host"))
                 }
             }
+            comeBackByPolicy(container)
         } else if now.status == .restarting {
             container.alone {
                 bury(container)
@@ -157,10 +158,15 @@ extension Containers {
                 do throws(APIError) {
                     try container.alone { () throws(APIError) in try discard(container, volumes: true) }
                 } catch {}
-            } else if Containers.comesBackWithDaemon(now) {
-                comeBack(container)
+            } else {
+                comeBackByPolicy(container)
             }
         }
+    }
+
+    /// Of a container that does not run: also of one whose end the last daemon did not come to write down.
+    func comeBackByPolicy(_ container: Container) {
+        if Containers.comesBackWithDaemon(container.now) { comeBack(container) }
     }
 
     /// Once all are known again it is started, unless somebody was quicker, or stopped it.
