@@ -43,6 +43,17 @@ struct BoltTests {
                     try host.must("readelf -hW \(core)").split(separator: "\n").contains {
                         $0.hasPrefix("  Number of section headers:") && $0.hasSuffix(" 0")
                     }, is: has, "\(core) has no section headers")
+                // As a kernel before Linux 5.18 reckons where in memory the table of segments lies (AT_PHDR): as far from the first one
+                // as in the file.
+                let lines = try host.must("readelf -lW \(core)").split(separator: "\n")
+                let first = lines.first { $0.split(separator: " ").first == "LOAD" }?.split(separator: " ")
+                let table = lines.first { $0.split(separator: " ").first == "PHDR" }?.split(separator: " ")
+                host.expect(first?[1], is: "0x000000", "the first segment in the file")
+                host.expect(table?[1], is: "0x000040", "the table in the file")
+                host.expect(
+                    lines.contains { $0.hasSuffix("program headers, starting at offset 64") }, "where the header says that it is")
+                host.expect(first?[2], is: "0x0000000000200000", "the first segment in memory")
+                host.expect(table?[2], is: "0x0000000000200040", "the table in memory")
             }
         }
     #endif
