@@ -51,7 +51,8 @@ struct BoltTests {
                 host.expect(first?[1], is: "0x000000", "the first segment in the file")
                 host.expect(table?[1], is: "0x000040", "the table in the file")
                 host.expect(
-                    lines.contains { $0.hasSuffix("program headers, starting at offset 64") }, "where the header says that it is")
+                    lines.contains { $0.hasSuffix("program headers, starting at offset 64") },
+                    "where the header says that it is")
                 host.expect(first?[2], is: "0x0000000000200000", "the first segment in memory")
                 host.expect(table?[2], is: "0x0000000000200040", "the table in memory")
             }

@@ -16,7 +16,8 @@ struct ChildProcessTests {
             pthread_sigmask(SIG_BLOCK, &held, nil)
             pthread_kill(pthread_self(), signal)
             var child = ChildProcess(
-                path: "/bin/sh", arguments: ["-c", "sleep 0.3; echo done"], environment: ["PATH=/usr/bin:/bin"], input: [])
+                path: "/bin/sh", arguments: ["-c", "sleep 0.3; echo done"], environment: ["PATH=/usr/bin:/bin"],
+                input: [])
             child.isInterruptible = isInterruptible
             let outcome = try child.run()
             return (outcome, PendingSignal.take())
