@@ -29,9 +29,11 @@ struct ProxyOrKernelTests {
             func hold(_ option: String) throws -> RunningChild {
                 let child = try lab.begin(
                     "exec", "host", "python3", "-c",
-                    "import socket,time;s=socket.socket();\(option);s.bind(('',8080));time.sleep(60)")
-                // Bound, and seen by nobody: but none binds it a second time.
-                try wait(lab, "! python3 -c 'import socket;socket.socket().bind((\"\",8080))' 2>/dev/null")
+                    "import socket,time;s=socket.socket();\(option);s.bind(('',8080));print('bound',flush=True);time.sleep(60)"
+                )
+                // Seen by nobody. Whoever tried whether it is taken could have it himself when this one comes.
+                for _ in 0..<1500 where !child.printedSoFar().contains("bound") { usleep(20_000) }
+                host.expect(child.printedSoFar().contains("bound"), "8080 was not bound: \(option)")
                 return child
             }
             let shared = try hold("s.setsockopt(1,2,1)")
