@@ -91,4 +91,49 @@ struct LibraryStartTests {
             }
         }
     }
+
+    #if arch(x86_64)
+        /// What the script does where gcc's library is another's, or gcc links something else: its outcome, and the object's place.
+        static func run(_ host: PrivateHost, library: String, linking: String) throws -> (ChildOutcome, String) {
+            try host.must("mkdir -p \(host.scratch)/bin")
+            let gcc = "#!/bin/sh\n[ \"$1\" != -print-file-name=libc.a ] || { echo \(library); exit; }\n\(linking)\n"
+            try host.must("tee \(host.scratch)/bin/gcc", input: gcc)
+            try host.must("chmod 755 \(host.scratch)/bin/gcc")
+            let object = "\(host.scratch)/start.o"
+            return (try host.run(["env", "PATH=\(host.scratch)/bin:/usr/bin:/bin", script, object]), object)
+        }
+
+        @Test("a function that the library has not of its own is passed over, the others are changed")
+        func without() throws {
+            try PrivateHost.run { host in
+                let real = try host.must("gcc -print-file-name=libc.a").split(separator: "\n")[0]
+                try host.must("ar x --output=\(host.scratch) \(real) libc-start.o")
+                let original = "\(host.scratch)/libc-start.o"
+                try host.must("objcopy --redefine-sym handle_amd=handle_other \(original)")
+                try host.must("ar rc \(host.scratch)/libc.a \(original)")
+                let (outcome, object) = try LibraryStartTests.run(
+                    host, library: "\(host.scratch)/libc.a", linking: "exec /usr/bin/gcc \"$@\"")
+                host.expect(outcome.exitCode == 0 && outcome.errorOutput.isEmpty, "\(outcome)")
+                host.expect(
+                    try LibraryStartTests.beginning("handle_other", object, host),
+                    is: try LibraryStartTests.beginning("handle_other", original, host), "another function")
+                let changed = try LibraryStartTests.beginning("update_active.constprop.0", object, host)
+                host.expect(changed?.hasPrefix("jmp") == true, "it begins with \(changed ?? "nothing")")
+            }
+        }
+
+        @Test(
+            "an object by which no program starts is not taken",
+            arguments: ["exit 1", "printf '#!/bin/sh\nexit 3\n' >\"$5\"; chmod 755 \"$5\""])
+        func useless(linking: String) throws {
+            try PrivateHost.run { host in
+                let real = try host.must("gcc -print-file-name=libc.a").split(separator: "\n")[0]
+                let (outcome, object) = try LibraryStartTests.run(host, library: String(real), linking: linking)
+                host.expect(outcome.exitCode, is: 0, "exit code: \(outcome)")
+                let word = linking == "exit 1" ? "nothing can be linked" : "ended with 3"
+                host.expect(outcome.errorOutput.contains(word), "\(outcome.errorOutput) does not say: \(word)")
+                host.expect(try host.must("nm \(object)"), is: "", "symbols")
+            }
+        }
+    #endif
 }

@@ -32,8 +32,7 @@ struct ProxyOrKernelTests {
                     "import socket,time;s=socket.socket();\(option);s.bind(('',8080));print('bound',flush=True);time.sleep(60)"
                 )
                 // Seen by nobody. Whoever tried whether it is taken could have it himself when this one comes.
-                for _ in 0..<1500 where !child.printedSoFar().contains("bound") { usleep(20_000) }
-                host.expect(child.printedSoFar().contains("bound"), "8080 was not bound: \(option)")
+                try child.expect("bound", within: 30)
                 return child
             }
             let shared = try hold("s.setsockopt(1,2,1)")
