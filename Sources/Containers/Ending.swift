@@ -7,10 +7,11 @@ import Networks
 
 extension Containers {
     /// A thread waits for the container's end. `isRecovering`: it was over before this daemon began, which starts it anew where its policy
-    /// says so.
+    /// says so, unless a person stops it meanwhile.
     func watch(_ container: Container, isRecovering: Bool = false) {
+        let wasStopped = container.now.isStopped
         Threads.start { [self] in
-            defer { if isRecovering { comeBackByPolicy(container) } }
+            defer { if isRecovering, container.now.isStopped == wasStopped { comeBackByPolicy(container) } }
             do throws(KernelError) {
                 let connection = try ShimConnection(container.socket)
                 do throws(ShimError) {
