@@ -159,7 +159,7 @@ import Testing
     /// "Nobody owns it" was told of an address that a node has which does not answer.
     @Test(arguments: [
         (600, "10.88.0.2, which web has, does not answer ARP on br0"),
-        (4000, "host answered: host unreachable (ICMP 3/1), nobody there answers for the address"),
+        (10_000, "host answered: host unreachable (ICMP 3/1), nobody there answers for the address"),
     ]) func theOwnerIsSilent(_ milliseconds: Int, _ reason: String) throws {
         let journey = try TraceWorld.journey(from: "host", to: "10.88.0.2:80", milliseconds: milliseconds) { host in
             try host.must("ip -n web link set eth0 arp off")

@@ -71,7 +71,11 @@ struct TraceRun {
         var left = Int32(max(1, min(probe.milliseconds, 600_000)))
         // Ended by an answer, or by a drop that is known; then for as long as there is still something to read.
         while left > 0 {
-            if quiet >= patience, isSettled(socket), !(isPatient && isAsking) { break }
+            if quiet >= patience, isSettled(socket), !(isPatient && isAsking) {
+                // A kernel that has just ceased to ask says so in that moment: after the last look, before the question above.
+                try read(socket.descriptor, 15, wantsAnswer: false)
+                if told(socket) == before { break }
+            }
             let isOver = answer != .nothing || !probe.waitsForReply || isDropped(socket.number)
             let step: Int32 = isOver ? 15 : min(left, 50)
             let started = milliseconds()
