@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 HOST4, OUTSIDE4 = "192.0.2.1", "192.0.2.2"
 HOST6, OUTSIDE6 = "2001:db8:ff::1", "2001:db8:ff::2"
@@ -20,6 +21,16 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 
 class Failed(Exception):
     """A command or an expectation that failed; the text is what a reader needs."""
+
+
+def eventually(what, condition, seconds=5):
+    """The first true value of the condition, which is asked again and again."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise Failed(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+    return value
 
 
 def run(*command, timeout=60, check=True, **options):

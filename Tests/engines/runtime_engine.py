@@ -8,7 +8,7 @@ import time
 
 import private_host as host
 import suite
-from private_host import Failed, run
+from private_host import Failed, eventually, run
 
 BIN = os.path.join(host.REPOSITORY, "build/bin")
 SOCKET = "/run/berth/berth.sock"
@@ -66,16 +66,6 @@ def container(name, *words, options=(), image=IMAGE):
     """A container in the background: `name` runs `words`."""
     cli("run", "-d", "--name", name, *options, image, *(words or ("sleep", "600")))
     return Container(name)
-
-
-def eventually(what, condition, seconds=5):
-    """The first true value of the condition, which is asked again and again."""
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise Failed(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
-    return value
 
 
 def api(method, path, body=None):
